@@ -1,0 +1,3 @@
+//! revenue
+pub mod calendar;
+pub mod money;
