@@ -57,9 +57,10 @@ impl Day {
             return None;
         }
         let number = |range: std::ops::Range<usize>| -> Option<u32> {
-            bytes.get(range)?.iter().try_fold(0u32, |value, byte| {
-                byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0'))
-            })
+            bytes
+                .get(range)?
+                .iter()
+                .try_fold(0u32, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0')))
         };
         Self::from_civil(i32::try_from(number(0..4)?).ok()?, number(5..7)?, number(8..10)?)
     }

@@ -1,3 +1,11 @@
 //! revenue
 pub mod calendar;
+pub mod fact;
+pub mod fx;
+pub mod law;
+pub mod ledger;
 pub mod money;
+pub mod movement;
+pub mod policy;
+pub mod price;
+pub mod timeline;

@@ -1,0 +1,338 @@
+//! Subscription facts in the shape the method works on.
+//!
+//! A source states rows that hold on `[start, end)`. Ids are interned to integers by whoever reads them, and times
+//! are brought to *ticks* ([`Ticks`]): business days, or minutes where the policy settles by the minute.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    calendar::{Day, MICROS_PER_MINUTE, Moment, Zone},
+    money::Currency,
+    policy::{Policy, SettleWindow},
+    price::{Interval, Price},
+};
+
+/// A point of time in the unit that the policy settles in.
+pub type Tick = i32;
+
+/// "Not set", for a time that lies after everything.
+pub const NEVER: Tick = Tick::MAX;
+
+/// How moments become ticks and ticks become days.
+#[derive(Debug, Clone)]
+pub struct Ticks {
+    window: SettleWindow,
+    zone: Zone,
+}
+
+impl Ticks {
+    /// Ticks for a policy in a business time zone.
+    #[must_use]
+    pub fn new(policy: &Policy, zone: Zone) -> Self {
+        Self { window: policy.settle_window, zone }
+    }
+
+    /// The business time zone.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// The tick of a moment.
+    #[must_use]
+    pub fn of(&self, moment: Moment) -> Tick {
+        match self.window {
+            SettleWindow::BusinessDay => self.zone.day_of(moment).0,
+            SettleWindow::Minutes(_) => {
+                let minute = self.zone.instant_of(moment).div_euclid(MICROS_PER_MINUTE);
+                // Minutes reach the year 6053; what lies beyond never comes.
+                Tick::try_from(minute).unwrap_or(if minute < 0 { Tick::MIN } else { NEVER })
+            }
+        }
+    }
+
+    /// The tick at which a business day begins.
+    #[must_use]
+    pub fn of_day(&self, day: Day) -> Tick {
+        self.of(Moment::Day(day))
+    }
+
+    /// The business day of a tick.
+    #[must_use]
+    pub fn day(&self, tick: Tick) -> Day {
+        match self.window {
+            SettleWindow::BusinessDay => Day(tick),
+            SettleWindow::Minutes(_) => self.zone.day_of_instant(i64::from(tick) * MICROS_PER_MINUTE),
+        }
+    }
+
+    /// How many ticks after the first change of a customer further changes are taken together with it.
+    #[must_use]
+    pub fn settle(&self) -> Tick {
+        match self.window {
+            SettleWindow::BusinessDay => 0,
+            SettleWindow::Minutes(minutes) => Tick::try_from(minutes).unwrap_or(NEVER),
+        }
+    }
+
+    /// This many days after a tick.
+    #[must_use]
+    pub fn plus_days(&self, tick: Tick, days: u32) -> Tick {
+        let per_day = match self.window {
+            SettleWindow::BusinessDay => 1,
+            SettleWindow::Minutes(_) => 1_440,
+        };
+        Tick::try_from(i64::from(tick) + i64::from(days) * per_day).unwrap_or(NEVER)
+    }
+}
+
+/// What state a subscription is in, in the words of billing systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Paid, or to be paid.
+    Active,
+    /// Not to be paid yet.
+    Trialing,
+    /// A payment failed and is being tried again.
+    PastDue,
+    /// The tries were given up.
+    Unpaid,
+    /// Held by the customer or the seller.
+    Paused,
+    /// Ended.
+    Canceled,
+    /// Never begun: the first payment is outstanding.
+    Incomplete,
+    /// Never begun: the first payment never came.
+    IncompleteExpired,
+    /// Not a state but a message: the source took the fact back.
+    Withdrawn,
+}
+
+impl Status {
+    /// Every status with its name.
+    pub const ALL: &'static [(Status, &'static str)] = &[
+        (Status::Active, "active"),
+        (Status::Trialing, "trialing"),
+        (Status::PastDue, "past_due"),
+        (Status::Unpaid, "unpaid"),
+        (Status::Paused, "paused"),
+        (Status::Canceled, "canceled"),
+        (Status::Incomplete, "incomplete"),
+        (Status::IncompleteExpired, "incomplete_expired"),
+        (Status::Withdrawn, "withdrawn"),
+    ];
+
+    /// A status by its name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, listed)| *listed == name).map(|(status, _)| *status)
+    }
+
+    /// The status's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(status, _)| *status == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// Why recurring revenue was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Reason {
+    /// Nobody said.
+    #[default]
+    Unknown,
+    /// The customer asked for it.
+    AskedFor,
+    /// Payments failed.
+    FailedPayment,
+    /// The customer's bank took the money back.
+    Dispute,
+}
+
+impl Reason {
+    /// Every reason with its name.
+    pub const ALL: &'static [(Reason, &'static str)] = &[
+        (Reason::Unknown, "unknown"),
+        (Reason::AskedFor, "asked_for"),
+        (Reason::FailedPayment, "failed_payment"),
+        (Reason::Dispute, "dispute"),
+    ];
+
+    /// The reason's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(reason, _)| *reason == self).map_or("", |(_, name)| name)
+    }
+
+    /// Reads what a source wrote as the reason of a cancellation. Any words that speak of neither payment nor
+    /// dispute were the customer's own: a reason was given.
+    #[must_use]
+    pub fn of_words(words: &str) -> Self {
+        let words = words.trim().to_ascii_lowercase();
+        let speaks_of = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+        if words.is_empty() || words == "unknown" || words == "other" {
+            Reason::Unknown
+        } else if speaks_of(&["dispute", "chargeback", "fraud"]) {
+            Reason::Dispute
+        } else if speaks_of(&[
+            "payment_fail",
+            "failed_payment",
+            "payment fail",
+            "failed payment",
+            "unpaid",
+            "card",
+            "dunning",
+            "delinquen",
+            "involuntary",
+            "non_payment",
+            "nonpayment",
+            "past_due",
+        ]) {
+            Reason::FailedPayment
+        } else {
+            Reason::AskedFor
+        }
+    }
+}
+
+/// What is sold, as far as MRR is looked at by it. Sorted and numbered by content, so that equal facts give equal
+/// numbers whatever order they came in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offer {
+    /// The plan's id; empty when the source names none.
+    pub plan: String,
+    /// The product's id; empty when the source names none.
+    pub product: String,
+    /// The rhythm of billing.
+    pub interval: Interval,
+    /// How many of the interval make one billing period.
+    pub interval_count: i32,
+    /// The currency of the price.
+    pub currency: Currency,
+}
+
+/// Everything that a row states besides who and when. Few rows have terms of their own, so they are interned.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Terms {
+    /// Index into the offers.
+    pub offer: u32,
+    /// The state that the row states.
+    pub status: Status,
+    /// The price.
+    pub price: Price,
+    /// Whether the price is for usage, so that each row is one billed period of it.
+    pub metered: bool,
+    /// The tick from which the discount no longer holds; [`NEVER`] when it lasts as long as the row.
+    pub discount_end: Tick,
+    /// Why the row ended, where the source says so.
+    pub cancel_reason: Reason,
+}
+
+/// One subscription fact. 40 bytes; ten million of them are sorted, so the rest stays outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Index of the customer, in the order of customer ids.
+    pub customer: u32,
+    /// Index of the subscription item.
+    pub subscription: u32,
+    /// Index into the terms.
+    pub terms: u32,
+    /// Index of the fact, in the order in which facts were recorded.
+    pub fact: u32,
+    /// The first tick at which the row holds.
+    pub start: Tick,
+    /// The first tick at which it no longer holds; [`NEVER`] when it still does.
+    pub end: Tick,
+    /// The end of the trial; [`Tick::MIN`] for none.
+    pub trial_end: Tick,
+    /// The tick at which an announced cancellation takes effect; [`NEVER`] for none.
+    pub cancel_at: Tick,
+    /// The tick at which the cancellation was asked for; [`NEVER`] when the source does not say.
+    pub cancel_requested_at: Tick,
+}
+
+/// The order in which facts were recorded: fact indices at which each import begins, ascending.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    firsts: Vec<u32>,
+}
+
+impl Recorded {
+    /// From the first fact index of each import, in the order of their recording.
+    #[must_use]
+    pub fn new(firsts: Vec<u32>) -> Self {
+        Self { firsts }
+    }
+
+    /// The ordinal of the import that recorded a fact.
+    #[must_use]
+    pub fn import_of(&self, fact: u32) -> usize {
+        self.firsts.partition_point(|first| *first <= fact)
+    }
+}
+
+/// Two facts that claim the same thing differently, seen while facts were put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Conflict {
+    /// The fact that is used.
+    pub used: u32,
+    /// The fact that is not.
+    pub refused: u32,
+}
+
+/// Leaves one version of each fact of one subscription item: the one that was recorded last, where the same content
+/// again is the same version. Two different contents in one import are a [`Conflict`]: the greater by content is
+/// used, whatever order they came in, and the other is reported.
+///
+/// `rows` are those of one subscription item, in any order; returns how many are left, in order of start.
+pub fn resolve(rows: &mut [Row], terms: &[Terms], recorded: &Recorded, conflicts: &mut Vec<Conflict>) -> usize {
+    if rows.len() > 1 {
+        rows.sort_unstable_by_key(|row| (row.start, row.fact));
+    }
+    let mut kept = 0;
+    let mut index = 0;
+    while index < rows.len() {
+        let start = rows[index].start;
+        let mut next = index + 1;
+        while next < rows.len() && rows[next].start == start {
+            next += 1;
+        }
+        let winner = if next == index + 1 { rows[index] } else { winner(&rows[index..next], recorded, conflicts) };
+        index = next;
+        let withdrawn = terms.get(winner.terms as usize).is_some_and(|found| found.status == Status::Withdrawn);
+        if !withdrawn {
+            rows[kept] = winner;
+            kept += 1;
+        }
+    }
+    kept
+}
+
+/// What a row says, without where it was said. Terms are numbered by content, so this order is the same for the
+/// same facts.
+fn content(row: &Row) -> (u32, Tick, Tick, Tick, Tick, u32) {
+    (row.terms, row.end, row.trial_end, row.cancel_at, row.cancel_requested_at, row.customer)
+}
+
+/// The version that holds, of several rows with the same key. `versions` are in order of recording.
+fn winner(versions: &[Row], recorded: &Recorded, conflicts: &mut Vec<Conflict>) -> Row {
+    let mut first_recorded: BTreeMap<(u32, Tick, Tick, Tick, Tick, u32), Row> = BTreeMap::new();
+    for row in versions {
+        first_recorded.entry(content(row)).or_insert(*row);
+    }
+    let mut latest = versions[0];
+    let mut latest_import = 0;
+    for row in first_recorded.values() {
+        let import = recorded.import_of(row.fact);
+        // Contents come in ascending order, so of two in one import the greater is kept.
+        if import >= latest_import {
+            if import == latest_import && latest_import > 0 {
+                conflicts.push(Conflict { used: row.fact, refused: latest.fact });
+            }
+            latest = *row;
+            latest_import = import;
+        }
+    }
+    latest
+}

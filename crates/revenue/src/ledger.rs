@@ -1,0 +1,172 @@
+//! The movement ledger: every movement of every customer, kept as columns.
+//!
+//! Rows are sorted by customer, day, subscription and plan; customers, subscriptions and offers are numbered in the
+//! order of their ids, so the same facts give the same ledger byte for byte.
+
+use std::ops::Range;
+
+use crate::{
+    fact::{Conflict, Reason, Recorded, Row, resolve},
+    movement::{Cause, Context, Kind, Movement, MovementError, Scratch, movements},
+    timeline::{Confidence, Overlap, Span, Worth, timeline},
+};
+
+/// Movements as columns. Customer `c` owns the rows `offsets[c]..offsets[c + 1]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Where each customer's rows begin; one more than there are customers.
+    pub offsets: Vec<u32>,
+    /// Business days since 1970-01-01.
+    pub day: Vec<i32>,
+    /// Indices of subscription items.
+    pub subscription: Vec<u32>,
+    /// Indices of offers.
+    pub offer: Vec<u32>,
+    /// Indices of the facts that made the rows.
+    pub fact: Vec<u32>,
+    /// What each row adds to MRR, in micro-units of the reporting currency.
+    pub delta_micros: Vec<i64>,
+    /// What happened to the customer.
+    pub kind: Vec<Kind>,
+    /// What made it happen.
+    pub cause: Vec<Cause>,
+    /// Why revenue was lost.
+    pub reason: Vec<Reason>,
+    /// How sure the cause is.
+    pub confidence: Vec<Confidence>,
+}
+
+impl Ledger {
+    /// How many customers there are, those without a movement included.
+    #[must_use]
+    pub fn customers(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.day.len()
+    }
+
+    /// The rows of a customer.
+    #[must_use]
+    pub fn of_customer(&self, customer: usize) -> Range<usize> {
+        match (self.offsets.get(customer), self.offsets.get(customer + 1)) {
+            (Some(first), Some(last)) => *first as usize..*last as usize,
+            _ => 0..0,
+        }
+    }
+
+    /// One row.
+    #[must_use]
+    pub fn movement(&self, row: usize) -> Option<Movement> {
+        Some(Movement {
+            day: *self.day.get(row)?,
+            subscription: *self.subscription.get(row)?,
+            offer: *self.offer.get(row)?,
+            fact: *self.fact.get(row)?,
+            delta_micros: *self.delta_micros.get(row)?,
+            kind: *self.kind.get(row)?,
+            cause: *self.cause.get(row)?,
+            reason: *self.reason.get(row)?,
+            confidence: *self.confidence.get(row)?,
+        })
+    }
+
+    /// Appends the movements of the next customer.
+    pub fn push_customer(&mut self, movements: &[Movement]) {
+        if self.offsets.is_empty() {
+            self.offsets.push(0);
+        }
+        for movement in movements {
+            self.day.push(movement.day);
+            self.subscription.push(movement.subscription);
+            self.offer.push(movement.offer);
+            self.fact.push(movement.fact);
+            self.delta_micros.push(movement.delta_micros);
+            self.kind.push(movement.kind);
+            self.cause.push(movement.cause);
+            self.reason.push(movement.reason);
+            self.confidence.push(movement.confidence);
+        }
+        // Row numbers are 32-bit: a ledger of more than four thousand million rows is built in shares.
+        self.offsets.push(u32::try_from(self.day.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Appends the customers of another share, which come after the ones here.
+    pub fn append(&mut self, mut share: Ledger) {
+        if self.offsets.is_empty() {
+            *self = share;
+            return;
+        }
+        let base = self.offsets.last().copied().unwrap_or_default();
+        self.offsets.extend(share.offsets.iter().skip(1).map(|offset| offset + base));
+        self.day.append(&mut share.day);
+        self.subscription.append(&mut share.subscription);
+        self.offer.append(&mut share.offer);
+        self.fact.append(&mut share.fact);
+        self.delta_micros.append(&mut share.delta_micros);
+        self.kind.append(&mut share.kind);
+        self.cause.append(&mut share.cause);
+        self.reason.append(&mut share.reason);
+        self.confidence.append(&mut share.confidence);
+    }
+}
+
+/// A share of the ledger, with what was odd about the facts that made it.
+#[derive(Debug, Default)]
+pub struct Share {
+    /// The movements.
+    pub ledger: Ledger,
+    /// Rows of one subscription that claim the same time.
+    pub overlaps: Vec<Overlap>,
+    /// Facts that one import states in two ways.
+    pub conflicts: Vec<Conflict>,
+    /// What kept movements of a customer from being made, with the customer and a fact of theirs.
+    pub errors: Vec<(u32, u32, MovementError)>,
+}
+
+/// Builds the ledger of the customers `customers` from their rows.
+///
+/// `rows` are sorted by customer, then by subscription item; `worth` belongs to `context.terms`. `visit` sees each
+/// customer's spans (trials included) before they become movements.
+pub fn build(
+    rows: &mut [Row],
+    customers: Range<u32>,
+    worth: &[Worth],
+    recorded: &Recorded,
+    context: &Context<'_>,
+    mut visit: impl FnMut(u32, &[Span]),
+) -> Share {
+    let mut share = Share::default();
+    let mut spans = Vec::new();
+    let mut made = Vec::new();
+    let mut scratch = Scratch::default();
+    let mut rest = rows;
+    for customer in customers {
+        let count = rest.iter().take_while(|row| row.customer == customer).count();
+        let (own, after) = rest.split_at_mut(count);
+        rest = after;
+        spans.clear();
+        made.clear();
+        for item in own.chunk_by_mut(|a, b| a.subscription == b.subscription) {
+            let kept = resolve(item, context.terms, recorded, &mut share.conflicts);
+            timeline(
+                &item[..kept],
+                context.terms,
+                worth,
+                context.policy,
+                context.ticks,
+                &mut spans,
+                &mut share.overlaps,
+            );
+        }
+        visit(customer, &spans);
+        if let Err(error) = movements(&spans, context, &mut scratch, &mut made) {
+            share.errors.push((customer, own.first().map_or(0, |row| row.fact), error));
+        }
+        share.ledger.push_customer(&made);
+    }
+    share
+}

@@ -1,0 +1,476 @@
+//! The movement rule: one function turns the history of one customer into that customer's movements.
+//!
+//! Bulk is [`movements`] over every customer, a live update is the same over one, a cluster is the same over a
+//! share of them: they cannot disagree. With b = MRR before a day and a = MRR after it:
+//!
+//! | b | a | history | kind |
+//! |---|---|---|---|
+//! | 0 | > 0 | never paid before | new |
+//! | 0 | > 0 | paid before | reactivation |
+//! | > 0 | > b | | expansion |
+//! | > 0 | 0 < a < b | | contraction |
+//! | > 0 | 0 | | churn |
+//! | > 0 | = b | only the parts changed | transfer |
+//!
+//! "0" means "not a paying customer": where a policy counts free customers, one may pay 0 and still be there.
+
+use crate::{
+    fact::{NEVER, Offer, Reason, Terms, Tick, Ticks},
+    fx::{ConversionError, MissingRate, Rates},
+    money::{Currency, MoneyError, to_micros},
+    policy::{Exchange, Policy},
+    timeline::{Confidence, Span, month_ends},
+};
+
+/// What happened to a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// The first time that the customer pays.
+    New,
+    /// The customer pays more.
+    Expansion,
+    /// The customer pays again.
+    Reactivation,
+    /// The customer pays less.
+    Contraction,
+    /// The customer stops paying.
+    Churn,
+    /// The customer pays the same for other parts.
+    Transfer,
+    /// The same contract at another exchange rate (only where the policy values again).
+    Fx,
+}
+
+impl Kind {
+    /// Every kind with its name, in the order of their numbers.
+    pub const ALL: &'static [(Kind, &'static str)] = &[
+        (Kind::New, "new"),
+        (Kind::Expansion, "expansion"),
+        (Kind::Reactivation, "reactivation"),
+        (Kind::Contraction, "contraction"),
+        (Kind::Churn, "churn"),
+        (Kind::Transfer, "transfer"),
+        (Kind::Fx, "fx"),
+    ];
+
+    /// The kind's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.get(self as usize).map_or("", |(_, name)| name)
+    }
+}
+
+/// What made a customer pay more or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Cause {
+    /// A contract began or ended.
+    Contract,
+    /// Another plan or another rhythm of billing.
+    Upgrade,
+    /// More or fewer units, or one more contract for the same product.
+    Quantity,
+    /// A further product, or one product fewer.
+    CrossSell,
+    /// The same units at another price.
+    PriceRise,
+    /// A discount began or ran out.
+    Discount,
+}
+
+impl Cause {
+    /// Every cause with its name, in the order of their numbers.
+    pub const ALL: &'static [(Cause, &'static str)] = &[
+        (Cause::Contract, "contract"),
+        (Cause::Upgrade, "upgrade"),
+        (Cause::Quantity, "quantity"),
+        (Cause::CrossSell, "cross_sell"),
+        (Cause::PriceRise, "price_rise"),
+        (Cause::Discount, "discount"),
+    ];
+
+    /// The cause's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.get(self as usize).map_or("", |(_, name)| name)
+    }
+}
+
+/// One row of the ledger: what one part of a customer's contracts did on one day.
+///
+/// The kind is the customer's; the deltas of one customer and day add up to what the customer's MRR did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Movement {
+    /// The business day, as days since 1970-01-01.
+    pub day: i32,
+    /// Index of the subscription item.
+    pub subscription: u32,
+    /// Index of the offer.
+    pub offer: u32,
+    /// The fact that made it.
+    pub fact: u32,
+    /// What it adds to MRR, in micro-units of the reporting currency.
+    pub delta_micros: i64,
+    /// What happened to the customer.
+    pub kind: Kind,
+    /// What made it happen.
+    pub cause: Cause,
+    /// Why revenue was lost, where it was.
+    pub reason: Reason,
+    /// How sure the cause is.
+    pub confidence: Confidence,
+}
+
+/// What the kernel needs to know besides the spans.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The choices.
+    pub policy: &'a Policy,
+    /// Ticks and days.
+    pub ticks: &'a Ticks,
+    /// What is sold.
+    pub offers: &'a [Offer],
+    /// What rows state.
+    pub terms: &'a [Terms],
+    /// Exchange rates.
+    pub rates: &'a Rates,
+    /// The currency of the ledger.
+    pub reporting: Currency,
+    /// The last tick at which `fx = revalue` values again; rates after it are not known.
+    pub revalue_until: Tick,
+}
+
+/// Why the movements of a customer could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MovementError {
+    /// An exchange rate is missing.
+    MissingRate(MissingRate),
+    /// An amount does not fit the ledger.
+    TooLarge,
+}
+
+impl From<MoneyError> for MovementError {
+    fn from(_: MoneyError) -> Self {
+        MovementError::TooLarge
+    }
+}
+
+impl From<ConversionError> for MovementError {
+    fn from(error: ConversionError) -> Self {
+        match error {
+            ConversionError::Missing(rate) => MovementError::MissingRate(rate),
+            ConversionError::Money(_) => MovementError::TooLarge,
+        }
+    }
+}
+
+/// One side of a span: it begins or ends at a tick, or is worth something else from it on (a revaluation).
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    tick: Tick,
+    subscription: u32,
+    offer: u32,
+    side: Side,
+    /// Index of the span.
+    span: u32,
+    delta_micros: i64,
+}
+
+/// Ends come before beginnings, so that a part is never there twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Side {
+    Revalued,
+    Ends,
+    Begins,
+}
+
+/// Room that is used again for each customer, so that none is allocated in the pass.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    changes: Vec<Change>,
+}
+
+/// The movements of one customer, appended to `movements` in order of day, subscription and offer.
+///
+/// `spans` are those of all the customer's subscription items: the items in ascending order, each item's spans in
+/// order of time. Trials are passed over.
+///
+/// # Errors
+/// When an exchange rate is missing or an amount does not fit; nothing is appended then.
+pub fn movements(
+    spans: &[Span],
+    context: &Context<'_>,
+    scratch: &mut Scratch,
+    movements: &mut Vec<Movement>,
+) -> Result<(), MovementError> {
+    let changes = &mut scratch.changes;
+    changes.clear();
+    list_changes(spans, context, changes)?;
+    changes.sort_unstable_by_key(|change| (change.tick, change.subscription, change.offer, change.side, change.span));
+
+    let begun = movements.len();
+    let mut standing = Standing::default();
+    let mut index = 0;
+    while index < changes.len() {
+        let last = changes[index].tick.saturating_add(context.ticks.settle());
+        let mut end = index + 1;
+        while end < changes.len() && changes[end].tick <= last {
+            end += 1;
+        }
+        let window = &mut changes[index..end];
+        if context.ticks.settle() > 0 {
+            window.sort_unstable_by_key(|change| (change.subscription, change.offer, change.tick, change.side));
+        }
+        if let Err(error) = settle(window, spans, context, &mut standing, movements) {
+            movements.truncate(begun);
+            return Err(error);
+        }
+        index = end;
+    }
+    // Windows of minutes may put several groups on one day; the order within a day is still by part.
+    if context.ticks.settle() > 0 {
+        movements[begun..].sort_by_key(|movement| movement.day);
+    }
+    Ok(())
+}
+
+/// The sides of every span, in the reporting currency.
+fn list_changes(spans: &[Span], context: &Context<'_>, changes: &mut Vec<Change>) -> Result<(), MovementError> {
+    let mut before: Option<(Span, Currency, i64)> = None;
+    for (index, span) in spans.iter().enumerate() {
+        if span.trial {
+            continue;
+        }
+        let Some(offer) = context.offers.get(span.offer as usize) else { continue };
+        let from_day = context.ticks.day(span.from);
+        let convert = |day| context.rates.convert(span.monthly_micros, offer.currency, context.reporting, day);
+        let opening = if offer.currency == context.reporting {
+            span.monthly_micros
+        } else {
+            match (context.policy.exchange, before) {
+                (Exchange::Constant(day), _) => convert(day)?,
+                // The same amount goes on: no movement of money happened, so its rate is carried.
+                (Exchange::AtMovement, Some((earlier, currency, carried)))
+                    if earlier.subscription == span.subscription
+                        && earlier.to == span.from
+                        && earlier.monthly_micros == span.monthly_micros
+                        && currency == offer.currency =>
+                {
+                    carried
+                }
+                _ => convert(from_day)?,
+            }
+        };
+        let span_index = u32::try_from(index).map_err(|_| MovementError::TooLarge)?;
+        let change = |tick, side, delta_micros| Change {
+            tick,
+            subscription: span.subscription,
+            offer: span.offer,
+            side,
+            span: span_index,
+            delta_micros,
+        };
+        changes.push(change(span.from, Side::Begins, opening));
+        let mut standing = opening;
+        if context.policy.exchange == Exchange::Revalue && offer.currency != context.reporting {
+            let until = span.to.min(context.revalue_until.saturating_add(1));
+            let closing = (span.to != NEVER).then_some(span.to);
+            for tick in month_ends(span.from, until, context.ticks).chain(closing) {
+                let revalued = convert(context.ticks.day(tick))?;
+                if revalued != standing {
+                    changes.push(change(tick, Side::Revalued, revalued - standing));
+                    standing = revalued;
+                }
+            }
+        }
+        if span.to != NEVER {
+            changes.push(change(span.to, Side::Ends, -standing));
+        }
+        before = Some((*span, offer.currency, opening));
+    }
+    Ok(())
+}
+
+/// Where a customer stands between two changes.
+#[derive(Debug, Default)]
+struct Standing {
+    mrr_micros: i128,
+    parts: i32,
+    paid_before: bool,
+    left_on: i32,
+}
+
+/// Nets the changes of one window and appends what is left of them as movements.
+fn settle(
+    window: &[Change],
+    spans: &[Span],
+    context: &Context<'_>,
+    standing: &mut Standing,
+    movements: &mut Vec<Movement>,
+) -> Result<(), MovementError> {
+    let day = context.ticks.day(window.iter().map(|change| change.tick).min().unwrap_or_default()).0;
+    let (mut delta, mut parts, mut revalued) = (0i128, 0i32, 0i128);
+    for change in window {
+        match change.side {
+            Side::Begins => {
+                delta += i128::from(change.delta_micros);
+                parts += 1;
+            }
+            Side::Ends => {
+                delta += i128::from(change.delta_micros);
+                parts -= 1;
+            }
+            Side::Revalued => revalued += i128::from(change.delta_micros),
+        }
+    }
+    let (before, parts_before) = (standing.mrr_micros + revalued, standing.parts);
+    let (after, parts_after) = (before + delta, parts_before + parts);
+    to_micros(after)?;
+    let kind = match (parts_before > 0, parts_after > 0) {
+        (false, true) => {
+            let too_long_ago = context
+                .policy
+                .reactivation_within_days
+                .is_some_and(|days| i64::from(day) - i64::from(standing.left_on) > i64::from(days));
+            if standing.paid_before && !too_long_ago { Kind::Reactivation } else { Kind::New }
+        }
+        (true, false) => Kind::Churn,
+        (true, true) if after > before => Kind::Expansion,
+        (true, true) if after < before => Kind::Contraction,
+        _ => Kind::Transfer,
+    };
+
+    let mut index = 0;
+    while index < window.len() {
+        let part = &window[index];
+        let mut end = index + 1;
+        while end < window.len() && (window[end].subscription, window[end].offer) == (part.subscription, part.offer) {
+            end += 1;
+        }
+        let sides = &window[index..end];
+        index = end;
+        let sum = |wanted: fn(Side) -> bool| -> Result<i64, MoneyError> {
+            to_micros(sides.iter().filter(|c| wanted(c.side)).map(|c| i128::from(c.delta_micros)).sum())
+        };
+        let revalued_micros = sum(|side| side == Side::Revalued)?;
+        let delta_micros = sum(|side| side != Side::Revalued)?;
+        let of_side = |wanted| sides.iter().rev().find(|change| change.side == wanted);
+        let (begins, ends) = (of_side(Side::Begins), of_side(Side::Ends));
+        let presence = i32::from(begins.is_some()) - i32::from(ends.is_some());
+        let span_of = |change: &Change| spans.get(change.span as usize);
+        if revalued_micros != 0 {
+            let span = sides.first().and_then(span_of);
+            movements.push(Movement {
+                day,
+                subscription: part.subscription,
+                offer: part.offer,
+                fact: span.map_or(0, |span| span.fact),
+                delta_micros: revalued_micros,
+                kind: Kind::Fx,
+                cause: Cause::Contract,
+                reason: Reason::Unknown,
+                confidence: Confidence::Exact,
+            });
+        }
+        // A free part that comes or goes moves no money, but it may be what makes somebody a customer.
+        let comes_or_goes = presence != 0 && matches!(kind, Kind::New | Kind::Reactivation | Kind::Churn);
+        if delta_micros == 0 && !comes_or_goes {
+            continue;
+        }
+        let ended = ends.and_then(span_of);
+        // What ended here may go on as another offer of the same subscription: then that row is what changed it.
+        let begun = begins.and_then(span_of).or_else(|| {
+            window
+                .iter()
+                .find(|change| change.side == Side::Begins && change.subscription == part.subscription)
+                .and_then(span_of)
+        });
+        let made_by = begun.or(ended);
+        let replaced = ended.or_else(|| {
+            window
+                .iter()
+                .find(|change| change.side == Side::Ends && change.subscription == part.subscription)
+                .and_then(span_of)
+        });
+        let (cause, reason) = match kind {
+            Kind::New | Kind::Reactivation | Kind::Fx => (Cause::Contract, Reason::Unknown),
+            Kind::Churn => (Cause::Contract, ended.map_or(Reason::Unknown, |span| span.end_reason)),
+            Kind::Expansion | Kind::Contraction | Kind::Transfer => {
+                let cause = match (replaced, begun) {
+                    (Some(from), Some(to)) => cause_of_change(from, to, context),
+                    (Some(alone), None) | (None, Some(alone)) => cause_of_part(alone, window, spans, context),
+                    (None, None) => Cause::Contract,
+                };
+                let reason = match (kind, begun) {
+                    (Kind::Contraction, None) => ended.map_or(Reason::Unknown, |span| span.end_reason),
+                    _ => Reason::Unknown,
+                };
+                (cause, reason)
+            }
+        };
+        movements.push(Movement {
+            day,
+            subscription: part.subscription,
+            offer: part.offer,
+            fact: made_by.map_or(0, |span| span.fact),
+            delta_micros,
+            kind,
+            cause,
+            reason,
+            confidence: [begun, ended]
+                .into_iter()
+                .flatten()
+                .map(|span| span.confidence)
+                .max()
+                .unwrap_or(Confidence::Exact),
+        });
+    }
+
+    if parts_after > 0 {
+        standing.paid_before = true;
+    } else if parts_before > 0 {
+        standing.left_on = day;
+    }
+    standing.mrr_micros = after;
+    standing.parts = parts_after;
+    Ok(())
+}
+
+/// What changed between two spans of one subscription item that follow each other.
+fn cause_of_change(from: &Span, to: &Span, context: &Context<'_>) -> Cause {
+    let (Some(old), Some(new)) = (context.terms.get(from.terms as usize), context.terms.get(to.terms as usize)) else {
+        return Cause::Contract;
+    };
+    if old.offer != new.offer {
+        Cause::Upgrade
+    } else if old.price.quantity != new.price.quantity || old.metered || new.metered {
+        Cause::Quantity
+    } else if old.price.amount_picos != new.price.amount_picos || old.price.pricing != new.price.pricing {
+        Cause::PriceRise
+    } else if old.price.discount != new.price.discount || from.discount_ended != to.discount_ended {
+        Cause::Discount
+    } else {
+        Cause::PriceRise
+    }
+}
+
+/// What it is when a subscription item comes to others, or leaves others behind: a product more or fewer, or more or
+/// fewer of what the customer has.
+fn cause_of_part(alone: &Span, window: &[Change], spans: &[Span], context: &Context<'_>) -> Cause {
+    let day = window.first().map_or(alone.from, |change| change.tick);
+    let product = |span: &Span| {
+        context.offers.get(span.offer as usize).map(|offer| {
+            if offer.product.is_empty() { (true, offer.plan.as_str()) } else { (false, offer.product.as_str()) }
+        })
+    };
+    let sold = product(alone);
+    let another = spans.iter().any(|span| {
+        span.subscription != alone.subscription
+            && !span.trial
+            && span.from <= day
+            && span.to >= day
+            && product(span) == sold
+    });
+    if another { Cause::Quantity } else { Cause::CrossSell }
+}
