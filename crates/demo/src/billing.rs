@@ -52,7 +52,14 @@ impl<'a> Billing<'a> {
             return Outcome::Paid;
         }
         self.begin_invoice();
-        self.line(subscription, terms.plan, terms.net_amount(self.person.country.currency), service, service.from, "subscription");
+        self.line(
+            subscription,
+            terms.plan,
+            terms.net_amount(self.person.country.currency),
+            service,
+            service.from,
+            "subscription",
+        );
         if self.total <= 0 {
             return Outcome::Paid;
         }
@@ -66,13 +73,28 @@ impl<'a> Billing<'a> {
             return;
         }
         self.begin_invoice();
-        self.line(subscription, terms.plan, terms.net_amount(self.person.country.currency), service, service.from, "subscription");
+        self.line(
+            subscription,
+            terms.plan,
+            terms.net_amount(self.person.country.currency),
+            service,
+            service.from,
+            "subscription",
+        );
         self.payment(service.from, "succeeded", "", 1);
     }
 
     /// Invoices a change in the middle of a period: the rest of the old terms
     /// is given back and the rest of the new ones is charged.
-    pub(crate) fn bill_change(&mut self, subscription: u32, old: &Terms, new: &Terms, day: Day, period: Service, by_card: bool) {
+    pub(crate) fn bill_change(
+        &mut self,
+        subscription: u32,
+        old: &Terms,
+        new: &Terms,
+        day: Day,
+        period: Service,
+        by_card: bool,
+    ) {
         if day >= self.calendar.end {
             return;
         }

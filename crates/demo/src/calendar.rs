@@ -55,10 +55,7 @@ impl Calendar {
         let mut calendar_months = Vec::new();
         let mut month = origin.first_of_month();
         while month <= last {
-            calendar_months.push(CalendarMonth {
-                first: number(month)?,
-                length_days: month.days_in_month() as u8,
-            });
+            calendar_months.push(CalendarMonth { first: number(month)?, length_days: month.days_in_month() as u8 });
             month = month.checked_add(1.month()).ok()?;
         }
 

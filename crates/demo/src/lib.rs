@@ -113,7 +113,9 @@ pub enum DemoError {
     #[error("a company without customers cannot be made: choose 1 customer or more")]
     NoCustomers,
     /// The days of the story leave the years that can be written.
-    #[error("a company that starts on {start} and lasts {months} months leaves the years 1 to 9999: choose another start")]
+    #[error(
+        "a company that starts on {start} and lasts {months} months leaves the years 1 to 9999: choose another start"
+    )]
     Start {
         /// What was asked for.
         start: jiff::civil::Date,

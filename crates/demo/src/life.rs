@@ -310,8 +310,8 @@ impl Life<'_> {
 
     /// Whether the customer leaves when the term ends on `end`, when they say so, and why.
     fn departure(&mut self, terms: &Terms, settled: Day, end: Day, age_months: u32) -> Option<Departure> {
-        let raised = terms.list == PriceList::First
-            && self.calendar.story_month(end) >= story::OLD_PRICES_END.first_month;
+        let raised =
+            terms.list == PriceList::First && self.calendar.story_month(end) >= story::OLD_PRICES_END.first_month;
         if self.person.size.contract {
             let (low, high) = story::CONTRACT_NOTICE_DAYS;
             let asked = end - self.dice.between(low, high);
@@ -354,10 +354,8 @@ impl Life<'_> {
 
     /// How likely a customer is to leave at the end of a term, on an ordinary day.
     fn leaving(&self, terms: &Terms, age_months: u32) -> Chance {
-        let settled = PLANS[terms.plan]
-            .leaving
-            .times(self.person.channel.leaving_percent)
-            .times(self.person.fit_leaving_percent);
+        let settled =
+            PLANS[terms.plan].leaving.times(self.person.channel.leaving_percent).times(self.person.fit_leaving_percent);
         match terms.interval {
             Interval::Month => {
                 let ages = story::AGE_LEAVING_PERCENT;

@@ -30,7 +30,17 @@ const MIDDLE_SYLLABLES: [&str; 16] =
 const LAST_SYLLABLES: [&str; 16] =
     ["ra", "nix", "ton", "la", "via", "mo", "rix", "sol", "dex", "wa", "gen", "lia", "ko", "tis", "ven", "ria"];
 const KINDS: [&str; 12] = [
-    "Labs", "Studio", "Works", "Foods", "Logistics", "Health", "Media", "Energy", "Systems", "Travel", "Legal",
+    "Labs",
+    "Studio",
+    "Works",
+    "Foods",
+    "Logistics",
+    "Health",
+    "Media",
+    "Energy",
+    "Systems",
+    "Travel",
+    "Legal",
     "Design",
 ];
 
@@ -39,13 +49,10 @@ impl Person {
         let mut dice = Dice::new(company.seed, number, Purpose::Person);
         let is_whale = number % story::WHALE_EVERY_CUSTOMERS == story::WHALE_OFFSET;
         let country = dice.choose(&story::COUNTRIES, |country| country.share);
-        let launched = story::LAUNCH.covers(calendar.story_month(signed_up))
-            && dice.below(story::LAUNCH_SIGN_UPS_PERCENT) >= 100;
-        let channel = if launched {
-            &story::LAUNCH_CHANNEL
-        } else {
-            dice.choose(&story::CHANNELS, |channel| channel.share)
-        };
+        let launched =
+            story::LAUNCH.covers(calendar.story_month(signed_up)) && dice.below(story::LAUNCH_SIGN_UPS_PERCENT) >= 100;
+        let channel =
+            if launched { &story::LAUNCH_CHANNEL } else { dice.choose(&story::CHANNELS, |channel| channel.share) };
         // Large companies do not come by a half-price campaign, and a whale is large by definition.
         let size = match (is_whale, launched) {
             (true, _) => dice.choose(&COMPANY_SIZES, |size| u32::from(size.contract)),

@@ -4,6 +4,9 @@
 //! reader who finds a bump in a chart can find its name, its month and its
 //! reason. `STORY.md` tells the same in prose, and a test keeps the two equal.
 
+// The last underscore of an amount stands where its cents begin.
+#![allow(clippy::inconsistent_digit_grouping)]
+
 use crate::dice::Chance;
 use crate::price::Currency;
 
@@ -32,8 +35,8 @@ pub const LAUNCH: Event = Event {
     name: "launch campaign",
     first_month: 10,
     months: 1,
-    words: "A launch campaign sells the monthly plans at half price for three months. Sign-ups jump by 70 %; \
-            most of those it brings fit poorly, convert seldom and leave soon.",
+    words: "A launch campaign sells the monthly plans at half price for three months. Sign-ups more than \
+            double; those it brings fit poorly, convert seldom and leave soon.",
 };
 
 /// Month 13: new customers pay the new prices at once.
@@ -76,7 +79,7 @@ pub const OLD_PRICES_END: Event = Event {
 pub const EVENTS: [Event; 5] = [LAUNCH, PRICE_RISE, CARD_FAILURES, BAD_RELEASE, OLD_PRICES_END];
 
 /// How far sign-ups rise in the month of the launch, over what the season says.
-pub const LAUNCH_SIGN_UPS_PERCENT: u32 = 170;
+pub const LAUNCH_SIGN_UPS_PERCENT: u32 = 230;
 /// How many times more often cards fail in the wave.
 pub const CARD_FAILURES_PERCENT: u32 = 300;
 /// How much more often team customers leave because of the bad release, on top of the usual.
@@ -138,6 +141,7 @@ pub struct Channel {
 }
 
 /// The everyday channels.
+#[rustfmt::skip]
 pub const CHANNELS: [Channel; 5] = [
     Channel { name: "organic", share: 360, trial_conversion: Chance::per_cent(46), leaving_percent: 90, coupon: Coupon::None },
     Channel { name: "google_ads", share: 260, trial_conversion: Chance::per_cent(38), leaving_percent: 105, coupon: Coupon::None },
@@ -150,7 +154,7 @@ pub const CHANNELS: [Channel; 5] = [
 pub const LAUNCH_CHANNEL: Channel = Channel {
     name: "launch",
     share: 0,
-    trial_conversion: Chance::per_cent(30),
+    trial_conversion: Chance::per_cent(34),
     leaving_percent: 230,
     coupon: Coupon::LaunchRepeating,
 };
@@ -169,6 +173,7 @@ pub struct Country {
 }
 
 /// The countries, by weight.
+#[rustfmt::skip]
 pub const COUNTRIES: [Country; 11] = [
     Country { code: "US", share: 400, currency: Currency::Usd, tax_percent: 0 },
     Country { code: "GB", share: 120, currency: Currency::Gbp, tax_percent: 20 },
@@ -279,11 +284,12 @@ pub struct CompanySize {
 }
 
 /// The sizes, by weight.
+#[rustfmt::skip]
 pub const COMPANY_SIZES: [CompanySize; 4] = [
     CompanySize { name: "solo", share: 440, first_plan: [90, 10, 0], seats: (1, 1), yearly: Chance::per_cent(14), quarterly: Chance::NEVER, growth_percent: 40, contract: false },
-    CompanySize { name: "small", share: 370, first_plan: [32, 62, 6], seats: (2, 5), yearly: Chance::per_cent(20), quarterly: Chance::per_cent(5), growth_percent: 100, contract: false },
-    CompanySize { name: "mid", share: 165, first_plan: [6, 64, 30], seats: (4, 14), yearly: Chance::per_cent(30), quarterly: Chance::per_cent(12), growth_percent: 140, contract: false },
-    CompanySize { name: "large", share: 25, first_plan: [0, 0, 1], seats: (15, 50), yearly: Chance::per_cent(100), quarterly: Chance::NEVER, growth_percent: 120, contract: true },
+    CompanySize { name: "small", share: 380, first_plan: [32, 64, 4], seats: (2, 5), yearly: Chance::per_cent(20), quarterly: Chance::per_cent(5), growth_percent: 100, contract: false },
+    CompanySize { name: "mid", share: 165, first_plan: [6, 70, 24], seats: (3, 9), yearly: Chance::per_cent(30), quarterly: Chance::per_cent(12), growth_percent: 140, contract: false },
+    CompanySize { name: "large", share: 15, first_plan: [0, 0, 1], seats: (8, 24), yearly: Chance::per_cent(100), quarterly: Chance::NEVER, growth_percent: 120, contract: true },
 ];
 
 /// One customer in so many is a whale: a large company with far more seats.
@@ -291,7 +297,7 @@ pub const WHALE_EVERY_CUSTOMERS: u64 = 500;
 /// Which of them, so that even a small company has one early on.
 pub const WHALE_OFFSET: u64 = 90;
 /// The fewest and the most seats of a whale at the start.
-pub const WHALE_SEATS: (u32, u32) = (110, 320);
+pub const WHALE_SEATS: (u32, u32) = (45, 120);
 
 /// How many days a contract takes from sign-up to its start.
 pub const CONTRACT_NEGOTIATION_DAYS: (u32, u32) = (10, 45);
@@ -366,12 +372,8 @@ pub const SUBSCRIPTIONS_A_CUSTOMER: u32 = 3;
 /// A card fails at a renewal.
 pub const CARD_FAILS: Chance = Chance::per_mille(32);
 /// When a failed card is tried again, in days after the invoice, and how often that works.
-pub const RETRIES: [(u32, Chance); 4] = [
-    (3, Chance::per_cent(40)),
-    (7, Chance::per_cent(30)),
-    (14, Chance::per_cent(25)),
-    (20, Chance::per_cent(12)),
-];
+pub const RETRIES: [(u32, Chance); 4] =
+    [(3, Chance::per_cent(40)), (7, Chance::per_cent(30)), (14, Chance::per_cent(25)), (20, Chance::per_cent(12))];
 /// How long a subscription is past due before it counts as unpaid.
 pub const PAST_DUE_DAYS: u32 = 21;
 /// How long it is unpaid before it is canceled.
