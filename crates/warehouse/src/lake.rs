@@ -16,6 +16,7 @@
 
 mod catalogue;
 mod column;
+mod compact;
 
 mod error;
 mod fact_file;
@@ -36,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use rusqlite::{Connection, OptionalExtension};
 
+pub use compact::Compacted;
 pub use error::LakeError;
 pub use fact_file::{FactFile, WrittenFile};
 pub use import::{
@@ -172,6 +174,7 @@ impl Lake {
             }),
         };
 
+        lake.remove_merged_files()?;
         lake.remove_orphans()?;
         Ok(lake)
     }

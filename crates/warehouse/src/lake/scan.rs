@@ -51,12 +51,12 @@ pub struct DataFile {
 /// A piece of a table that can be read on a thread of its own: a row group, or a whole foreign file.
 #[derive(Debug, Clone)]
 pub struct Part {
-    file: PathBuf,
-    row_group: Option<usize>,
-    schema: SchemaRef,
-    columns: Arc<[Column]>,
+    pub(super) file: PathBuf,
+    pub(super) row_group: Option<usize>,
+    pub(super) schema: SchemaRef,
+    pub(super) columns: Arc<[Column]>,
     /// Rows of later snapshots are left out; none when the file holds no such rows.
-    newest: Option<i64>,
+    pub(super) newest: Option<i64>,
 }
 
 /// The rows of one part, batch by batch.

@@ -53,12 +53,12 @@ pub struct LakeFault {
 }
 
 /// A file as our own record of it says.
-struct Recorded {
-    table: String,
-    path: String,
-    rows: u64,
-    bytes: u64,
-    hash: String,
+pub(super) struct Recorded {
+    pub(super) table: String,
+    pub(super) path: String,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) hash: String,
 }
 
 const RESTORE_FILE: &str = "Restore this file from a backup, or import its source again into a new folder";
@@ -131,7 +131,7 @@ impl Lake {
     }
 
     /// The first thing that is wrong with a file; what follows from it is not worth a line.
-    fn check_file(&self, file: &Recorded) -> Option<LakeFault> {
+    pub(super) fn check_file(&self, file: &Recorded) -> Option<LakeFault> {
         let path = table_folder(&self.store.files, &file.table).join(&file.path);
         let fault = |kind, message| Some(LakeFault { kind, path: path.clone(), message, help: RESTORE_FILE });
         let open = match File::open(&path) {
