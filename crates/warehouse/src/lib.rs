@@ -1,2 +1,3 @@
 //! warehouse
+pub mod catalogue;
 pub mod lake;

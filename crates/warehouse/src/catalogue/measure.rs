@@ -1,0 +1,709 @@
+//! The measures: what the engine counts and adds up, for a period and a segment.
+//!
+//! A period runs from s, its opening instant, to e, its closing instant. M(t) is the MRR at
+//! t, M_c(t) that of one customer. Metrics are made of measures, in `metrics/*.toml`; this
+//! table is the whole list of what they can be made of.
+
+use super::words::Words;
+
+/// What a number is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// An amount in the currency of the report.
+    Money,
+    /// A share, kept as a fraction: 0.05 is 5 %.
+    Percent,
+    /// A whole number of things.
+    Count,
+    /// A number of months.
+    Months,
+    /// How many times one thing goes into another.
+    Ratio,
+    /// Points on a scale.
+    Points,
+    /// A length of time, in seconds.
+    Duration,
+    /// A number of days.
+    Days,
+    /// A day of the calendar.
+    Date,
+}
+
+impl Unit {
+    /// Every unit, with its name in the catalogue.
+    pub const ALL: [(Unit, &'static str); 9] = [
+        (Unit::Money, "money"),
+        (Unit::Percent, "percent"),
+        (Unit::Count, "count"),
+        (Unit::Months, "months"),
+        (Unit::Ratio, "ratio"),
+        (Unit::Points, "points"),
+        (Unit::Duration, "duration"),
+        (Unit::Days, "days"),
+        (Unit::Date, "date"),
+    ];
+
+    /// The name in the catalogue.
+    pub fn name(self) -> &'static str {
+        Unit::ALL.iter().find(|(unit, _)| *unit == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// When a measure is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Nature {
+    /// At one instant: the opening or the closing one.
+    Stock,
+    /// From the opening to the closing instant.
+    Flow,
+}
+
+/// Over which segments a measure may be added up, so that the parts make the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Adds {
+    /// Over segments of any dimension, parts of a customer's contract (plan, product) included.
+    Anywhere,
+    /// Over segments that hold whole customers: who has two plans counts in both, and once in the whole.
+    OverCustomers,
+    /// Over none: it is to be computed again for the whole.
+    Nowhere,
+}
+
+/// Something the engine counts or adds up. Two of the same name are the same.
+#[derive(Debug)]
+pub struct Measure {
+    /// The name in expressions.
+    pub id: &'static str,
+    /// What the number is of.
+    pub unit: Unit,
+    /// Whether it is a stock or a flow.
+    pub nature: Nature,
+    /// Over which segments its values add up to the whole.
+    pub adds: Adds,
+    /// Whether its values over adjacent periods add up to the value over all of them.
+    pub adds_over_periods: bool,
+    /// The kinds of fact without which it has no value.
+    pub needs: &'static [&'static str],
+    /// What it is, in words.
+    pub words: Words,
+}
+
+impl PartialEq for Measure {
+    fn eq(&self, other: &Measure) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Measure {}
+
+impl std::hash::Hash for Measure {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+/// The measure of that name.
+pub fn find(id: &str) -> Option<&'static Measure> {
+    MEASURES.iter().find(|measure| measure.id == id)
+}
+
+const SUBSCRIPTION: &[&str] = &["subscription"];
+const CONTRACT: &[&str] = &["contract"];
+const INVOICE_LINE: &[&str] = &["invoice_line"];
+const PAYMENT: &[&str] = &["payment"];
+const SPEND: &[&str] = &["spend"];
+const COST: &[&str] = &["cost"];
+const NOTHING: &[&str] = &[];
+
+const fn stock(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
+    Measure { id, unit, nature: Nature::Stock, adds, adds_over_periods: false, needs, words }
+}
+
+/// A flow whose adjacent periods add up.
+const fn flow(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
+    Measure { id, unit, nature: Nature::Flow, adds, adds_over_periods: true, needs, words }
+}
+
+/// A flow that depends on where its period begins or counts each customer once, so that adjacent periods do not add up.
+const fn whole(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
+    Measure { id, unit, nature: Nature::Flow, adds, adds_over_periods: false, needs, words }
+}
+
+const fn words(en: &'static str, zh: &'static str, fr: &'static str) -> Words {
+    Words::fixed(en, zh, fr)
+}
+
+use Adds::{Anywhere, Nowhere, OverCustomers};
+use Unit::{Count, Money, Months, Ratio};
+
+/// Every measure. A new one is a line here and an arm in the engine.
+pub const MEASURES: &[Measure] = &[
+    // What there is at an instant.
+    stock(
+        "mrr_closing",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words("MRR at the end of the period", "期末 MRR", "MRR à la fin de la période"),
+    ),
+    stock(
+        "mrr_opening",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words("MRR at the start of the period", "期初 MRR", "MRR au début de la période"),
+    ),
+    stock(
+        "customers_closing",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words("paying customers at the end of the period", "期末付费客户数", "clients payants à la fin de la période"),
+    ),
+    stock(
+        "customers_opening",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "paying customers at the start of the period",
+            "期初付费客户数",
+            "clients payants au début de la période",
+        ),
+    ),
+    stock(
+        "subscriptions_closing",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "paying subscriptions at the end of the period",
+            "期末付费订阅数",
+            "abonnements payants à la fin de la période",
+        ),
+    ),
+    stock(
+        "trial_mrr_closing",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "what the trials running at the end of the period would be worth a month",
+            "期末进行中的试用若转为付费的月度价值",
+            "valeur mensuelle qu’auraient les essais en cours à la fin de la période",
+        ),
+    ),
+    stock(
+        "committed_mrr_closing",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR at the end of the period, with every change already agreed for the months ahead",
+            "期末 MRR，计入未来数月内已确定的全部变更",
+            "MRR à la fin de la période, changements déjà convenus pour les mois à venir compris",
+        ),
+    ),
+    stock(
+        "committed_mrr_annual_closing",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "the part of committed MRR that is billed yearly or longer",
+            "承诺 MRR 中按年或更长周期计费的部分",
+            "part du MRR engagé facturée à l’année ou plus",
+        ),
+    ),
+    // Movements: signed sums, so that losses are negative.
+    flow(
+        "movement_new",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR of customers who pay for the first time",
+            "首次付费客户带来的 MRR",
+            "MRR des clients qui paient pour la première fois",
+        ),
+    ),
+    flow(
+        "movement_expansion",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR added by customers who were paying",
+            "已付费客户增加的 MRR",
+            "MRR ajouté par des clients déjà payants",
+        ),
+    ),
+    flow(
+        "movement_reactivation",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words("MRR of customers who came back", "回归客户带来的 MRR", "MRR des clients revenus"),
+    ),
+    flow(
+        "movement_contraction",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR given up by customers who go on paying (negative)",
+            "继续付费的客户减少的 MRR（负数）",
+            "MRR perdu chez des clients qui restent payants (négatif)",
+        ),
+    ),
+    flow(
+        "movement_churned",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR of customers who stopped paying (negative)",
+            "停止付费的客户损失的 MRR（负数）",
+            "MRR des clients qui ont cessé de payer (négatif)",
+        ),
+    ),
+    flow(
+        "movement_fx",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR gained or lost by revaluing currencies (signed)",
+            "汇率重估造成的 MRR 增减（带符号）",
+            "MRR gagné ou perdu par réévaluation des devises (signé)",
+        ),
+    ),
+    flow(
+        "movement_transferred_in",
+        Money,
+        Nowhere,
+        SUBSCRIPTION,
+        words(
+            "MRR that came into the segment with a switch from another one",
+            "因切换而从其他分组转入的 MRR",
+            "MRR entré dans le segment par un changement depuis un autre",
+        ),
+    ),
+    flow(
+        "movement_transferred_out",
+        Money,
+        Nowhere,
+        SUBSCRIPTION,
+        words(
+            "MRR that left the segment with a switch to another one (negative)",
+            "因切换而转出到其他分组的 MRR（负数）",
+            "MRR sorti du segment par un changement vers un autre (négatif)",
+        ),
+    ),
+    // Expansion by its cause.
+    flow(
+        "expansion_upgrade",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "expansion by a move to a dearer plan",
+            "升级到更高套餐带来的扩展",
+            "expansion par passage à un forfait supérieur",
+        ),
+    ),
+    flow(
+        "expansion_quantity",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words("expansion by a larger quantity", "数量增加带来的扩展", "expansion par augmentation de la quantité"),
+    ),
+    flow(
+        "expansion_cross_sell",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "expansion by a further product",
+            "加购其他产品带来的扩展",
+            "expansion par achat d’un produit supplémentaire",
+        ),
+    ),
+    flow(
+        "expansion_price_rise",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "expansion by a higher price for the same thing",
+            "同一产品涨价带来的扩展",
+            "expansion par hausse de prix à l’identique",
+        ),
+    ),
+    flow(
+        "expansion_discount_end",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words("expansion by the end of a discount", "折扣到期带来的扩展", "expansion par fin d’une remise"),
+    ),
+    // Distinct customers with a movement.
+    whole(
+        "customers_with_new",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words("customers who paid for the first time", "首次付费的客户数", "clients ayant payé pour la première fois"),
+    ),
+    whole(
+        "customers_with_expansion",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words("customers who expanded", "有扩展的客户数", "clients en expansion"),
+    ),
+    whole(
+        "customers_with_contraction",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words("customers who contracted", "有收缩的客户数", "clients en contraction"),
+    ),
+    whole(
+        "customers_with_churn",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "customers who stopped paying at some time in the period",
+            "期内曾停止付费的客户数",
+            "clients ayant cessé de payer à un moment de la période",
+        ),
+    ),
+    whole(
+        "customers_with_reactivation",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words("customers who came back", "回归的客户数", "clients revenus"),
+    ),
+    whole(
+        "customers_lost",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "customers who stopped paying in the period and are not paying at its end",
+            "期内停止付费且期末仍未付费的客户数",
+            "clients ayant cessé de payer pendant la période et ne payant pas à la fin",
+        ),
+    ),
+    whole(
+        "customers_lost_of_opening",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "those of them who were paying at the start",
+            "其中期初正在付费的客户数",
+            "ceux d’entre eux qui payaient au début",
+        ),
+    ),
+    whole(
+        "customers_paying_any",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "customers paying at any time in the period",
+            "期内任一时刻付费的客户数",
+            "clients payants à un moment quelconque de la période",
+        ),
+    ),
+    // The customers of the start, looked at again.
+    whole(
+        "retained_mrr",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR at the end of the customers who were paying at the start",
+            "期初付费客户在期末的 MRR",
+            "MRR de fin des clients payants au début",
+        ),
+    ),
+    whole(
+        "retained_mrr_capped",
+        Money,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "the same, each customer counted for no more than at the start",
+            "同上，但每位客户不超过其期初 MRR",
+            "de même, chaque client compté au plus pour son MRR de début",
+        ),
+    ),
+    whole(
+        "opening_churned",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "churned MRR of the customers who were paying at the start (negative)",
+            "期初付费客户流失的 MRR（负数）",
+            "MRR perdu par départ des clients payants au début (négatif)",
+        ),
+    ),
+    whole(
+        "opening_contraction",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "contraction of the customers who were paying at the start (negative)",
+            "期初付费客户收缩的 MRR（负数）",
+            "contraction des clients payants au début (négative)",
+        ),
+    ),
+    whole(
+        "opening_expansion",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "expansion of the customers who were paying at the start",
+            "期初付费客户扩展的 MRR",
+            "expansion des clients payants au début",
+        ),
+    ),
+    whole(
+        "opening_reactivation",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "MRR of customers who were paying at the start, left and came back",
+            "期初付费、期内离开后又回归的客户的 MRR",
+            "MRR des clients payants au début, partis puis revenus",
+        ),
+    ),
+    // Lifetimes.
+    stock(
+        "lifetime_days_observed_sum",
+        Unit::Days,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "days from the first to the last paid day, added up over the customers who have left",
+            "已流失客户从首个到最后一个付费日的天数之和",
+            "jours du premier au dernier jour payé, additionnés sur les clients partis",
+        ),
+    ),
+    stock(
+        "lifetimes_observed_count",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "customers who have left by the end of the period",
+            "截至期末已流失的客户数",
+            "clients partis à la fin de la période",
+        ),
+    ),
+    stock(
+        "survival_lifetime_months",
+        Months,
+        Nowhere,
+        SUBSCRIPTION,
+        words(
+            "expected months of paying under the Kaplan–Meier curve, its tail extrapolated",
+            "按 Kaplan–Meier 曲线（尾部外推）估计的预期付费月数",
+            "mois de paiement attendus selon la courbe de Kaplan-Meier, queue extrapolée",
+        ),
+    ),
+    stock(
+        "survival_discounted_months",
+        Months,
+        Nowhere,
+        SUBSCRIPTION,
+        words(
+            "expected months of paying under the fitted retention curve, later ones discounted",
+            "按拟合留存曲线并折现的预期付费月数",
+            "mois de paiement attendus selon la courbe de rétention ajustée, actualisés",
+        ),
+    ),
+    // How the MRR is spread over customers.
+    stock(
+        "mrr_top_20",
+        Money,
+        Nowhere,
+        SUBSCRIPTION,
+        words(
+            "MRR of the 20 % of customers who pay most",
+            "付费最多的 20% 客户的 MRR",
+            "MRR des 20 % de clients qui paient le plus",
+        ),
+    ),
+    stock(
+        "mrr_largest",
+        Money,
+        Nowhere,
+        SUBSCRIPTION,
+        words("MRR of the largest customer", "最大客户的 MRR", "MRR du plus gros client"),
+    ),
+    stock(
+        "mrr_hhi_numerator",
+        Money,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "the customers’ MRR, each squared, added up",
+            "各客户 MRR 的平方和",
+            "somme des carrés du MRR de chaque client",
+        ),
+    ),
+    // Contracts.
+    stock(
+        "contracts_live",
+        Count,
+        Anywhere,
+        CONTRACT,
+        words(
+            "contracts running at the end of the period",
+            "期末生效的合同数",
+            "contrats en cours à la fin de la période",
+        ),
+    ),
+    stock(
+        "contract_annual_value",
+        Money,
+        Anywhere,
+        CONTRACT,
+        words(
+            "total value ÷ years of term, added up over the running contracts",
+            "生效合同的总额 ÷ 合同年数之和",
+            "valeur totale ÷ durée en années, additionnée sur les contrats en cours",
+        ),
+    ),
+    flow(
+        "contracts_due",
+        Count,
+        Anywhere,
+        CONTRACT,
+        words("contracts that came up for renewal", "到期待续的合同数", "contrats arrivés à échéance"),
+    ),
+    flow(
+        "contracts_renewed",
+        Count,
+        Anywhere,
+        CONTRACT,
+        words("those of them that were renewed", "其中已续约的合同数", "ceux d’entre eux qui ont été renouvelés"),
+    ),
+    flow(
+        "contract_value_due",
+        Money,
+        Anywhere,
+        CONTRACT,
+        words(
+            "annual value of the contracts that came up for renewal",
+            "到期待续合同的年化价值",
+            "valeur annuelle des contrats arrivés à échéance",
+        ),
+    ),
+    flow(
+        "contract_value_renewed",
+        Money,
+        Anywhere,
+        CONTRACT,
+        words(
+            "annual value of those of them that were renewed, as it was before",
+            "其中已续约合同续约前的年化价值",
+            "valeur annuelle, avant renouvellement, de ceux qui ont été renouvelés",
+        ),
+    ),
+    // Recognition and cash.
+    flow(
+        "revenue_recognised",
+        Money,
+        Anywhere,
+        INVOICE_LINE,
+        words(
+            "invoice lines spread over the days of their service, the days in the period",
+            "发票明细按服务天数分摊后落在期内的收入",
+            "lignes de facture étalées sur leurs jours de service, part de la période",
+        ),
+    ),
+    stock(
+        "revenue_deferred_closing",
+        Money,
+        Anywhere,
+        INVOICE_LINE,
+        words(
+            "billed and not yet recognised at the end of the period",
+            "期末已开票但尚未确认的收入",
+            "facturé et non encore reconnu à la fin de la période",
+        ),
+    ),
+    flow(
+        "cash_received",
+        Money,
+        Anywhere,
+        PAYMENT,
+        words(
+            "payments less refunds and lost disputes, on the day the money moved",
+            "付款减去退款与败诉争议，按资金变动日计",
+            "paiements moins remboursements et litiges perdus, au jour du mouvement d’argent",
+        ),
+    ),
+    // Spend and costs.
+    flow("marketing_cost", Money, Anywhere, SPEND, words("spend on marketing", "营销支出", "dépenses marketing")),
+    flow("sales_cost", Money, Anywhere, SPEND, words("spend on sales", "销售支出", "dépenses commerciales")),
+    flow(
+        "cost_of_revenue",
+        Money,
+        Nowhere,
+        COST,
+        words("costs of delivering the service", "交付服务的成本", "coûts de fourniture du service"),
+    ),
+    flow("all_costs", Money, Nowhere, COST, words("all costs", "全部成本", "tous les coûts")),
+    // The calendar and the settings.
+    flow("months_in_period", Months, Nowhere, NOTHING, words("months in the period", "期内月数", "mois de la période")),
+    stock(
+        "gross_margin_setting",
+        Ratio,
+        Nowhere,
+        NOTHING,
+        words(
+            "gross margin as set; 1, with a note, while it is not known",
+            "所设毛利率；未知时取 1 并加注",
+            "marge brute paramétrée ; 1, avec une note, tant qu’elle est inconnue",
+        ),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::need;
+    use super::*;
+
+    #[test]
+    fn every_measure_has_a_name_of_its_own_words_and_known_needs() {
+        let mut seen = std::collections::BTreeSet::new();
+        for measure in MEASURES {
+            assert!(seen.insert(measure.id), "{} is there twice", measure.id);
+            assert_eq!(find(measure.id), Some(measure));
+            for text in [&measure.words.en, &measure.words.zh, &measure.words.fr] {
+                assert!(!text.is_empty(), "{}", measure.id);
+            }
+            for id in measure.needs {
+                assert!(need::find(id).is_some(), "{} needs {id}", measure.id);
+            }
+            assert!(
+                !(measure.nature == Nature::Stock && measure.adds_over_periods),
+                "{}: stocks do not add up over time",
+                measure.id
+            );
+        }
+    }
+}
