@@ -644,6 +644,17 @@ mod tests {
         assert_eq!(evaluate(&long), "20010");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_and_never_worse(text in "[ab0-9.+*/(), _-]{0,40}|\\PC{0,40}|(min|max|root)\\([ab0-9,/ -]{0,20}\\)") {
+            if let Ok(expression) = Expression::parse(&text) {
+                // What was read is read the same again, and has a value or a reason.
+                assert_eq!(Expression::parse(&expression.to_string()).as_ref(), Ok(&expression));
+                expression.evaluate(&mut |name| Value::whole(name.len() as i64 - 1));
+            }
+        }
+    }
+
     #[test]
     fn names_come_once_and_in_order() {
         let expression = Expression::parse("b.month + a * (a - min(c, b))").unwrap();
