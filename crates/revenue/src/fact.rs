@@ -51,6 +51,23 @@ impl Ticks {
         }
     }
 
+    /// How far into its tick a moment lies, in steps of 32 µs (the microseconds of a day do not fit 32 bits). It puts
+    /// rows that begin within one tick in order, and tells versions of one row from rows that follow each other.
+    #[must_use]
+    pub fn offset(&self, moment: Moment) -> u32 {
+        let begun = match self.window {
+            SettleWindow::BusinessDay => self.zone.start_of_day(self.zone.day_of(moment)),
+            SettleWindow::Minutes(_) => {
+                self.zone.instant_of(moment).div_euclid(MICROS_PER_MINUTE).saturating_mul(MICROS_PER_MINUTE)
+            }
+        };
+        match moment {
+            // A day stays its day in every zone: it counts from its own beginning.
+            Moment::Day(_) if self.window == SettleWindow::BusinessDay => 0,
+            _ => u32::try_from(self.zone.instant_of(moment).saturating_sub(begun).max(0) / 32).unwrap_or(u32::MAX),
+        }
+    }
+
     /// The tick at which a business day begins.
     #[must_use]
     pub fn of_day(&self, day: Day) -> Tick {
@@ -75,14 +92,20 @@ impl Ticks {
         }
     }
 
-    /// This many days after a tick.
+    /// This many days after a tick, at the same time of the day: where clocks change, a day is not 1,440 minutes.
     #[must_use]
     pub fn plus_days(&self, tick: Tick, days: u32) -> Tick {
-        let per_day = match self.window {
-            SettleWindow::BusinessDay => 1,
-            SettleWindow::Minutes(_) => 1_440,
-        };
-        Tick::try_from(i64::from(tick) + i64::from(days) * per_day).unwrap_or(NEVER)
+        match self.window {
+            SettleWindow::BusinessDay => Tick::try_from(i64::from(tick) + i64::from(days)).unwrap_or(NEVER),
+            SettleWindow::Minutes(_) => {
+                let day = self.day(tick);
+                let later = Day(day.0.saturating_add_unsigned(days));
+                if later > Day::LATEST {
+                    return NEVER;
+                }
+                self.of_day(later).saturating_add(tick.saturating_sub(self.of_day(day)))
+            }
+        }
     }
 }
 
@@ -242,6 +265,8 @@ pub struct Row {
     pub fact: u32,
     /// The first tick at which the row holds.
     pub start: Tick,
+    /// How far into that tick the row starts ([`Ticks::offset`]): of two rows that start on one day the later holds.
+    pub start_offset: u32,
     /// The first tick at which it no longer holds; [`NEVER`] when it still does.
     pub end: Tick,
     /// The end of the trial; [`Tick::MIN`] for none.
@@ -288,14 +313,14 @@ pub struct Conflict {
 /// `rows` are those of one subscription item, in any order; returns how many are left, in order of start.
 pub fn resolve(rows: &mut [Row], terms: &[Terms], recorded: &Recorded, conflicts: &mut Vec<Conflict>) -> usize {
     if rows.len() > 1 {
-        rows.sort_unstable_by_key(|row| (row.start, row.fact));
+        rows.sort_unstable_by_key(|row| (row.start, row.start_offset, row.fact));
     }
     let mut kept = 0;
     let mut index = 0;
     while index < rows.len() {
-        let start = rows[index].start;
+        let start = (rows[index].start, rows[index].start_offset);
         let mut next = index + 1;
-        while next < rows.len() && rows[next].start == start {
+        while next < rows.len() && (rows[next].start, rows[next].start_offset) == start {
             next += 1;
         }
         let winner = if next == index + 1 { rows[index] } else { winner(&rows[index..next], recorded, conflicts) };

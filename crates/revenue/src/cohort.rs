@@ -1,0 +1,251 @@
+//! Cohorts: the customers who first paid in one period, and what is left of them after 0, 1, 2, … periods.
+//!
+//! A stock is taken at the end of each period, so age 0 is the end of the period in which the cohort began: it may
+//! already be smaller than the cohort was. Only whole periods are shown; the running one has no end yet.
+
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    ops::Range,
+};
+
+use crate::{
+    calendar::{Day, Grain},
+    law::Breach,
+    ledger::Ledger,
+    movement::Kind,
+};
+
+/// What is left of one cohort, or of one segment of it, at one age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    /// The first day of the period in which the customers first paid.
+    pub cohort: Day,
+    /// The segment, as numbered by the caller.
+    pub segment: u32,
+    /// How many whole periods later: 0 is the end of the cohort's own period.
+    pub age: u32,
+    /// How many customers first paid in the cohort's period.
+    pub size_customers: u64,
+    /// What they paid a month when they first paid, in micro-units: the sum of their first `new` movements.
+    pub size_micros: i128,
+    /// How many of them pay at the end of that period.
+    pub customers: u64,
+    /// Their MRR at the end of that period, in micro-units.
+    pub micros: i128,
+}
+
+/// The whole calendar periods from the one that holds `from` to the last that ends by `through`, and which of them a
+/// day is in, without a search.
+struct Periods {
+    firsts: Vec<Day>,
+    /// For each day from the first one on, the index of its period.
+    of_day: Vec<u32>,
+}
+
+impl Periods {
+    fn new(from: Day, through: Day, grain: Grain) -> Self {
+        let mut periods = Self { firsts: Vec::new(), of_day: Vec::new() };
+        let mut first = from.max(Day::EARLIEST).first_of(grain);
+        let mut next = first.next_of(grain);
+        while next <= through.min(Day::LATEST) && first < next {
+            let index = periods.firsts.len() as u32;
+            periods.of_day.extend((first.0..next.0).map(|_| index));
+            periods.firsts.push(first);
+            (first, next) = (next, next.next_of(grain));
+        }
+        periods
+    }
+
+    fn of(&self, day: i32) -> Option<usize> {
+        let since = i64::from(day) - i64::from(self.firsts.first()?.0);
+        self.of_day.get(usize::try_from(since).ok()?).map(|index| *index as usize)
+    }
+
+    fn ages(&self, cohort: usize) -> usize {
+        self.firsts.len() - cohort
+    }
+}
+
+/// What changed in one period of a cohort.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    customers: i64,
+    micros: i128,
+}
+
+/// The rows of one cohort and segment, while they are summed.
+struct Slot {
+    cohort: usize,
+    segment: u32,
+    size_customers: u64,
+    size_micros: i128,
+    steps: Range<usize>,
+}
+
+/// The cohort triangle of a ledger, sorted by cohort, segment and age.
+///
+/// Cohorts are the whole periods of `grain` from the one that holds `from` on; ages are the whole periods that end by
+/// `through` (the first day no longer counted). `segment_of` numbers each customer's segment, which stays the same
+/// through all ages. A customer who came back after so long that the policy calls it new again stays in the cohort
+/// of the first payment: a cohort never grows.
+pub fn triangle(ledger: &Ledger, grain: Grain, from: Day, through: Day, segment_of: &dyn Fn(u32) -> u32) -> Vec<Cell> {
+    let periods = Periods::new(from, through, grain);
+    let mut numbers: HashMap<(usize, u32), usize> = HashMap::new();
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
+    for (customer, offsets) in (0u32..).zip(ledger.offsets.windows(2)) {
+        let rows = offsets[0] as usize..offsets[1] as usize;
+        let Some(first) = first_payment(ledger, rows.clone()) else { continue };
+        let first_day = ledger.day[first];
+        let Some(cohort) = periods.of(first_day) else { continue };
+        let segment = segment_of(customer);
+        let number = match numbers.entry((cohort, segment)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                let begin = steps.len();
+                steps.resize(begin + periods.ages(cohort), Step::default());
+                slots.push(Slot { cohort, segment, size_customers: 0, size_micros: 0, steps: begin..steps.len() });
+                *unknown.insert(slots.len() - 1)
+            }
+        };
+        let slot = &mut slots[number];
+        let ages = &mut steps[slot.steps.clone()];
+        slot.size_customers += 1;
+        let mut pays = false;
+        let mut still_first = true;
+        for row in rows {
+            let (day, kind) = (ledger.day[row], ledger.kind[row]);
+            still_first &= day == first_day && kind == Kind::New;
+            if still_first {
+                slot.size_micros += i128::from(ledger.delta_micros[row]);
+            }
+            // What lies beyond the last whole period is not shown yet.
+            let Some(period) = periods.of(day) else { break };
+            let Some(step) = ages.get_mut(period - cohort) else { break };
+            step.micros += i128::from(ledger.delta_micros[row]);
+            let pays_now = pays_after(pays, kind);
+            step.customers += i64::from(pays_now) - i64::from(pays);
+            pays = pays_now;
+        }
+    }
+    slots.sort_unstable_by_key(|slot| (slot.cohort, slot.segment));
+    let mut cells = Vec::with_capacity(steps.len());
+    for slot in &slots {
+        let mut standing = Step::default();
+        for (age, step) in (0u32..).zip(&steps[slot.steps.clone()]) {
+            standing.customers += step.customers;
+            standing.micros += step.micros;
+            cells.push(Cell {
+                cohort: periods.firsts[slot.cohort],
+                segment: slot.segment,
+                age,
+                size_customers: slot.size_customers,
+                size_micros: slot.size_micros,
+                customers: u64::try_from(standing.customers).unwrap_or(0),
+                micros: standing.micros,
+            });
+        }
+    }
+    cells
+}
+
+/// The row of a customer's first payment.
+fn first_payment(ledger: &Ledger, mut rows: Range<usize>) -> Option<usize> {
+    rows.find(|row| ledger.kind[*row] == Kind::New)
+}
+
+/// Whether a customer pays after a movement.
+fn pays_after(paid: bool, kind: Kind) -> bool {
+    match kind {
+        Kind::New | Kind::Reactivation => true,
+        Kind::Churn => false,
+        Kind::Expansion | Kind::Contraction | Kind::Transfer | Kind::Fx => paid,
+    }
+}
+
+/// Law 6: no cohort has more customers left than it began with, the cohorts' MRR at each period's end adds up to
+/// that of the whole, their customers to all that pay, and their sizes to all first payments.
+///
+/// `cells` are a triangle of the same ledger, in whatever segments, from its first day on.
+#[must_use]
+pub fn cohorts_add_up(ledger: &Ledger, cells: &[Cell], grain: Grain, through: Day) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let mut breach = |words: String| breaches.push(Breach { law: 6, customer: None, words });
+
+    // Each sum is made a second way here: by going through the ledger, without cohorts.
+    let Some(first_day) = ledger.day.iter().min() else { return breaches };
+    let mut ends: Vec<Day> = Vec::new();
+    let mut end = Day(*first_day).first_of(grain).next_of(grain);
+    while end <= through {
+        ends.push(end);
+        end = end.next_of(grain);
+    }
+    let period_of = |day: i32| ends.partition_point(|end| end.0 <= day);
+    let mut whole = vec![Step::default(); ends.len() + 1];
+    let mut begun = vec![Step::default(); ends.len() + 1];
+    for customer in 0..ledger.customers() {
+        let mut pays = false;
+        let mut first: Option<i32> = None;
+        let mut since_first = true;
+        for row in ledger.of_customer(customer) {
+            let (day, kind, micros) = (ledger.day[row], ledger.kind[row], i128::from(ledger.delta_micros[row]));
+            let step = &mut whole[period_of(day)];
+            step.micros += micros;
+            let pays_now = pays_after(pays, kind);
+            step.customers += i64::from(pays_now) - i64::from(pays);
+            pays = pays_now;
+            since_first &= kind == Kind::New && first.is_none_or(|first| first == day);
+            if since_first {
+                let step = &mut begun[period_of(day)];
+                step.micros += micros;
+                step.customers += i64::from(first.is_none());
+                first = Some(day);
+            }
+        }
+    }
+
+    let mut left: BTreeMap<Day, Step> = BTreeMap::new();
+    let mut sizes: BTreeMap<Day, Step> = BTreeMap::new();
+    for cell in cells {
+        if cell.customers > cell.size_customers {
+            breach(format!(
+                "of the {} customers of {} there are {} left at age {}",
+                cell.size_customers, cell.cohort, cell.customers, cell.age
+            ));
+        }
+        let mut end = cell.cohort.next_of(grain);
+        for _ in 0..cell.age {
+            end = end.next_of(grain);
+        }
+        let sum = left.entry(end).or_default();
+        sum.customers += i64::try_from(cell.customers).unwrap_or(i64::MAX);
+        sum.micros += cell.micros;
+        if cell.age == 0 {
+            let size = sizes.entry(end).or_default();
+            size.customers += i64::try_from(cell.size_customers).unwrap_or(i64::MAX);
+            size.micros += cell.size_micros;
+        }
+    }
+
+    let mut standing = Step::default();
+    for (index, end) in ends.iter().enumerate() {
+        standing.customers += whole[index].customers;
+        standing.micros += whole[index].micros;
+        let found = left.remove(end).unwrap_or_default();
+        let size = sizes.remove(end).unwrap_or_default();
+        for (what, found, wanted) in [
+            ("MRR of the cohorts", found.micros, standing.micros),
+            ("customers of the cohorts", found.customers.into(), standing.customers.into()),
+            ("first payments", size.customers.into(), begun[index].customers.into()),
+            ("MRR of first payments", size.micros, begun[index].micros),
+        ] {
+            if found != wanted {
+                breach(format!("{what} before {end}: {found}, the ledger says {wanted}"));
+            }
+        }
+    }
+    for end in left.keys() {
+        breach(format!("the cohorts speak of a period that ends on {end}, which the ledger does not have"));
+    }
+    breaches
+}
