@@ -45,6 +45,22 @@ impl Rates {
         }
     }
 
+    /// Takes a rate back.
+    pub fn remove(&mut self, base: Currency, quote: Currency, day: Day) {
+        if let Some(rates) = self.pairs.get_mut(&(base, quote)) {
+            rates.remove(&day);
+        }
+    }
+
+    /// The currencies that rates lead to, sorted.
+    #[must_use]
+    pub fn quotes(&self) -> Vec<Currency> {
+        let mut quotes: Vec<Currency> = self.pairs.keys().map(|(_, quote)| *quote).collect();
+        quotes.sort_unstable();
+        quotes.dedup();
+        quotes
+    }
+
     /// Whether no rate is known at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

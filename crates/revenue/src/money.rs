@@ -34,6 +34,9 @@ impl Currency {
         Some(Self(code))
     }
 
+    /// The US dollar, which an empty company reports in.
+    pub const USD: Currency = Currency(*b"USD");
+
     /// The three letters.
     #[must_use]
     pub fn code(&self) -> &str {

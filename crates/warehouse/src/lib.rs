@@ -1,3 +1,6 @@
 //! warehouse
 pub mod catalogue;
 pub mod lake;
+pub mod books;
+pub mod kind;
+pub mod source;

@@ -1,0 +1,377 @@
+//! The books of a company: what facts say, under a policy, as known at a time.
+//!
+//! Opening the books reads the facts from the lake, numbers customers and subscriptions in the order of their ids,
+//! and makes the movement ledger. Everything the engine answers comes out of them.
+
+mod attributes;
+mod columns;
+pub mod ids;
+mod rates;
+pub mod subscriptions;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use revenue::{
+    calendar::{Day, Zone},
+    fact::{Conflict, Row, Tick, Ticks},
+    fx::Rates,
+    ledger::{self, Ledger},
+    money::Currency,
+    movement::{Context, MovementError},
+    policy::Policy,
+    timeline::{Overlap, Span, Worth},
+};
+
+pub use attributes::Attributes;
+pub use columns::{Decimals, Integers, Moments, Texts};
+pub use ids::{Ids, JOINT, Key};
+pub use subscriptions::{FactFile, SubscriptionFacts};
+
+use crate::lake::{Lake, LakeError};
+
+/// What may keep the books from being opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BooksError {
+    /// The lake could not be read.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A file could not be read.
+    #[error("cannot read `{file}`: {words}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What the reader said.
+        words: String,
+    },
+    /// A column is of another type than facts have.
+    #[error("the column `{column}` holds {found}, where {wanted} is wanted")]
+    WrongColumn {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// What facts have.
+        wanted: String,
+    },
+    /// A column that every fact has is not there.
+    #[error("a file of facts has no column `{column}`")]
+    MissingColumn {
+        /// The column.
+        column: String,
+    },
+    /// A value that the importer does not write.
+    #[error("a fact has `{value}` in the column `{column}`, which no import writes; was the file changed by hand?")]
+    UnknownValue {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+    /// More than the numbers hold.
+    #[error("there are more {what} than one ledger holds (4,294,967,295); split the company over several data folders")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+    },
+    /// A price whose monthly value does not fit.
+    #[error(
+        "under this policy a price of {amount} {currency} is worth more a month than the ledger holds \
+         (9,223,372,036,854.775807); correct the fact, or the policy's week and day factors"
+    )]
+    TooLarge {
+        /// The unit amount.
+        amount: String,
+        /// Its currency.
+        currency: String,
+    },
+    /// Facts are in several currencies and nobody said in which to report.
+    #[error(
+        "the facts are in several currencies ({currencies}), so say in which to report: --currency {first}, or once \
+         for all with `recurve init --currency {first}`"
+    )]
+    SeveralCurrencies {
+        /// The codes.
+        currencies: String,
+        /// One of them.
+        first: String,
+    },
+    /// Exchange rates are missing.
+    #[error(
+        "{count} customers need exchange rates that are not known, the first: {from} to {to} on or before {day} \
+         (customer `{customer}`); import them with `recurve import fx-rates FILE` (columns day, base, quote, rate), \
+         or report in {from} with --currency {from}"
+    )]
+    MissingRates {
+        /// How many customers are concerned.
+        count: usize,
+        /// The currency of the amount.
+        from: Currency,
+        /// The reporting currency.
+        to: Currency,
+        /// The day.
+        day: Day,
+        /// The first customer.
+        customer: String,
+    },
+    /// The sum of a customer's contracts does not fit.
+    #[error("the MRR of customer `{customer}` is larger than the ledger holds (9,223,372,036,854.775807); correct the facts")]
+    CustomerTooLarge {
+        /// The customer.
+        customer: String,
+    },
+}
+
+/// Under which choices the books are opened.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The choices.
+    pub policy: Policy,
+    /// What the policy is called.
+    pub policy_name: String,
+    /// The business time zone.
+    pub zone: Zone,
+    /// The currency to report in; `None` for the one that the facts suggest.
+    pub currency: Option<Currency>,
+    /// Only what was recorded by then, in microseconds; `None` for everything.
+    pub as_known_at: Option<i64>,
+    /// *Now*, in microseconds.
+    pub now: i64,
+}
+
+/// The books.
+pub struct Books {
+    /// The choices under which they were opened.
+    pub view: View,
+    /// The currency of the ledger.
+    pub reporting: Currency,
+    /// Moments, ticks and days.
+    pub ticks: Ticks,
+    /// The subscription facts.
+    pub facts: SubscriptionFacts,
+    /// What terms are worth a month.
+    pub worth: Vec<Worth>,
+    /// The movements.
+    pub ledger: Ledger,
+    /// Keys of the customers, in order.
+    pub customers: Vec<Key>,
+    /// Keys of the subscription items, in order of their numbers.
+    pub subscriptions: Vec<Key>,
+    /// Exchange rates.
+    pub rates: Rates,
+    /// Rows of one subscription that claim the same time.
+    pub overlaps: Vec<Overlap>,
+    /// Facts that one import states in two ways.
+    pub conflicts: Vec<Conflict>,
+    /// The files of the subscription facts.
+    pub files: Vec<FactFile>,
+    /// The last day on which exchange rates are known.
+    revalue_until: Tick,
+    /// Where the rest is read from, when it is asked for.
+    lake: Option<Lake>,
+}
+
+impl Books {
+    /// Opens the books of a data folder.
+    ///
+    /// # Errors
+    /// When facts cannot be read, or cannot be brought to one currency.
+    pub fn open(lake: &Lake, view: View) -> Result<Self, BooksError> {
+        let known = lake.imports(view.as_known_at)?;
+        let known: std::collections::HashSet<i64> = known.iter().map(|import| import.id).collect();
+        let files = match lake.table_schema("subscription")? {
+            None => Vec::new(),
+            Some(_) => lake.files("subscription", view.as_known_at)?,
+        };
+        let files: Vec<FactFile> =
+            files.into_iter().map(|file| FactFile { path: file.path, import: file.import }).collect();
+        let rates = rates::load(lake, view.as_known_at)?;
+        Self::of_files(files, &|import| known.contains(&import), rates, Some(lake.clone()), view)
+    }
+
+    /// Opens books from files of subscription facts alone.
+    ///
+    /// # Errors
+    /// As [`Books::open`].
+    pub fn of_files(
+        files: Vec<FactFile>,
+        is_known: &dyn Fn(i64) -> bool,
+        (rates, last_rate): (Rates, Option<Day>),
+        lake: Option<Lake>,
+        view: View,
+    ) -> Result<Self, BooksError> {
+        let ticks = Ticks::new(&view.policy, view.zone.clone());
+        let facts = subscriptions::load(&files, &ticks, is_known)?;
+        let reporting = reporting_currency(&facts, &rates, view.currency)?;
+        let worth = facts
+            .terms
+            .iter()
+            .map(|terms| {
+                Worth::of(terms, &view.policy).map_err(|_| BooksError::TooLarge {
+                    amount: revenue::money::print_scaled(terms.price.amount_picos, 12, 2),
+                    currency: facts.offers.get(terms.offer as usize).map_or(String::new(), |o| o.currency.to_string()),
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut books = Self {
+            reporting,
+            revalue_until: last_rate.map_or(Tick::MIN, |day| ticks.of_day(day)),
+            ticks,
+            worth,
+            ledger: Ledger::default(),
+            customers: facts.customer_keys(),
+            subscriptions: facts.subscription_keys(),
+            rates,
+            overlaps: Vec::new(),
+            conflicts: facts.conflicts.clone(),
+            facts,
+            files,
+            lake,
+            view,
+        };
+        books.make_ledger()?;
+        Ok(books)
+    }
+
+    /// What the movement rule needs to know.
+    #[must_use]
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            policy: &self.view.policy,
+            ticks: &self.ticks,
+            offers: &self.facts.offers,
+            terms: &self.facts.terms,
+            rates: &self.rates,
+            reporting: self.reporting,
+            revalue_until: self.revalue_until,
+        }
+    }
+
+    fn make_ledger(&mut self) -> Result<(), BooksError> {
+        let shares: Vec<ledger::Share> = self.over_shares(|_, _| {});
+        let mut errors = Vec::new();
+        let mut whole = Ledger::default();
+        for (part, share) in self.facts.shares.iter().zip(shares) {
+            errors.extend(share.errors.iter().map(|(customer, _, error)| (part.customers_before + customer, *error)));
+            self.overlaps.extend(share.overlaps);
+            self.conflicts.extend(share.conflicts);
+            whole.append(share.ledger);
+        }
+        self.overlaps.sort_unstable();
+        self.conflicts.sort_unstable();
+        self.ledger = whole;
+        let count = errors.len();
+        match errors.into_iter().next() {
+            None => Ok(()),
+            Some((customer, MovementError::MissingRate(rate))) => Err(BooksError::MissingRates {
+                count,
+                from: rate.from,
+                to: rate.to,
+                day: rate.day,
+                customer: self.customer_id(customer),
+            }),
+            Some((customer, MovementError::TooLarge)) => {
+                Err(BooksError::CustomerTooLarge { customer: self.customer_id(customer) })
+            }
+        }
+    }
+
+    /// Runs the method over every share of customers, on all cores. `visit` sees each customer (numbered over all
+    /// shares) with their spans.
+    pub fn over_shares(&self, visit: impl Fn(u32, &[Span]) + Sync) -> Vec<ledger::Share> {
+        self.facts
+            .shares
+            .par_iter()
+            .map_init(Vec::new, |rows: &mut Vec<Row>, share| {
+                self.facts.rows(share, rows);
+                ledger::build(
+                    rows,
+                    0..share.customers,
+                    &self.worth,
+                    &self.facts.recorded,
+                    &self.context(),
+                    |customer, spans| visit(share.customers_before + customer, spans),
+                )
+            })
+            .collect()
+    }
+
+    /// The id of a customer.
+    #[must_use]
+    pub fn customer_id(&self, customer: u32) -> String {
+        self.customers.get(customer as usize).map_or(String::new(), |key| self.facts.customer_ids.text(*key))
+    }
+
+    /// The number of a customer by its id.
+    #[must_use]
+    pub fn customer_of_id(&self, id: &str) -> Option<u32> {
+        let key = self.facts.customer_ids.key(id)?;
+        self.customers.binary_search(&key).ok().map(|index| index as u32)
+    }
+
+    /// The id of a subscription, without its item.
+    #[must_use]
+    pub fn subscription_id(&self, subscription: u32) -> String {
+        let text =
+            self.subscriptions.get(subscription as usize).map_or(String::new(), |key| self.facts.subscription_ids.text(*key));
+        match text.split_once(JOINT) {
+            Some((id, _)) => id.to_owned(),
+            None => text,
+        }
+    }
+
+    /// The lake that the books were opened from.
+    #[must_use]
+    pub fn lake(&self) -> Option<&Lake> {
+        self.lake.as_ref()
+    }
+
+    /// The first day that is not over yet by *now*: changes of days before it have happened.
+    #[must_use]
+    pub fn first_day_to_come(&self) -> Day {
+        self.ticks.zone().day_of_instant(self.view.now).plus_days(1)
+    }
+
+    /// The customers' attributes as known.
+    ///
+    /// # Errors
+    /// When the facts cannot be read.
+    pub fn attributes(&self, names: &[String]) -> Result<BTreeMap<String, Attributes>, BooksError> {
+        attributes::load(self, names)
+    }
+
+    /// Whether there are facts of a kind.
+    ///
+    /// # Errors
+    /// When the catalogue cannot be read.
+    pub fn has_facts(&self, table: &str) -> Result<bool, BooksError> {
+        if table == "subscription" {
+            return Ok(!self.facts.shares.is_empty());
+        }
+        let Some(lake) = &self.lake else { return Ok(false) };
+        Ok(lake.table_schema(table)?.is_some()
+            && lake.files(table, self.view.as_known_at)?.iter().any(|file| file.rows > 0))
+    }
+}
+
+/// The currency to report in: the one asked for, the only one there is, or the one that all rates lead to.
+fn reporting_currency(
+    facts: &SubscriptionFacts,
+    rates: &Rates,
+    asked: Option<Currency>,
+) -> Result<Currency, BooksError> {
+    if let Some(currency) = asked {
+        return Ok(currency);
+    }
+    let mut currencies: Vec<Currency> = facts.offers.iter().map(|offer| offer.currency).collect();
+    currencies.sort_unstable();
+    currencies.dedup();
+    match (currencies.as_slice(), rates.quotes().as_slice()) {
+        ([only], _) | (_, [only]) => Ok(*only),
+        ([], _) => Ok(Currency::USD),
+        ([first, ..], _) => Err(BooksError::SeveralCurrencies {
+            currencies: currencies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            first: first.to_string(),
+        }),
+    }
+}
