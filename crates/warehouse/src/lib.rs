@@ -4,3 +4,5 @@ pub mod lake;
 pub mod books;
 pub mod kind;
 pub mod source;
+pub mod engine;
+pub mod import;

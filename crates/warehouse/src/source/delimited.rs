@@ -163,7 +163,7 @@ impl Delimited {
                         raw: Span { start: at as u32, end: raw_end as u32 },
                         first: first as u32,
                         count: count as u32,
-                        damage: damage.or_else(|| self.miscounted(bytes, &mut block.fields, first)),
+                        damage: damage.or_else(|| miscounted(bytes, &mut block.fields, first, self.columns)),
                     };
                     block.records.push(Record { count: (block.fields.len() - first) as u32, ..record });
                     at = end;
@@ -176,26 +176,6 @@ impl Delimited {
             }
         }
         (at, line)
-    }
-
-    /// Whether a record has as many fields as the header. Further fields that are empty say nothing and are let go.
-    fn miscounted(&self, bytes: &[u8], fields: &mut Vec<Span>, first: usize) -> Option<Code> {
-        let count = fields.len() - first;
-        if self.columns == 0 || count == self.columns {
-            return None;
-        }
-        if count < self.columns {
-            return Some(Code::FieldsMissing);
-        }
-        let further = fields.get(first + self.columns..).unwrap_or(&[]);
-        let empty = further.iter().all(|span| {
-            bytes.get(span.start as usize..span.end as usize).is_none_or(|text| text.trim_ascii().is_empty())
-        });
-        if !empty {
-            return Some(Code::FieldsExtra);
-        }
-        fields.truncate(first + self.columns);
-        None
     }
 
     /// A record beyond the limit: its beginning is kept, the rest is read and let go.
@@ -314,6 +294,52 @@ fn split(
             Some(_) => at += 1,
         }
     }
+}
+
+/// Whether a record has as many fields as the header. Further fields that are empty say nothing and are let go.
+fn miscounted(bytes: &[u8], fields: &mut Vec<Span>, first: usize, columns: usize) -> Option<Code> {
+    let count = fields.len() - first;
+    if columns == 0 || count == columns {
+        return None;
+    }
+    if count < columns {
+        return Some(Code::FieldsMissing);
+    }
+    let further = fields.get(first + columns..).unwrap_or(&[]);
+    let empty = further.iter().all(|span| {
+        bytes.get(span.start as usize..span.end as usize).is_none_or(|text| text.trim_ascii().is_empty())
+    });
+    if !empty {
+        return Some(Code::FieldsExtra);
+    }
+    fields.truncate(first + columns);
+    None
+}
+
+/// Records that stand alone, as a block: each with the line that it once stood on.
+#[must_use]
+pub fn block_of(texts: &[(u64, String)], delimiter: u8, columns: usize) -> Block {
+    let mut block = Block::default();
+    let mut bytes: Vec<u8> = Vec::new();
+    for (line, text) in texts {
+        let start = bytes.len();
+        bytes.extend_from_slice(text.as_bytes());
+        let first = block.fields.len();
+        let mut damage = None;
+        // A raw record has no line end of its own; what follows its first end of line is not part of it.
+        let _ = split(&bytes, start, delimiter, true, &mut block.fields, &mut 0, &mut damage);
+        let damage = damage.or_else(|| miscounted(&bytes, &mut block.fields, first, columns));
+        block.records.push(Record {
+            line: *line,
+            raw: Span { start: start as u32, end: bytes.len() as u32 },
+            first: first as u32,
+            count: (block.fields.len() - first) as u32,
+            damage,
+        });
+        bytes.push(b'\n');
+    }
+    finish(&mut block, bytes);
+    block
 }
 
 /// Bytes before the next delimiter or end of line.

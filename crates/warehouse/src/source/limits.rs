@@ -27,8 +27,8 @@ pub const INFLATED_BYTES: u64 = 1 << 30;
 /// Objects within objects that are flattened into dotted columns; deeper ones are kept as JSON text.
 pub const JSON_DEPTH: usize = 8;
 
-/// Rows of one staged piece: the memory of an import is a few of these.
-pub const STAGED_ROWS: usize = 256 << 10;
+/// Rows of one staged file. They are encoded as they come, so that a file takes the memory of one row group.
+pub const STAGED_ROWS: u64 = 1 << 20;
 
 /// Bytes of refused rows that are held before they are staged.
 pub const REFUSED_BYTES: usize = 8 << 20;

@@ -16,8 +16,7 @@ use super::stream::Stream;
 /// A file of JSON lines being read.
 pub struct Lines {
     stream: Stream,
-    names: Vec<String>,
-    positions: HashMap<String, usize>,
+    seen: Names,
     rest: Vec<u8>,
     at: Position,
     ended: bool,
@@ -38,13 +37,13 @@ impl Lines {
             _ => {}
         }
         let at = Position { offset: 0, line: 1 };
-        Ok(Self { stream, names: Vec::new(), positions: HashMap::new(), rest, at, ended })
+        Ok(Self { stream, seen: Names::default(), rest, at, ended })
     }
 
     /// The names seen so far, in the order of their first appearance.
     #[must_use]
     pub fn names(&self) -> &[String] {
-        &self.names
+        &self.seen.names
     }
 
     /// The text that is read.
@@ -61,8 +60,7 @@ impl Lines {
         stream.enter(at.offset)?;
         (self.stream, self.at, self.ended) = (stream, at, false);
         self.rest.clear();
-        self.positions = names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
-        self.names = names;
+        self.seen = Names::of(names);
         Ok(())
     }
 
@@ -101,7 +99,6 @@ impl Lines {
 
     fn read(&mut self, mut bytes: Vec<u8>) -> Block {
         let mut block = Block::default();
-        let known = self.names.len();
         let mut start = 0;
         let mut line = self.at.line;
         let mut spans = Vec::new();
@@ -130,56 +127,10 @@ impl Lines {
         }
         let text = String::from_utf8(bytes)
             .unwrap_or_else(|error| error.into_bytes().iter().map(|byte| char::from(byte & 0x7f)).collect());
-        let mut rewritten = String::new();
-        let mut values: Vec<Span> = Vec::new();
-        for ((line, start, end), damage) in spans.into_iter().zip(damages) {
-            let first = block.fields.len();
-            let raw = text.get(start..end).unwrap_or("");
-            let mut damage: Option<Code> = damage;
-            values.clear();
-            values.resize(self.names.len(), Span::ABSENT);
-            if damage.is_none() {
-                let base = text.len();
-                let mut take = |name: &str, value: &str| -> Result<(), Code> {
-                    if value.len() > limits::FIELD_BYTES {
-                        return Err(Code::FieldTooLong);
-                    }
-                    let at = match self.positions.get(name) {
-                        Some(at) => *at,
-                        None if self.names.len() >= limits::COLUMNS => return Err(Code::TooManyColumns),
-                        None => {
-                            self.names.push(name.to_owned());
-                            self.positions.insert(name.to_owned(), self.names.len() - 1);
-                            values.push(Span::ABSENT);
-                            self.names.len() - 1
-                        }
-                    };
-                    let start = (base + rewritten.len()) as u32;
-                    rewritten.push_str(value);
-                    match values.get_mut(at) {
-                        Some(span) if *span == Span::ABSENT => {
-                            *span = Span { start, end: start + value.len() as u32 };
-                            Ok(())
-                        }
-                        _ => Err(Code::JsonKeyTwice),
-                    }
-                };
-                damage = flatten(raw, "", 0, &mut take).err();
-            }
-            if damage.is_none() {
-                block.fields.extend_from_slice(&values);
-            }
-            block.records.push(Record {
-                line,
-                raw: Span { start: start as u32, end: end as u32 },
-                first: first as u32,
-                count: (block.fields.len() - first) as u32,
-                damage,
-            });
-        }
         block.text = text;
-        block.text.push_str(&rewritten);
-        block.names = self.names.get(known..).unwrap_or(&[]).to_vec();
+        let known = self.seen.names.len();
+        self.seen.read(&mut block, spans, damages);
+        block.names = self.seen.names.get(known..).unwrap_or(&[]).to_vec();
         block.next = self.at;
         block
     }
@@ -206,6 +157,97 @@ impl Lines {
         let record = Record { line, raw, first: 0, count: 0, damage: Some(Code::RecordTooLong) };
         Ok(Block { text, records: vec![record], next: self.at, ..Block::default() })
     }
+}
+
+/// The names seen so far, and where each stands.
+#[derive(Default)]
+struct Names {
+    names: Vec<String>,
+    positions: HashMap<String, usize>,
+}
+
+impl Names {
+    fn of(names: Vec<String>) -> Self {
+        Self { positions: names.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect(), names }
+    }
+
+    /// Reads the objects that stand in a block's text on `spans` (line, start, end), and adds their values to it.
+    fn read(&mut self, block: &mut Block, spans: Vec<(u64, usize, usize)>, damages: Vec<Option<Code>>) {
+        let base = block.text.len();
+        let mut rewritten = String::new();
+        let mut values: Vec<Span> = Vec::new();
+        for ((line, start, end), mut damage) in spans.into_iter().zip(damages) {
+            let first = block.fields.len();
+            let raw = block.text.get(start..end).unwrap_or("");
+            values.clear();
+            values.resize(self.names.len(), Span::ABSENT);
+            if damage.is_none() {
+                let mut take = |name: &str, value: &str| self.take(&mut values, name, value, base, &mut rewritten);
+                damage = flatten(raw, "", 0, &mut take).err();
+            }
+            if damage.is_none() {
+                block.fields.extend_from_slice(&values);
+            }
+            block.records.push(Record {
+                line,
+                raw: Span { start: start as u32, end: end as u32 },
+                first: first as u32,
+                count: (block.fields.len() - first) as u32,
+                damage,
+            });
+        }
+        block.text.push_str(&rewritten);
+    }
+
+    /// Takes one value of an object under its name.
+    fn take(
+        &mut self,
+        values: &mut Vec<Span>,
+        name: &str,
+        value: &str,
+        base: usize,
+        rewritten: &mut String,
+    ) -> Result<(), Code> {
+        if value.len() > limits::FIELD_BYTES {
+            return Err(Code::FieldTooLong);
+        }
+        let at = match self.positions.get(name) {
+            Some(at) => *at,
+            None if self.names.len() >= limits::COLUMNS => return Err(Code::TooManyColumns),
+            None => {
+                self.names.push(name.to_owned());
+                self.positions.insert(name.to_owned(), self.names.len() - 1);
+                values.push(Span::ABSENT);
+                self.names.len() - 1
+            }
+        };
+        let start = (base + rewritten.len()) as u32;
+        rewritten.push_str(value);
+        match values.get_mut(at) {
+            Some(span) if *span == Span::ABSENT => {
+                *span = Span { start, end: start + value.len() as u32 };
+                Ok(())
+            }
+            _ => Err(Code::JsonKeyTwice),
+        }
+    }
+}
+
+/// Objects that stand alone, as a block: each with the line that it once stood on. Also all names.
+#[must_use]
+pub fn block_of(texts: &[(u64, String)], names: &[String]) -> (Block, Vec<String>) {
+    let mut block = Block::default();
+    let (mut spans, mut damages) = (Vec::new(), Vec::new());
+    for (line, text) in texts {
+        let start = block.text.len();
+        block.text.push_str(text);
+        spans.push((*line, start, block.text.len()));
+        damages.push(text.contains('\0').then_some(Code::NulByte));
+        block.text.push('\n');
+    }
+    let mut seen = Names::of(names.to_vec());
+    seen.read(&mut block, spans, damages);
+    (block, seen.names)
 }
 
 /// Hands every value of an object to `take`, under its dotted name.

@@ -1,0 +1,215 @@
+//! Files that are the whole truth: facts of their kind and source that they no longer have are withdrawn.
+//!
+//! Also what both this and the export need: which version of a fact is the latest.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::Int64Type;
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use hashbrown::{HashMap, HashSet};
+
+use super::ImportError;
+use crate::kind::Kind;
+use crate::lake::{Import, Lake, Progress};
+
+/// A fact's identity: the hash of its source and the values of its key. Sixteen bytes never meet by chance.
+type Identity = [u8; 16];
+
+/// The facts that a file has.
+#[derive(Default)]
+pub(super) struct Keys {
+    identities: HashSet<Identity>,
+}
+
+impl Keys {
+    pub(super) fn add(&mut self, kind: &Kind, batch: &RecordBatch) {
+        if let Ok(identities) = identities(kind, batch) {
+            self.identities.extend(identities);
+        }
+    }
+}
+
+/// The latest version of each fact: in which import (by commit order) and row.
+pub(super) struct Latest {
+    versions: HashMap<Identity, (usize, i64)>,
+    ranks: HashMap<i64, usize>,
+}
+
+impl Latest {
+    /// Finds them among what was known at a time.
+    pub(super) fn find(
+        lake: &Lake,
+        kind: &Kind,
+        source: Option<&str>,
+        as_known_at: Option<i64>,
+    ) -> Result<Self, ImportError> {
+        let ranks: HashMap<i64, usize> =
+            lake.imports(as_known_at)?.iter().enumerate().map(|(rank, import)| (import.id, rank)).collect();
+        let mut latest = Self { versions: HashMap::new(), ranks };
+        let mut columns: Vec<String> = Vec::new();
+        for key in kind.key {
+            if let Some(column) = kind.position(key).and_then(|at| kind.columns.get(at)) {
+                columns.extend(column.storage().into_iter().map(|(name, _)| name));
+            }
+        }
+        columns.extend(["source", "import", "row"].map(str::to_owned));
+        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        for batch in lake.read(kind.table, &names, as_known_at)? {
+            let batch = batch?;
+            let identities = identities(kind, &batch).map_err(fault)?;
+            let places = Places::of(&batch).map_err(fault)?;
+            for (row, identity) in identities.into_iter().enumerate() {
+                if source.is_some_and(|source| places.sources.value(row) != source) {
+                    continue;
+                }
+                let version = latest.version(&places, row);
+                latest
+                    .versions
+                    .entry(identity)
+                    .and_modify(|known| *known = (*known).max(version))
+                    .or_insert(version);
+            }
+        }
+        Ok(latest)
+    }
+
+    fn version(&self, places: &Places<'_>, row: usize) -> (usize, i64) {
+        let rank = self.ranks.get(&places.imports.value(row)).copied().unwrap_or(0);
+        (rank, places.rows.value(row))
+    }
+
+    /// The rows of a batch that are the latest version of their fact and not withdrawn; each once.
+    pub(super) fn of(
+        &mut self,
+        kind: &Kind,
+        batch: &RecordBatch,
+        wanted: impl Fn(&Identity) -> bool,
+    ) -> Result<RecordBatch, ArrowError> {
+        let identities = identities(kind, batch)?;
+        let places = Places::of(batch)?;
+        let withdrawn = column(batch, "withdrawn")?.as_boolean_opt().ok_or_else(|| wrong("withdrawn"))?;
+        let mut kept = Vec::with_capacity(batch.num_rows());
+        for (row, identity) in identities.iter().enumerate() {
+            let latest = self.versions.get(identity) == Some(&self.version(&places, row));
+            if latest {
+                // A row that stands twice in the lake is one version.
+                self.versions.remove(identity);
+            }
+            kept.push(latest && !withdrawn.value(row) && wanted(identity));
+        }
+        filter_record_batch(batch, &BooleanArray::from(kept))
+    }
+}
+
+/// Stages a withdrawn version of every fact of a kind and source that the file does not have; how many.
+pub(super) fn withdraw_absent(
+    lake: &Lake,
+    import: &mut Import,
+    kind: &'static Kind,
+    source: &str,
+    keys: &Keys,
+) -> Result<u64, ImportError> {
+    let mut latest = Latest::find(lake, kind, Some(source), None)?;
+    let mut file = import.file(kind.table)?;
+    for batch in lake.read(kind.table, &[], None)? {
+        let absent =
+            latest.of(kind, &batch?, |identity| !keys.identities.contains(identity)).map_err(fault)?;
+        if absent.num_rows() == 0 {
+            continue;
+        }
+        let rows = absent.num_rows();
+        let schema = absent.schema();
+        let columns = schema.fields().iter().zip(absent.columns()).map(|(field, array)| -> ArrayRef {
+            match field.name().as_str() {
+                "import" => Arc::new(Int64Array::from(vec![import.id(); rows])),
+                "row" => Arc::new(Int64Array::from(vec![0; rows])),
+                "withdrawn" => Arc::new(BooleanArray::from(vec![true; rows])),
+                _ => Arc::clone(array),
+            }
+        });
+        let withdrawn = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).map_err(fault)?;
+        file.write(&withdrawn)?;
+    }
+    let withdrawn = file.rows();
+    let resume_point = import.resume_point().unwrap_or("").to_owned();
+    let written = file.finish()?;
+    import.stage_files(
+        written.into_iter().collect(),
+        &Progress { resume_point: &resume_point, rows_read: 0, refused: &[] },
+    )?;
+    Ok(withdrawn)
+}
+
+/// Where rows come from.
+struct Places<'a> {
+    sources: &'a arrow::array::StringArray,
+    imports: &'a Int64Array,
+    rows: &'a Int64Array,
+}
+
+impl<'a> Places<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
+        Ok(Self {
+            sources: column(batch, "source")?.as_string_opt::<i32>().ok_or_else(|| wrong("source"))?,
+            imports: column(batch, "import")?.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong("import"))?,
+            rows: column(batch, "row")?.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong("row"))?,
+        })
+    }
+}
+
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ArrowError> {
+    batch.column_by_name(name).ok_or_else(|| wrong(name))
+}
+
+fn wrong(name: &str) -> ArrowError {
+    ArrowError::SchemaError(format!("the column {name} is absent or of another type"))
+}
+
+pub(super) fn fault(cause: ArrowError) -> ImportError {
+    ImportError::Batch { file: "the lake".into(), cause }
+}
+
+/// The identity of each row.
+fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowError> {
+    let options = FormatOptions::new();
+    let mut names = vec!["source".to_owned()];
+    for key in kind.key {
+        if let Some(column) = kind.position(key).and_then(|at| kind.columns.get(at)) {
+            names.extend(column.storage().into_iter().map(|(name, _)| name));
+        }
+    }
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        let array = column(batch, &name)?;
+        columns.push((array, array.as_string_opt::<i32>(), ArrayFormatter::try_new(array, &options)?));
+    }
+    let mut identities = Vec::with_capacity(batch.num_rows());
+    let mut hashed: Vec<u8> = Vec::new();
+    for row in 0..batch.num_rows() {
+        hashed.clear();
+        for (array, texts, formatter) in &columns {
+            if array.is_null(row) {
+                // No text has this length, so that nothing and an empty text differ.
+                hashed.extend_from_slice(&u64::MAX.to_le_bytes());
+                continue;
+            }
+            let printed;
+            let text = match texts {
+                Some(texts) => texts.value(row),
+                None => {
+                    printed = formatter.value(row).to_string();
+                    &printed
+                }
+            };
+            hashed.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            hashed.extend_from_slice(text.as_bytes());
+        }
+        let mut identity = [0; 16];
+        identity.iter_mut().zip(blake3::hash(&hashed).as_bytes()).for_each(|(to, from)| *to = *from);
+        identities.push(identity);
+    }
+    Ok(identities)
+}
