@@ -101,7 +101,8 @@ pub fn movements_add_up(ledger: &Ledger) -> Vec<Breach> {
                     ));
                 }
             }
-            paid_before |= after > 0 || before > 0;
+            // Where free customers count, one may have come without any money.
+            paid_before |= (index..end).any(|row| ledger.kind[row] == Kind::New);
             mrr = after;
             index = end;
         }

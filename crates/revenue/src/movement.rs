@@ -191,7 +191,8 @@ pub struct Scratch {
     changes: Vec<Change>,
 }
 
-/// The movements of one customer, appended to `movements` in order of day, subscription and offer.
+/// The movements of one customer, appended to `movements` in order of day, subscription and offer. Where windows of
+/// minutes put several groups of changes on one day, the groups stay in order of time.
 ///
 /// `spans` are those of all the customer's subscription items: the items in ascending order, each item's spans in
 /// order of time. Trials are passed over.
@@ -228,17 +229,21 @@ pub fn movements(
         }
         index = end;
     }
-    // Windows of minutes may put several groups on one day; the order within a day is still by part.
-    if context.ticks.settle() > 0 {
-        movements[begun..].sort_by_key(|movement| movement.day);
-    }
     Ok(())
 }
 
 /// The sides of every span, in the reporting currency.
 fn list_changes(spans: &[Span], context: &Context<'_>, changes: &mut Vec<Change>) -> Result<(), MovementError> {
     let mut before: Option<(Span, Currency, i64)> = None;
-    for (index, span) in spans.iter().enumerate() {
+    let mut next = 0;
+    while let Some(span) = spans.get(next) {
+        let index = next;
+        let mut last = index;
+        while spans.get(last + 1).is_some_and(|next| goes_on(&spans[last], next)) {
+            last += 1;
+        }
+        next = last + 1;
+        let to = spans[last].to;
         if span.trial {
             continue;
         }
@@ -262,20 +267,21 @@ fn list_changes(spans: &[Span], context: &Context<'_>, changes: &mut Vec<Change>
                 _ => convert(from_day)?,
             }
         };
-        let span_index = u32::try_from(index).map_err(|_| MovementError::TooLarge)?;
+        let first_index = u32::try_from(index).map_err(|_| MovementError::TooLarge)?;
+        let last_index = u32::try_from(last).map_err(|_| MovementError::TooLarge)?;
         let change = |tick, side, delta_micros| Change {
             tick,
             subscription: span.subscription,
             offer: span.offer,
             side,
-            span: span_index,
+            span: if side == Side::Ends { last_index } else { first_index },
             delta_micros,
         };
         changes.push(change(span.from, Side::Begins, opening));
         let mut standing = opening;
         if context.policy.exchange == Exchange::Revalue && offer.currency != context.reporting {
-            let until = span.to.min(context.revalue_until.saturating_add(1));
-            let closing = (span.to != NEVER).then_some(span.to);
+            let until = to.min(context.revalue_until.saturating_add(1));
+            let closing = (to != NEVER).then_some(to);
             for tick in month_ends(span.from, until, context.ticks).chain(closing) {
                 let revalued = convert(context.ticks.day(tick))?;
                 if revalued != standing {
@@ -284,12 +290,21 @@ fn list_changes(spans: &[Span], context: &Context<'_>, changes: &mut Vec<Change>
                 }
             }
         }
-        if span.to != NEVER {
-            changes.push(change(span.to, Side::Ends, -standing));
+        if to != NEVER {
+            changes.push(change(to, Side::Ends, -standing));
         }
-        before = Some((*span, offer.currency, opening));
+        before = Some((Span { to, ..*span }, offer.currency, opening));
     }
     Ok(())
+}
+
+/// Whether a span only says again what the one before it said: neither a movement nor a reason to value anew.
+fn goes_on(span: &Span, next: &Span) -> bool {
+    span.to == next.from
+        && span.subscription == next.subscription
+        && span.offer == next.offer
+        && span.monthly_micros == next.monthly_micros
+        && span.trial == next.trial
 }
 
 /// Where a customer stands between two changes.
@@ -299,6 +314,45 @@ struct Standing {
     parts: i32,
     paid_before: bool,
     left_on: i32,
+}
+
+/// The changes of a window by part: they are sorted so.
+fn parts_of(window: &[Change]) -> impl Iterator<Item = &[Change]> {
+    window.chunk_by(|a, b| (a.subscription, a.offer) == (b.subscription, b.offer))
+}
+
+/// What the changes of one part come to.
+struct Sums {
+    /// What rates alone did to a part that was there before.
+    revalued_micros: i128,
+    /// What else it is worth more or less.
+    delta_micros: i128,
+    /// 1 when the part has come, -1 when it has gone.
+    presence: i32,
+}
+
+impl Sums {
+    fn of(sides: &[Change]) -> Self {
+        let mut sums = Sums { revalued_micros: 0, delta_micros: 0, presence: 0 };
+        // Of a part that comes within the window nothing was there for rates to move.
+        let was_there = sides.iter().find(|change| change.side != Side::Revalued).is_none_or(|c| c.side == Side::Ends);
+        for change in sides {
+            let micros = i128::from(change.delta_micros);
+            match change.side {
+                Side::Revalued if was_there => sums.revalued_micros += micros,
+                Side::Revalued => sums.delta_micros += micros,
+                Side::Begins => {
+                    sums.delta_micros += micros;
+                    sums.presence += 1;
+                }
+                Side::Ends => {
+                    sums.delta_micros += micros;
+                    sums.presence -= 1;
+                }
+            }
+        }
+        sums
+    }
 }
 
 /// Nets the changes of one window and appends what is left of them as movements.
@@ -311,18 +365,11 @@ fn settle(
 ) -> Result<(), MovementError> {
     let day = context.ticks.day(window.iter().map(|change| change.tick).min().unwrap_or_default()).0;
     let (mut delta, mut parts, mut revalued) = (0i128, 0i32, 0i128);
-    for change in window {
-        match change.side {
-            Side::Begins => {
-                delta += i128::from(change.delta_micros);
-                parts += 1;
-            }
-            Side::Ends => {
-                delta += i128::from(change.delta_micros);
-                parts -= 1;
-            }
-            Side::Revalued => revalued += i128::from(change.delta_micros),
-        }
+    for sides in parts_of(window) {
+        let sums = Sums::of(sides);
+        delta += sums.delta_micros;
+        parts += sums.presence;
+        revalued += sums.revalued_micros;
     }
     let (before, parts_before) = (standing.mrr_micros + revalued, standing.parts);
     let (after, parts_after) = (before + delta, parts_before + parts);
@@ -341,23 +388,13 @@ fn settle(
         _ => Kind::Transfer,
     };
 
-    let mut index = 0;
-    while index < window.len() {
-        let part = &window[index];
-        let mut end = index + 1;
-        while end < window.len() && (window[end].subscription, window[end].offer) == (part.subscription, part.offer) {
-            end += 1;
-        }
-        let sides = &window[index..end];
-        index = end;
-        let sum = |wanted: fn(Side) -> bool| -> Result<i64, MoneyError> {
-            to_micros(sides.iter().filter(|c| wanted(c.side)).map(|c| i128::from(c.delta_micros)).sum())
-        };
-        let revalued_micros = sum(|side| side == Side::Revalued)?;
-        let delta_micros = sum(|side| side != Side::Revalued)?;
+    for sides in parts_of(window) {
+        let [part, ..] = sides else { continue };
+        let sums = Sums::of(sides);
+        let (delta_micros, revalued_micros) = (to_micros(sums.delta_micros)?, to_micros(sums.revalued_micros)?);
+        let presence = sums.presence;
         let of_side = |wanted| sides.iter().rev().find(|change| change.side == wanted);
         let (begins, ends) = (of_side(Side::Begins), of_side(Side::Ends));
-        let presence = i32::from(begins.is_some()) - i32::from(ends.is_some());
         let span_of = |change: &Change| spans.get(change.span as usize);
         if revalued_micros != 0 {
             let span = sides.first().and_then(span_of);

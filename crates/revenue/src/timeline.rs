@@ -106,6 +106,8 @@ pub fn timeline(
     overlaps: &mut Vec<Overlap>,
 ) {
     let mut past_due_since = NEVER;
+    let mut announced_since = None;
+    let mut usage = Usage::default();
     for (index, row) in rows.iter().enumerate() {
         let (Some(stated), Some(value)) = (terms.get(row.terms as usize), worth.get(row.terms as usize)) else {
             continue;
@@ -147,11 +149,14 @@ pub fn timeline(
             }
         };
 
+        let lasts = end > row.start;
+        let mut given_up_at = row.cancel_at;
         let pays = match stated.status {
             Status::Active | Status::Trialing => true,
             Status::PastDue => {
                 if let Some(days) = policy.past_due_drop_days {
                     let dropped = ticks.plus_days(began_past_due, days);
+                    given_up_at = given_up_at.min(dropped);
                     if dropped < end {
                         end = dropped;
                         end_reason = Reason::FailedPayment;
@@ -163,21 +168,24 @@ pub fn timeline(
             Status::Paused => policy.paused_keeps,
             Status::Canceled | Status::Incomplete | Status::IncompleteExpired | Status::Withdrawn => false,
         };
-        if !pays {
-            continue;
-        }
-
         if row.cancel_at < end {
             end = row.cancel_at;
         }
+        // A row that follows another begins when its state does, so a cancellation first stated by it was asked for
+        // at its start. Of a first row nothing is known but the announced day.
+        announced_since = match (row.cancel_at, announced_since) {
+            (NEVER, _) => None,
+            (_, Some(since)) => Some(since),
+            (_, None) if row.cancel_requested_at == NEVER && previous.is_some() => Some(row.start),
+            (_, None) => Some(row.cancel_requested_at),
+        };
         if policy.cancellation == Cancellation::WhenAsked && row.cancel_at != NEVER {
-            // A row that follows another begins when its state does, so a cancellation first stated by it was asked
-            // for at its start. Of a first row nothing is known but the announced day.
-            let asked = match row.cancel_requested_at {
-                NEVER if previous.is_some() => row.start,
-                NEVER => row.cancel_at,
-                known => known,
+            let asked = match (row.cancel_requested_at, announced_since) {
+                (NEVER, None | Some(NEVER)) => row.cancel_at,
+                (NEVER, Some(since)) => since,
+                (known, _) => known,
             };
+            given_up_at = given_up_at.min(asked);
             if asked < end {
                 end = asked.max(row.start);
                 if row.cancel_requested_at == NEVER {
@@ -185,7 +193,19 @@ pub fn timeline(
                 }
             }
         }
-        if end <= row.start {
+        let trial_end = match (stated.status, row.trial_end) {
+            _ if policy.trial_counts => row.start,
+            (Status::Trialing, Tick::MIN) => end,
+            (Status::Trialing | Status::Active, known) => known.min(end),
+            _ => row.start,
+        };
+        let pays = pays && end > row.start;
+        let is_usage = pays && stated.metered && trial_end <= row.start;
+        // A row of no time at all says nothing about what goes on.
+        if lasts {
+            usage.meets(row.start, is_usage.then_some(end), spans);
+        }
+        if !pays {
             continue;
         }
 
@@ -204,7 +224,9 @@ pub fn timeline(
             discount_ended: false,
         };
         if stated.metered {
-            metered(span, rows, index, terms, worth, policy, spans);
+            if is_usage && end != NEVER {
+                usage.bill(span, given_up_at <= end, policy);
+            }
             continue;
         }
         if stated.price.interval == crate::price::Interval::OneOff {
@@ -212,16 +234,9 @@ pub fn timeline(
         }
 
         let mut paid_from = row.start;
-        if !policy.trial_counts {
-            let trial_end = match (stated.status, row.trial_end) {
-                (Status::Trialing, Tick::MIN) => end,
-                (Status::Trialing | Status::Active, known) => known.min(end),
-                _ => row.start,
-            };
-            if trial_end > row.start {
-                spans.push(Span { to: trial_end, trial: true, ..span });
-                paid_from = trial_end;
-            }
+        if trial_end > row.start {
+            spans.push(Span { to: trial_end, trial: true, ..span });
+            paid_from = trial_end;
         }
         let discount_end = discount_end(row, stated, ticks).clamp(paid_from, end);
         for (from, to, monthly_micros, discount_ended) in [
@@ -233,6 +248,7 @@ pub fn timeline(
             }
         }
     }
+    spans.extend(usage.running.filter(|span| span.from < span.to));
 }
 
 /// The tick from which the discount of a row no longer holds.
@@ -249,37 +265,53 @@ fn discount_end(row: &Row, terms: &Terms, ticks: &Ticks) -> Tick {
 }
 
 /// Usage: each row is one billed period. From its end on, the item is worth the mean of the last so many periods,
-/// until the next period ends, or for one more period of the same length.
-fn metered(
-    billed: Span,
-    rows: &[Row],
-    index: usize,
-    terms: &[Terms],
-    worth: &[Worth],
-    policy: &Policy,
-    spans: &mut Vec<Span>,
-) {
-    let Metered::MeanOfPeriods(periods) = policy.metered else { return };
-    if billed.to == NEVER {
-        return;
+/// until the next period ends, or for one more period of the same length where no next one is known.
+#[derive(Default)]
+struct Usage {
+    /// What each period so far was worth a month. Only usage allocates.
+    billed_micros: Vec<i64>,
+    /// What follows the last period, as far as is known.
+    running: Option<Span>,
+}
+
+impl Usage {
+    /// A further row begins: with the end of its period if it is one of paid usage.
+    fn meets(&mut self, start: Tick, usage_end: Option<Tick>, spans: &mut Vec<Span>) {
+        let Some(mut span) = self.running.take() else { return };
+        match usage_end {
+            Some(end) if end != NEVER && start <= span.to => {
+                span.to = end;
+                span.confidence = Confidence::Derived;
+            }
+            // Usage goes on after a gap, or in a period that has no end yet.
+            Some(_) => {}
+            // Another state or another way of pricing has taken its place.
+            None => span.to = span.to.min(start),
+        }
+        if span.from < span.to {
+            spans.push(span);
+        }
     }
-    let first = (index + 1).saturating_sub(periods as usize);
-    let last_periods = rows[first..=index]
-        .iter()
-        .filter(|row| terms.get(row.terms as usize).is_some_and(|stated| stated.metered))
-        .filter_map(|row| worth.get(row.terms as usize));
-    let (mut sum, mut count) = (0i128, 0i128);
-    for value in last_periods {
-        sum += i128::from(value.monthly_micros);
-        count += 1;
+
+    /// A period is over.
+    fn bill(&mut self, billed: Span, given_up: bool, policy: &Policy) {
+        let Metered::MeanOfPeriods(periods) = policy.metered else { return };
+        self.billed_micros.push(billed.monthly_micros);
+        let first = self.billed_micros.len().saturating_sub(periods as usize);
+        let last_periods = &self.billed_micros[first..];
+        let sum: i128 = last_periods.iter().map(|micros| i128::from(*micros)).sum();
+        let mean =
+            round_half_even(sum, last_periods.len().max(1) as i128).ok().and_then(|mean| i64::try_from(mean).ok());
+        let length = if given_up { 0 } else { billed.to - billed.from };
+        self.running = mean.filter(|micros| *micros > 0).map(|monthly_micros| Span {
+            from: billed.to,
+            to: billed.to.saturating_add(length),
+            monthly_micros,
+            confidence: Confidence::Assumed,
+            announced_end: NEVER,
+            ..billed
+        });
     }
-    let mean = round_half_even(sum, count.max(1)).ok().and_then(|micros| i64::try_from(micros).ok());
-    let Some(monthly_micros) = mean.filter(|micros| *micros > 0) else { return };
-    let (to, confidence) = match rows.get(index + 1) {
-        Some(next) if next.end != NEVER => (next.end, Confidence::Derived),
-        _ => (billed.to.saturating_add(billed.to - billed.from), Confidence::Assumed),
-    };
-    spans.push(Span { from: billed.to, to, monthly_micros, confidence, announced_end: NEVER, ..billed });
 }
 
 /// The last days of the months that lie strictly between two ticks, at which `fx = revalue` values again.
