@@ -25,7 +25,7 @@ pub struct Books<'a> {
     pub rows: Vec<Row>,
     pub recorded: Recorded,
     /// What each fact says.
-    pub facts: Vec<Fact>,
+    facts: Vec<Row>,
     pub ticks: Ticks,
 }
 
@@ -36,7 +36,9 @@ pub struct Line {
     pub day: Day,
     pub subscription: String,
     pub offer: Offer,
-    pub fact: Fact,
+    /// What the fact says, as far as the method sees it: of two facts that differ by less than a tick either may be
+    /// named.
+    pub fact: (Offer, Terms, Row),
     pub delta_micros: i64,
     pub kind: Kind,
     pub cause: Cause,
@@ -69,11 +71,10 @@ impl<'a> Books<'a> {
         let terms = sorted(all().map(terms_of));
         let mut firsts = Vec::new();
         let mut facts = Vec::new();
-        let mut rows = Vec::new();
         for import in &imports[..known] {
             firsts.push(facts.len() as u32);
             for fact in import {
-                rows.push(Row {
+                facts.push(Row {
                     customer: number(&customers, &fact.customer),
                     subscription: number(&subscriptions, &(fact.customer.clone(), fact.subscription.clone())),
                     terms: number(&terms, &terms_of(fact)),
@@ -85,9 +86,9 @@ impl<'a> Books<'a> {
                     cancel_at: tick(&fact.cancel_at, NEVER),
                     cancel_requested_at: tick(&fact.cancel_requested_at, NEVER),
                 });
-                facts.push(fact.clone());
             }
         }
+        let mut rows = facts.clone();
         rows.sort_by_key(|row| (row.customer, row.subscription));
         let worth = terms.iter().map(|terms| Worth::of(terms, &company.policy).unwrap()).collect();
         let recorded = Recorded::new(firsts);
@@ -126,6 +127,23 @@ impl<'a> Books<'a> {
         naive::ledger(&self.rows, &self.recorded, &self.context())
     }
 
+    /// A fact in words that do not depend on how things were numbered.
+    fn said(&self, fact: u32) -> (Offer, Terms, Row) {
+        let row = self.facts[fact as usize];
+        let terms = self.terms[row.terms as usize].clone();
+        let offer = self.offers[terms.offer as usize].clone();
+        (offer, Terms { offer: 0, ..terms }, Row { customer: 0, subscription: 0, terms: 0, fact: 0, ..row })
+    }
+
+    /// What was odd about the facts: which of them was refused or cut for which other.
+    pub fn oddities(&self, share: &Share) -> (BTreeSet<String>, BTreeSet<String>) {
+        let pair = |a, b| format!("{:?} {:?}", self.said(a), self.said(b));
+        (
+            share.conflicts.iter().map(|conflict| pair(conflict.used, conflict.refused)).collect(),
+            share.overlaps.iter().map(|overlap| pair(overlap.cut, overlap.by)).collect(),
+        )
+    }
+
     /// A ledger in words that do not depend on how things were numbered.
     pub fn lines(&self, ledger: &Ledger) -> Vec<Line> {
         let mut lines = Vec::new();
@@ -137,7 +155,7 @@ impl<'a> Books<'a> {
                     day: Day(movement.day),
                     subscription: self.subscriptions[movement.subscription as usize].1.clone(),
                     offer: self.offers[movement.offer as usize].clone(),
-                    fact: self.facts[movement.fact as usize].clone(),
+                    fact: self.said(movement.fact),
                     delta_micros: movement.delta_micros,
                     kind: movement.kind,
                     cause: movement.cause,

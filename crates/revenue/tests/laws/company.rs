@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use revenue::{
     calendar::{Day, Moment, Zone},
     fact::{Offer, Reason, Status},
@@ -94,6 +94,13 @@ pub fn company() -> impl Strategy<Value = Company> {
     let customers = vec(vec(subscription, 1..=3), 1..=4);
     (any::<[u8; 24]>(), customers, vec(any::<[u8; 6]>(), 0..=5))
         .prop_map(|(genes, customers, corrections)| decode(&genes, &customers, &corrections))
+}
+
+/// The first so many companies of a fixed sequence.
+pub fn companies(number: usize) -> impl Iterator<Item = Company> {
+    let mut runner = TestRunner::deterministic();
+    let any = company();
+    (0..number).map(move |_| any.new_tree(&mut runner).unwrap().current())
 }
 
 /// The choice that a byte stands for, of choices with weights. Byte 0 is the first.
@@ -269,10 +276,26 @@ fn stated(base: Day, customer: String, subscription: String, genes: &[u8; 6], ro
             end,
             ..terms(base, genes, usage, home, start)
         };
-        let repeats = pick(genes[6], &[(3, false), (1, true)]);
-        if let Some(before) = previous.filter(|_| repeats) {
-            // The state of the row before goes on.
-            fact = Fact { start, end, ..before };
+        if let Some(before) = previous {
+            match pick(genes[6], &[(5, 0), (3, 1), (2, 2), (1, 3), (1, 4)]) {
+                0 => {}
+                // The state of the row before goes on: as it is, or in one respect different.
+                1 => fact = Fact { start, end, ..before },
+                2 => {
+                    fact.offer.interval = before.offer.interval;
+                    fact.offer.interval_count = before.offer.interval_count;
+                    fact.offer.currency = before.offer.currency;
+                    fact = Fact { start, end, offer: fact.offer, ..before };
+                }
+                3 => {
+                    fact = Fact { start, end, ..before };
+                    fact.price.quantity += 1;
+                }
+                _ => {
+                    fact = Fact { start, end, ..before };
+                    fact.price.amount_picos += 1_000_000_000_000;
+                }
+            }
         }
         facts.push((fact, genes[7]));
     }
