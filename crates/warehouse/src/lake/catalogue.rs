@@ -94,11 +94,11 @@ pub(super) fn open_for_reading(path: &Path, folder: &Path) -> Result<Connection,
     let connection = Connection::open_with_flags(path, usual).map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     let answer = has_tables(&connection, path);
-    let log = path.with_extension("sqlite-wal");
+    let nothing_pending = std::fs::metadata(path.with_extension("sqlite-wal")).map_or(true, |log| log.len() == 0);
     // Without leave to write beside it SQLite opens a WAL catalogue only when told that nobody changes it.
     let (connection, filled) = match answer {
         Err(LakeError::Catalogue { source, .. })
-            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) && !log.exists() =>
+            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) && nothing_pending =>
         {
             let uri = format!("file:{}?immutable=1", uri_path(path));
             let connection = Connection::open_with_flags(uri, usual | OpenFlags::SQLITE_OPEN_URI).map_err(failed)?;

@@ -54,14 +54,12 @@ pub enum LakeError {
     },
     /// The disk has no room left.
     #[error(
-        "the disk is full: could not {doing} {path} ({source}). Nothing that was acknowledged is lost, \
+        "the disk is full: {what} ({source}). Nothing that was acknowledged is lost, \
          and an interrupted import goes on where it stopped: make room and run it again"
     )]
     DiskFull {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
+        /// What could not be done.
+        what: String,
         /// What the system said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -76,12 +74,12 @@ pub enum LakeError {
         source: io::Error,
     },
     /// The catalogue refused a statement.
-    #[error(
-        "the catalogue could not {doing}: {source}. If it says busy, another program holds it: close that one; else run `recurve doctor`"
-    )]
+    #[error("the catalogue {path} could not {doing}: {source}. {}", mend_catalogue(source))]
     Catalogue {
         /// What was being done.
         doing: &'static str,
+        /// The catalogue.
+        path: PathBuf,
         /// What SQLite said.
         source: rusqlite::Error,
     },
@@ -171,6 +169,19 @@ fn mend(source: &io::Error) -> &'static str {
     }
 }
 
+fn mend_catalogue(source: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode as Code;
+    match source.sqlite_error_code() {
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => "Another program holds it: close that one and try again",
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => "Restore it from a backup together with files/",
+        Some(Code::PermissionDenied | Code::ReadOnly | Code::CannotOpen) => {
+            "Give this user the right to the folder, or name another one with --data"
+        }
+        Some(Code::SystemIoFailure) => "Look after the disk, then run `recurve doctor`",
+        _ => "Run `recurve doctor`",
+    }
+}
+
 /// Whether the failure says that there is no room, which passes once there is.
 fn says_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
@@ -179,11 +190,10 @@ fn says_full(error: &io::Error) -> bool {
 impl LakeError {
     /// A failed operation on a file.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        let path = path.to_path_buf();
         if says_full(&source) {
-            Self::DiskFull { doing, path, source: Box::new(source) }
+            Self::DiskFull { what: format!("could not {doing} {}", path.display()), source: Box::new(source) }
         } else {
-            Self::Io { doing, path, source }
+            Self::Io { doing, path: path.to_path_buf(), source }
         }
     }
 
@@ -201,9 +211,12 @@ impl LakeError {
     /// A failed statement in the catalogue.
     pub(super) fn catalogue(doing: &'static str, path: &Path, source: rusqlite::Error) -> Self {
         if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
-            Self::DiskFull { doing, path: path.to_path_buf(), source: Box::new(source) }
+            Self::DiskFull {
+                what: format!("the catalogue {} could not {doing}", path.display()),
+                source: Box::new(source),
+            }
         } else {
-            Self::Catalogue { doing, source }
+            Self::Catalogue { doing, path: path.to_path_buf(), source }
         }
     }
 
