@@ -361,3 +361,51 @@ fn winner(versions: &[Row], recorded: &Recorded, conflicts: &mut Vec<Conflict>) 
     }
     latest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticks(window: SettleWindow, zone: &str) -> Ticks {
+        let policy = Policy { settle_window: window, ..Policy::default() };
+        Ticks::new(&policy, Zone::parse(zone).unwrap())
+    }
+
+    #[test]
+    fn days_later_is_the_same_time_of_the_day_across_changes_of_the_clock() {
+        let day = |text| Day::parse(text).unwrap();
+        for (zone, from, days, to) in [
+            ("Europe/Paris", "2024-10-01", 31, "2024-11-01"),
+            ("Europe/Paris", "2024-03-01", 31, "2024-04-01"),
+            ("America/New_York", "2024-11-01", 10, "2024-11-11"),
+            ("UTC", "2024-02-28", 2, "2024-03-01"),
+        ] {
+            for window in [SettleWindow::BusinessDay, SettleWindow::Minutes(5)] {
+                let ticks = ticks(window, zone);
+                let later = ticks.plus_days(ticks.of_day(day(from)), days);
+                assert_eq!(later, ticks.of_day(day(to)), "{zone} {from} + {days} in {window:?}");
+            }
+        }
+        let minutes = ticks(SettleWindow::Minutes(5), "UTC");
+        assert_eq!(minutes.plus_days(0, u32::MAX), NEVER);
+    }
+
+    #[test]
+    fn moments_of_one_tick_keep_their_order() {
+        let paris = ticks(SettleWindow::BusinessDay, "Europe/Paris");
+        let day = Day::parse("2024-10-27").unwrap();
+        let midnight = paris.zone().start_of_day(day);
+        // The day has 25 hours.
+        let offsets: Vec<u32> = [0, 32, 3_600_000_000, 25 * 3_600_000_000 - 32]
+            .map(|micros| {
+                let moment = Moment::Instant(midnight + micros);
+                assert_eq!(paris.of(moment), day.0);
+                paris.offset(moment)
+            })
+            .to_vec();
+        assert!(offsets.is_sorted_by(|a, b| a < b), "{offsets:?}");
+        assert_eq!(paris.offset(Moment::Day(day)), 0);
+        let minutes = ticks(SettleWindow::Minutes(5), "Europe/Paris");
+        assert_eq!(minutes.offset(Moment::Instant(midnight + 61_000_000)), 31_250);
+    }
+}

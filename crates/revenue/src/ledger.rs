@@ -1,6 +1,7 @@
 //! The movement ledger: every movement of every customer, kept as columns.
 //!
-//! Rows are sorted by customer, day, subscription and plan; customers, subscriptions and offers are numbered in the
+//! Rows are sorted by customer, day, subscription and plan (where windows of minutes put several groups of changes on
+//! one day, the groups come in order of time); customers, subscriptions and offers are numbered in the
 //! order of their ids, so the same facts give the same ledger byte for byte.
 
 use std::ops::Range;

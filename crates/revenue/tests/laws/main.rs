@@ -2,8 +2,13 @@
 //!
 //! `PROPTEST_CASES=100000 cargo nextest run -p revenue --test laws` looks for longer.
 
+#[cfg(test)]
 mod books;
+#[cfg(test)]
 mod company;
+#[cfg(test)]
+mod found;
+#[cfg(test)]
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -331,7 +336,7 @@ fn cells_by_hand(
                     let until_end = || ledger.of_customer(*customer).filter(|row| Day(ledger.day[*row]) < end);
                     micros += until_end().map(|row| i128::from(ledger.delta_micros[row])).sum::<i128>();
                     let comings = [Kind::New, Kind::Reactivation, Kind::Churn];
-                    let last = until_end().filter(|row| comings.contains(&ledger.kind[*row])).last();
+                    let last = until_end().rfind(|row| comings.contains(&ledger.kind[*row]));
                     customers += u64::from(last.is_some_and(|row| ledger.kind[row] != Kind::Churn));
                     size_micros += ledger
                         .of_customer(*customer)
