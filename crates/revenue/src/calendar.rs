@@ -195,6 +195,23 @@ impl Zone {
             .map_or(i64::from(day.0) * 86_400_000_000, |zoned| zoned.timestamp().as_microsecond())
     }
 
+    /// Microseconds from the beginning of an instant's business day to the instant.
+    #[must_use]
+    pub fn since_start_of_day(&self, micros: i64) -> i64 {
+        let offset_micros = |micros| {
+            Timestamp::from_microsecond(micros)
+                .map_or(0, |timestamp| i64::from(self.zone.to_offset(timestamp).seconds()) * 1_000_000)
+        };
+        let offset = offset_micros(micros);
+        let by_the_clock = (micros + offset).rem_euclid(86_400_000_000);
+        // Where the clock has not been changed since midnight it tells; else the day's beginning is looked up.
+        if offset_micros(micros - by_the_clock) == offset {
+            by_the_clock
+        } else {
+            micros - self.start_of_day(self.day_of_instant(micros))
+        }
+    }
+
     /// The business day of a moment.
     #[must_use]
     pub fn day_of(&self, moment: Moment) -> Day {

@@ -55,17 +55,13 @@ impl Ticks {
     /// rows that begin within one tick in order, and tells versions of one row from rows that follow each other.
     #[must_use]
     pub fn offset(&self, moment: Moment) -> u32 {
-        let begun = match self.window {
-            SettleWindow::BusinessDay => self.zone.start_of_day(self.zone.day_of(moment)),
-            SettleWindow::Minutes(_) => {
-                self.zone.instant_of(moment).div_euclid(MICROS_PER_MINUTE).saturating_mul(MICROS_PER_MINUTE)
-            }
-        };
-        match moment {
+        let micros = match (self.window, moment) {
             // A day stays its day in every zone: it counts from its own beginning.
-            Moment::Day(_) if self.window == SettleWindow::BusinessDay => 0,
-            _ => u32::try_from(self.zone.instant_of(moment).saturating_sub(begun).max(0) / 32).unwrap_or(u32::MAX),
-        }
+            (SettleWindow::BusinessDay, Moment::Day(_)) => 0,
+            (SettleWindow::BusinessDay, Moment::Instant(micros)) => self.zone.since_start_of_day(micros),
+            (SettleWindow::Minutes(_), moment) => self.zone.instant_of(moment).rem_euclid(MICROS_PER_MINUTE),
+        };
+        u32::try_from(micros / 32).unwrap_or_default()
     }
 
     /// The tick at which a business day begins.
