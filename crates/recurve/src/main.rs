@@ -1,1 +1,46 @@
-fn main() {}
+//! Recurve: the truth about a SaaS business's money.
+//!
+//! This crate is the edge: it reads arguments, opens the data folder, and prints. What numbers mean lives in the
+//! `revenue` crate and in `metrics/`; how facts are kept and figures computed lives in `warehouse`.
+
+mod command;
+mod listing;
+mod policies;
+mod session;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+
+use command::{Command, CommandError, Outcome};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The truth about a SaaS business's money: billing facts in, MRR and everything about it out, each figure opened
+/// down to the fact that made it.
+#[derive(Debug, Parser)]
+#[command(name = "recurve", version, about, max_term_width = 110, propagate_version = true)]
+struct Arguments {
+    #[command(flatten)]
+    options: session::Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match command::run(&arguments.options, arguments.command) {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        // Whoever reads our output has seen enough: that is no failure.
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::from(Outcome::Done.exit_code())
+        }
+        Err(error) => {
+            let mut stderr = std::io::stderr().lock();
+            // If even this cannot be written, the exit code has to say it.
+            let _ = writeln!(stderr, "recurve: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod attributes;
 mod columns;
 pub mod ids;
+pub mod origin;
 mod rates;
 pub mod subscriptions;
 
@@ -24,8 +25,9 @@ use revenue::{
 };
 
 pub use attributes::Attributes;
-pub use columns::{Decimals, Integers, Moments, Texts};
+pub use columns::{Decimals, Integers, Moments, Texts, is_true};
 pub use ids::{Ids, JOINT, Key};
+pub use origin::{Origin, Origins};
 pub use subscriptions::{FactFile, SubscriptionFacts};
 
 use crate::lake::{Lake, LakeError};
@@ -163,6 +165,8 @@ pub struct Books {
     pub overlaps: Vec<Overlap>,
     /// Facts that one import states in two ways.
     pub conflicts: Vec<Conflict>,
+    /// Customers without movements, and why.
+    pub errors: Vec<(u32, MovementError)>,
     /// The files of the subscription facts.
     pub files: Vec<FactFile>,
     /// The last day on which exchange rates are known.
@@ -177,6 +181,23 @@ impl Books {
     /// # Errors
     /// When facts cannot be read, or cannot be brought to one currency.
     pub fn open(lake: &Lake, view: View) -> Result<Self, BooksError> {
+        let asked = view.currency;
+        let books = Self::gather(lake, view)?;
+        reporting_currency(&books.facts, &books.rates, asked).or_else(|currencies| several_currencies(&currencies))?;
+        books.refuse_errors()?;
+        Ok(books)
+    }
+
+    /// Opens the books to look at the facts themselves: customers whose amounts cannot be brought to one currency have
+    /// no movements, and are in [`Books::errors`].
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn survey(lake: &Lake, view: View) -> Result<Self, BooksError> {
+        Self::gather(lake, view)
+    }
+
+    fn gather(lake: &Lake, view: View) -> Result<Self, BooksError> {
         let known = lake.imports(view.as_known_at)?;
         let known: std::collections::HashSet<i64> = known.iter().map(|import| import.id).collect();
         let files = match lake.table_schema("subscription")? {
@@ -189,10 +210,10 @@ impl Books {
         Self::of_files(files, &|import| known.contains(&import), rates, Some(lake.clone()), view)
     }
 
-    /// Opens books from files of subscription facts alone.
+    /// Makes books from files of subscription facts.
     ///
     /// # Errors
-    /// As [`Books::open`].
+    /// When facts cannot be read.
     pub fn of_files(
         files: Vec<FactFile>,
         is_known: &dyn Fn(i64) -> bool,
@@ -202,7 +223,7 @@ impl Books {
     ) -> Result<Self, BooksError> {
         let ticks = Ticks::new(&view.policy, view.zone.clone());
         let facts = subscriptions::load(&files, &ticks, is_known)?;
-        let reporting = reporting_currency(&facts, &rates, view.currency)?;
+        let reporting = reporting_currency(&facts, &rates, view.currency);
         let worth = facts
             .terms
             .iter()
@@ -214,7 +235,8 @@ impl Books {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut books = Self {
-            reporting,
+            // Whoever needs one currency has refused several by now; facts can be looked at in any.
+            reporting: reporting.unwrap_or_else(|currencies| currencies.first().copied().unwrap_or(Currency::USD)),
             revalue_until: last_rate.map_or(Tick::MIN, |day| ticks.of_day(day)),
             ticks,
             worth,
@@ -224,12 +246,13 @@ impl Books {
             rates,
             overlaps: Vec::new(),
             conflicts: facts.conflicts.clone(),
+            errors: Vec::new(),
             facts,
             files,
             lake,
             view,
         };
-        books.make_ledger()?;
+        books.make_ledger();
         Ok(books)
     }
 
@@ -247,12 +270,12 @@ impl Books {
         }
     }
 
-    fn make_ledger(&mut self) -> Result<(), BooksError> {
+    fn make_ledger(&mut self) {
         let shares: Vec<ledger::Share> = self.over_shares(|_, _| {});
-        let mut errors = Vec::new();
         let mut whole = Ledger::default();
         for (part, share) in self.facts.shares.iter().zip(shares) {
-            errors.extend(share.errors.iter().map(|(customer, _, error)| (part.customers_before + customer, *error)));
+            let errors = share.errors.iter().map(|(customer, _, error)| (part.customers_before + customer, *error));
+            self.errors.extend(errors);
             self.overlaps.extend(share.overlaps);
             self.conflicts.extend(share.conflicts);
             whole.append(share.ledger);
@@ -260,20 +283,30 @@ impl Books {
         self.overlaps.sort_unstable();
         self.conflicts.sort_unstable();
         self.ledger = whole;
-        let count = errors.len();
-        match errors.into_iter().next() {
+    }
+
+    fn refuse_errors(&self) -> Result<(), BooksError> {
+        match self.errors.first() {
             None => Ok(()),
             Some((customer, MovementError::MissingRate(rate))) => Err(BooksError::MissingRates {
-                count,
+                count: self.errors.len(),
                 from: rate.from,
                 to: rate.to,
                 day: rate.day,
-                customer: self.customer_id(customer),
+                customer: self.customer_id(*customer),
             }),
             Some((customer, MovementError::TooLarge)) => {
-                Err(BooksError::CustomerTooLarge { customer: self.customer_id(customer) })
+                Err(BooksError::CustomerTooLarge { customer: self.customer_id(*customer) })
             }
         }
+    }
+
+    /// The MRR of a customer before a day, in micro-units.
+    #[must_use]
+    pub fn mrr_before(&self, customer: u32, day: Day) -> i128 {
+        let rows = self.ledger.of_customer(customer as usize);
+        let before = rows.take_while(|row| self.ledger.day[*row] < day.0);
+        before.map(|row| i128::from(self.ledger.delta_micros[row])).sum()
     }
 
     /// Runs the method over every share of customers, on all cores. `visit` sees each customer (numbered over all
@@ -354,12 +387,13 @@ impl Books {
     }
 }
 
-/// The currency to report in: the one asked for, the only one there is, or the one that all rates lead to.
+/// The currency to report in: the one asked for, the only one there is, or the one that all rates lead to. Several
+/// currencies come back as what they are.
 fn reporting_currency(
     facts: &SubscriptionFacts,
     rates: &Rates,
     asked: Option<Currency>,
-) -> Result<Currency, BooksError> {
+) -> Result<Currency, Vec<Currency>> {
     if let Some(currency) = asked {
         return Ok(currency);
     }
@@ -369,9 +403,13 @@ fn reporting_currency(
     match (currencies.as_slice(), rates.quotes().as_slice()) {
         ([only], _) | (_, [only]) => Ok(*only),
         ([], _) => Ok(Currency::USD),
-        ([first, ..], _) => Err(BooksError::SeveralCurrencies {
-            currencies: currencies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            first: first.to_string(),
-        }),
+        _ => Err(currencies),
     }
+}
+
+fn several_currencies(currencies: &[Currency]) -> Result<Currency, BooksError> {
+    Err(BooksError::SeveralCurrencies {
+        currencies: currencies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        first: currencies.first().map_or("USD".to_owned(), ToString::to_string),
+    })
 }

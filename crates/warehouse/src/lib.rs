@@ -6,3 +6,4 @@ pub mod kind;
 pub mod source;
 pub mod engine;
 pub mod import;
+pub mod bench;

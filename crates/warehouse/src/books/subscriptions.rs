@@ -22,7 +22,7 @@ use super::{
 };
 
 /// The columns that decide what a subscription is worth.
-const COLUMNS: &[&str] = &[
+pub(super) const COLUMNS: &[&str] = &[
     "source", "import", "withdrawn", "subscription", "item", "customer", "plan", "product", "currency", "amount", "pricing",
     "tiers", "package_size", "interval", "interval_count", "quantity", "usage_type", "discount_percent",
     "discount_amount", "discount_duration", "discount_end", "status", "trial_end", "cancel_at",
@@ -301,6 +301,18 @@ impl SubscriptionFacts {
         self.shares.last().map_or(0, |share| share.customers_before + share.customers)
     }
 
+    /// How many facts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shares.iter().map(|share| share.facts.len()).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shares.is_empty()
+    }
+
     /// The rows of a share as the method takes them: customers are numbered from 0 within the share, subscription
     /// items over all shares.
     pub fn rows(&self, share: &Share, rows: &mut Vec<Row>) {
@@ -451,7 +463,7 @@ fn spread(keys: &[Key], keyed: impl Fn(usize) -> Keyed) -> Vec<Vec<Keyed>> {
     buckets
 }
 
-fn unreadable_file(file: &FactFile, error: &dyn std::fmt::Display) -> BooksError {
+pub(super) fn unreadable_file(file: &FactFile, error: &dyn std::fmt::Display) -> BooksError {
     BooksError::Unreadable { file: file.path.display().to_string(), words: error.to_string() }
 }
 

@@ -1,0 +1,157 @@
+//! The commands: one file each.
+
+mod bench;
+mod check;
+mod cohorts;
+mod compare_policies;
+mod customers;
+mod demo;
+mod explain;
+mod export;
+mod import;
+mod init;
+mod metric;
+mod movements;
+mod policy;
+mod quarantine;
+mod reconcile;
+mod restatements;
+
+use warehouse::{
+    books::BooksError,
+    catalogue::{CatalogueError, LookupError},
+    engine::EngineError,
+    import::ImportError,
+    lake::LakeError,
+};
+
+use crate::{policies::PolicyFileError, session::Options};
+
+/// What can be done.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Make a data folder, or change its settings
+    Init(init::Arguments),
+    /// Make a believable company, import it and show its last month
+    Demo(demo::Arguments),
+    /// Import facts from CSV, JSON lines or Parquet files
+    Import(import::Arguments),
+    /// Work out metrics, by period and segment
+    Metric(metric::Arguments),
+    /// List the movements of MRR, each with the fact that made it
+    Movements(movements::Arguments),
+    /// List customers with what they pay
+    Customers(customers::Arguments),
+    /// Show what is left of the customers of each month
+    Cohorts(cohorts::Arguments),
+    /// Open a figure: its formula, the movements that make it, and the facts under them
+    Explain(explain::Arguments),
+    /// Set MRR beside what was invoiced and what was collected
+    Reconcile(reconcile::Arguments),
+    /// List the customers that make the difference between two policies
+    ComparePolicies(compare_policies::Arguments),
+    /// Check the laws of the ledger on your own data, and the files that hold it
+    Check(check::Arguments),
+    /// List what was restated between two times, and by which import
+    Restatements(restatements::Arguments),
+    /// Write facts out as they came in
+    Export(export::Arguments),
+    /// List refused rows, or read them again
+    Quarantine(quarantine::Arguments),
+    /// Show a policy, or what a policy may say
+    Policy(policy::Arguments),
+    /// Run the work that is compared with other programs
+    #[command(hide = true)]
+    Bench(bench::Arguments),
+}
+
+/// How a command ended, where it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All done.
+    Done,
+    /// Done, but something was refused; it is listed and kept.
+    Refused,
+    /// The data breaks a law.
+    Breach,
+}
+
+impl Outcome {
+    /// The exit code of the contract.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Done => 0,
+            Outcome::Refused => 1,
+            Outcome::Breach => 3,
+        }
+    }
+}
+
+/// Why a command could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The command line says something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// No such metric or variant.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// A policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
+    /// The catalogue has faults.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The books.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The import.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The demo company.
+    #[error(transparent)]
+    Demo(#[from] ::demo::DemoError),
+    /// What was read or written outside the lake.
+    #[error("cannot read or write: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CommandError {
+    /// The exit code of the contract.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            CommandError::Usage(_) | CommandError::Lookup(_) | CommandError::Policy(_) => 2,
+            CommandError::Engine(EngineError::UnknownDimension { .. }) => 2,
+            CommandError::Books(BooksError::SeveralCurrencies { .. }) => 2,
+            _ => 4,
+        }
+    }
+}
+
+/// Does a command.
+pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError> {
+    match command {
+        Command::Init(arguments) => init::run(options, &arguments),
+        Command::Demo(arguments) => demo::run(options, &arguments),
+        Command::Import(arguments) => import::run(options, &arguments),
+        Command::Metric(arguments) => metric::run(options, &arguments),
+        Command::Movements(arguments) => movements::run(options, &arguments),
+        Command::Customers(arguments) => customers::run(options, &arguments),
+        Command::Cohorts(arguments) => cohorts::run(options, &arguments),
+        Command::Explain(arguments) => explain::run(options, &arguments),
+        Command::Reconcile(arguments) => reconcile::run(options, &arguments),
+        Command::ComparePolicies(arguments) => compare_policies::run(options, &arguments),
+        Command::Check(arguments) => check::run(options, &arguments),
+        Command::Restatements(arguments) => restatements::run(options, &arguments),
+        Command::Export(arguments) => export::run(options, &arguments),
+        Command::Quarantine(arguments) => quarantine::run(options, &arguments),
+        Command::Policy(arguments) => policy::run(options, &arguments),
+        Command::Bench(arguments) => bench::run(options, &arguments),
+    }
+}

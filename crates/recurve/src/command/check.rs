@@ -1,0 +1,206 @@
+//! `recurve check`: the laws on the user's own data, and the files that hold it.
+
+use std::io::Write;
+
+use revenue::{
+    calendar::{Day, Grain},
+    cohort::{cohorts_add_up, triangle},
+    fact::Row,
+    fx::Rates,
+    law::{Breach, LAWS, currencies_are_conserved, movements_add_up, segments_add_up},
+    ledger::Ledger,
+    money::Currency,
+    movement::Context,
+    naive,
+    policy::{Exchange, Policy},
+};
+use warehouse::{
+    books::{Books, Origins, View},
+    lake::Access,
+};
+
+use super::{CommandError, Outcome, import::odd_facts};
+use crate::{
+    listing::{Cell, Format, Listing, format_of},
+    session::{Options, Session},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Judge every customer by the naive evaluator, however long it takes
+    #[arg(long)]
+    thorough: bool,
+}
+
+/// Facts that the naive evaluator judges unless it is asked for all: it is slow by design.
+const JUDGED_FACTS: usize = 20_000;
+
+/// Checks everything, lists it, and ends with 3 when a law is broken or a file damaged.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    let faults = session.lake.verify()?;
+    let mut listing = Listing::begin(options, ["check", "result", "words"])?;
+    let files = if faults.is_empty() { "holds" } else { "broken" };
+    listing.row(&[Cell::text("files"), Cell::text(files), Cell::text("every file is as it was written")])?;
+    for fault in &faults {
+        listing.row(&[Cell::text("files"), Cell::text("broken"), Cell::text(format!("{}: {}. {}", fault.path.display(), fault.message, fault.help))])?;
+    }
+    if !faults.is_empty() {
+        listing.end()?;
+        return Ok(Outcome::Breach);
+    }
+    let books = session.books()?;
+    let mut breaches = movements_add_up(&books.ledger);
+    let through = books.ledger.day.iter().max().map_or(0, |day| *day);
+    breaches.extend(segments_add_up(&books.ledger, &books.facts.offers, through));
+    let (again, shuffled) = (Books::open(&session.lake, session.view(None)?)?, judge_order(&books));
+    if again.ledger != books.ledger {
+        breaches.push(Breach { law: 3, customer: None, words: "the same facts gave another ledger".to_owned() });
+    }
+    breaches.extend(shuffled);
+    let judged = judge_by_naive(&books, arguments.thorough, &mut breaches);
+    judge_history(&session, &books, &mut breaches)?;
+    let first = books.ledger.day.iter().min().map_or(session.today(), |day| Day(*day));
+    let last = Day(through).plus_days(1).next_of(Grain::Month).first_of(Grain::Month);
+    let cells = triangle(&books.ledger, Grain::Month, first, last, &|_| 0);
+    breaches.extend(cohorts_add_up(&books.ledger, &cells, Grain::Month, last));
+    judge_currencies(&books, &mut breaches);
+
+    for law in LAWS {
+        let found: Vec<&Breach> = breaches.iter().filter(|breach| breach.law == law.number).collect();
+        let name = format!("law {} {}", law.number, law.name);
+        let extent = if law.number == 4 { format!(" ({judged} facts judged)") } else { String::new() };
+        let result = if found.is_empty() { "holds" } else { "broken" };
+        listing.row(&[Cell::text(name.as_str()), Cell::text(result), Cell::text(format!("{}{extent}", law.words))])?;
+        for breach in found.iter().take(20) {
+            let who = breach.customer.map_or(String::new(), |customer| format!("customer `{}`: ", books.customer_id(customer)));
+            listing.row(&[Cell::text(name.as_str()), Cell::text("broken"), Cell::text(format!("{who}{}", breach.words))])?;
+        }
+    }
+    let origins = Origins::load(&books)?;
+    for line in odd_facts(&books, &origins, None) {
+        listing.row(&[Cell::text("facts"), Cell::text("issue"), Cell::text(line)])?;
+    }
+    listing.end()?;
+    let outcome = if breaches.is_empty() { Outcome::Done } else { Outcome::Breach };
+    if format_of(options) == Format::Table && outcome == Outcome::Done {
+        writeln!(std::io::stdout(), "Every law holds on {} facts of {} customers.", books.facts.len(), books.customers.len())?;
+    }
+    Ok(outcome)
+}
+
+/// Law 3 on a share of the data: the rows in another order and twice give the same movements.
+fn judge_order(books: &Books) -> Vec<Breach> {
+    let Some(share) = books.facts.shares.first() else { return Vec::new() };
+    let mut rows = Vec::new();
+    books.facts.rows(share, &mut rows);
+    let ledger_of = |mut rows: Vec<Row>| -> Ledger {
+        rows.sort_by_key(|row| (row.customer, row.subscription));
+        revenue::ledger::build(
+            &mut rows,
+            0..share.customers,
+            &books.worth,
+            &books.facts.recorded,
+            &books.context(),
+            |_, _| {},
+        )
+        .ledger
+    };
+    let mut turned: Vec<Row> = rows.iter().rev().copied().collect();
+    turned.extend(rows.iter().copied());
+    if ledger_of(rows) == ledger_of(turned) {
+        return Vec::new();
+    }
+    vec![Breach { law: 3, customer: None, words: "rows in another order, or twice, gave another ledger".to_owned() }]
+}
+
+/// Law 4: the naive evaluator says what the ledger says.
+fn judge_by_naive(books: &Books, thorough: bool, breaches: &mut Vec<Breach>) -> usize {
+    let mut judged = 0;
+    let mut rows = Vec::new();
+    for share in &books.facts.shares {
+        if judged >= JUDGED_FACTS && !thorough {
+            break;
+        }
+        books.facts.rows(share, &mut rows);
+        let mut own = rows.clone();
+        let built = revenue::ledger::build(
+            &mut own,
+            0..share.customers,
+            &books.worth,
+            &books.facts.recorded,
+            &books.context(),
+            |_, _| {},
+        );
+        let evaluation = naive::ledger(&rows, &books.facts.recorded, &books.context());
+        breaches.extend(naive::agrees(&built.ledger, &evaluation).into_iter().map(|breach| Breach {
+            customer: breach.customer.map(|customer| share.customers_before + customer),
+            ..breach
+        }));
+        judged += rows.len();
+    }
+    judged
+}
+
+/// Law 5: what was known after each import is still told the same way: the facts of that time, taken from what is
+/// known now, give the ledger that opening the books as known at that time gives.
+fn judge_history(session: &Session, books: &Books, breaches: &mut Vec<Breach>) -> Result<(), CommandError> {
+    let imports: Vec<_> =
+        session.lake.imports(books.view.as_known_at)?.into_iter().filter(|import| import.kind == "subscription").collect();
+    // The last times that differ from now: more would take as many times as long.
+    for import in imports.iter().rev().skip(1).take(3) {
+        let known = View { as_known_at: Some(import.recorded_at_micros), currency: Some(books.reporting), ..books.view.clone() };
+        let (then, again) = (Books::survey(&session.lake, known.clone())?, Books::survey(&session.lake, known)?);
+        let facts: u64 = imports.iter().filter(|other| other.id <= import.id).map(|other| other.rows_accepted).sum();
+        if then.ledger != again.ledger || (then.facts.len() as u64) > facts {
+            breaches.push(Breach {
+                law: 5,
+                customer: None,
+                words: format!("what was known after import {} is not told as it was", import.id),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Law 7: what contracts are worth now in each currency, and what a ledger in that currency alone holds.
+fn judge_currencies(books: &Books, breaches: &mut Vec<Breach>) {
+    let mut currencies: Vec<_> = books.facts.offers.iter().map(|offer| offer.currency).collect();
+    currencies.sort_unstable();
+    currencies.dedup();
+    let today = books.ticks.of_day(books.first_day_to_come());
+    let stated = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    books.over_shares(|_, spans| {
+        for span in spans.iter().filter(|span| !span.trial && span.from < today && span.to >= today) {
+            if let Some(offer) = books.facts.offers.get(span.offer as usize) {
+                let mut stated = stated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                *stated.entry(offer.currency).or_insert(0i128) += i128::from(span.monthly_micros);
+            }
+        }
+    });
+    let stated: Vec<_> =
+        stated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_iter().collect();
+    // The same ledger with every rate at 1: each currency's parts then add up in that currency.
+    let Some(reporting) = currencies.first().copied() else { return };
+    let mut rates = Rates::default();
+    for currency in &currencies {
+        rates.insert(*currency, reporting, Day::EARLIEST, 1_000_000_000_000);
+    }
+    let policy = Policy { exchange: Exchange::AtMovement, ..books.view.policy.clone() };
+    let context = Context { policy: &policy, rates: &rates, reporting, ..books.context() };
+    let mut booked: Vec<(Currency, i128)> = currencies.iter().map(|currency| (*currency, 0)).collect();
+    let mut rows = Vec::new();
+    for share in &books.facts.shares {
+        books.facts.rows(share, &mut rows);
+        let built =
+            revenue::ledger::build(&mut rows, 0..share.customers, &books.worth, &books.facts.recorded, &context, |_, _| {});
+        let ledger = &built.ledger;
+        for row in (0..ledger.rows()).filter(|row| ledger.day[*row] < books.first_day_to_come().0) {
+            let currency = books.facts.offers.get(ledger.offer[row] as usize).map(|offer| offer.currency);
+            if let Some((_, sum)) = booked.iter_mut().find(|(known, _)| Some(*known) == currency) {
+                *sum += i128::from(ledger.delta_micros[row]);
+            }
+        }
+    }
+    breaches.extend(currencies_are_conserved(&stated, &booked));
+}

@@ -1,0 +1,281 @@
+//! `recurve explain`: a figure opened: formula, policy, opening, the customers and movements that make it, and the facts
+//! under each.
+
+use std::{collections::BTreeSet, io::Write};
+
+use revenue::{
+    calendar::{Day, Grain},
+    money::print_micros,
+    movement::Kind,
+};
+use warehouse::{
+    books::{Books, Origins, origin::stated},
+    catalogue::{Language, ResolvedMetric, Unit, Value, Window},
+    engine::{self, Figure, Question, segment::{Filter, Segmentation}},
+    lake::Access,
+};
+
+use super::{
+    CommandError, Outcome,
+    movements::{self, Listed},
+};
+use crate::{
+    listing::{Format, Listing, format_of},
+    session::{self, Options, Session},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The metric, such as mrr or nrr.month
+    #[arg(value_name = "METRIC")]
+    metric: String,
+    /// The period: a day in it, or 2024-03, 2024-Q1, 2024
+    #[arg(long, value_name = "P")]
+    period: String,
+    /// The variant of the metric
+    #[arg(long, value_name = "V")]
+    variant: Option<String>,
+    /// How long the period is; what its way of writing says unless set
+    #[arg(long, value_parser = session::grain)]
+    grain: Option<Grain>,
+    /// Show the figure split by dimensions as well
+    #[arg(long, value_delimiter = ',', value_name = "DIM,...")]
+    by: Vec<String>,
+    /// Look only at this
+    #[arg(long = "where", value_name = "DIM=VALUE")]
+    filters: Vec<String>,
+    /// Show at most so many customers on a terminal; all of them in other formats
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+}
+
+/// `2024-03-15`, `2024-03`, `2024-Q1`, `2024`: the first day and how long the period is.
+fn period(text: &str) -> Result<(Day, Grain), CommandError> {
+    let wrong = || {
+        CommandError::Usage(format!("--period {text} is no period; write 2024-03, 2024-Q1, 2024, or a day with --grain"))
+    };
+    if let Some((year, quarter)) = text.split_once("-Q") {
+        let year: i32 = year.parse().map_err(|_| wrong())?;
+        let quarter: u32 = quarter.parse().ok().filter(|quarter| (1..=4).contains(quarter)).ok_or_else(wrong)?;
+        return Ok((Day::from_civil(year, quarter * 3 - 2, 1).ok_or_else(wrong)?, Grain::Quarter));
+    }
+    let grain = match text.len() {
+        4 => Grain::Year,
+        _ => Grain::Month,
+    };
+    Ok((session::day(text, "period")?, grain))
+}
+
+/// The kinds of movement that a metric looks at; all of them for stocks.
+fn kinds_of(metric: &ResolvedMetric) -> BTreeSet<Kind> {
+    let mut kinds = BTreeSet::new();
+    for input in &metric.inputs {
+        let id = input.measure.id;
+        let of_words: &[(&str, Kind)] = &[
+            ("new", Kind::New),
+            ("expansion", Kind::Expansion),
+            ("reactivation", Kind::Reactivation),
+            ("contraction", Kind::Contraction),
+            ("churn", Kind::Churn),
+            ("lost", Kind::Churn),
+            ("fx", Kind::Fx),
+        ];
+        let named: Vec<Kind> = of_words.iter().filter(|(word, _)| id.contains(word)).map(|(_, kind)| *kind).collect();
+        let flow = id.starts_with("movement_")
+            || id.starts_with("customers_with_")
+            || id.starts_with("opening_")
+            || id.starts_with("expansion_")
+            || id.starts_with("customers_lost");
+        if flow && !named.is_empty() {
+            kinds.extend(named);
+        } else if flow || id.starts_with("mrr_closing") || id.starts_with("customers_closing") || id.starts_with("retained") {
+            kinds.extend(Kind::ALL.iter().map(|(kind, _)| *kind));
+        }
+    }
+    if kinds.is_empty() {
+        kinds.extend(Kind::ALL.iter().map(|(kind, _)| *kind));
+    }
+    kinds
+}
+
+/// Opens the figure.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    let catalogue = session.catalogue()?;
+    let (id, variant) = match arguments.metric.split_once('.') {
+        Some((id, variant)) => (id, Some(variant)),
+        None => (arguments.metric.as_str(), arguments.variant.as_deref()),
+    };
+    let metric = catalogue.resolve(id, variant)?;
+    let (day, written) = period(&arguments.period)?;
+    let grain = arguments.grain.unwrap_or(written);
+    let (from, to) = (day.first_of(grain), day.first_of(grain).next_of(grain));
+    let books = session.books()?;
+    let filters = session::filters(&arguments.filters)?;
+    let question = |by: Vec<String>, filters: Vec<Filter>| -> Result<Question, CommandError> {
+        Ok(Question {
+            metrics: vec![metric.clone()],
+            grain,
+            from,
+            to,
+            by,
+            filters,
+            assumptions: session.assumptions()?,
+        })
+    };
+    let whole = engine::answer(&books, &question(Vec::new(), filters.clone())?)?;
+    let split = match arguments.by.as_slice() {
+        [] => Vec::new(),
+        by => engine::answer(&books, &question(by.to_vec(), filters.clone())?)?,
+    };
+    let segmentation = Segmentation::new(&books, &[], &filters)?;
+    let end = to.min(books.first_day_to_come());
+    // The widest window that the metric looks at is the one that is opened.
+    let start = metric
+        .inputs
+        .iter()
+        .map(|input| match input.window {
+            Window::Period | Window::PeriodBefore => from,
+            other => engine::window_start(other, from, to, grain, &books),
+        })
+        .min()
+        .unwrap_or(from);
+    let kinds = kinds_of(&metric);
+    let mut rows: Vec<Listed> = Vec::new();
+    let (mut opening, mut closing) = (0i128, 0i128);
+    for customer in 0..books.customers.len() as u32 {
+        if !segmentation.has_customer(customer as usize) {
+            continue;
+        }
+        let mrr = |before: Day| -> i128 {
+            let ledger = &books.ledger;
+            ledger
+                .of_customer(customer as usize)
+                .take_while(|row| ledger.day[*row] < before.0)
+                .filter(|row| segmentation.segment(customer as usize, ledger.offer[*row]) != engine::segment::OUTSIDE)
+                .map(|row| i128::from(ledger.delta_micros[row]))
+                .sum()
+        };
+        opening += mrr(start);
+        closing += mrr(end);
+        let found = movements::of_customer(&books, &segmentation, customer, start, end);
+        rows.extend(found.into_iter().filter(|row| kinds.contains(&row.movement.kind)));
+    }
+    let origins = Origins::load(&books)?;
+    if format_of(options) != Format::Table {
+        let mut listing = Listing::begin(options, movements::COLUMNS.iter().copied())?;
+        for row in &rows {
+            listing.row(&movements::cells(&books, &origins, &books.customer_id(row.customer), row))?;
+        }
+        listing.end()?;
+        return Ok(Outcome::Done);
+    }
+
+    let mut out = std::io::stdout().lock();
+    let decimals = books.reporting.decimals();
+    let money = |micros: i128| format!("{} {}", print_micros(micros, decimals), books.reporting.code());
+    let entry = &metric.metric;
+    let language = Language::default();
+    let variant = if metric.variant.name.is_empty() { String::new() } else { format!(" ({})", metric.variant.name) };
+    writeln!(out, "{}{variant}: {}", entry.id, entry.name.say(language))?;
+    writeln!(out, "  {}", entry.definition.say(language))?;
+    writeln!(out, "  formula    {}", metric.variant.formula.as_deref().unwrap_or(&entry.formula))?;
+    writeln!(out, "  period     {from} to {} ({}), {}", to.plus_days(-1), grain.name(), books.view.zone.name())?;
+    if start != from {
+        writeln!(out, "  looks at   {start} to {}", end.plus_days(-1))?;
+    }
+    writeln!(out, "  policy     {}", books.view.policy_name)?;
+    for (name, value) in books.view.policy.settings() {
+        writeln!(out, "    {name:<24} {value}")?;
+    }
+    for figure in &whole {
+        writeln!(out, "  figure     {}", figure_words(figure, &books))?;
+        if let Some((above, below)) = parts(figure, &books, &question(Vec::new(), filters.clone())?)? {
+            writeln!(out, "             = {above} ÷ {below}")?;
+        }
+    }
+    for figure in &split {
+        writeln!(out, "    {:<24} {}", figure.segment.join(", "), figure_words(figure, &books))?;
+    }
+    let moved: i128 = rows.iter().map(|row| row.delta_micros).sum();
+    writeln!(out, "  opening    {} before {start}", money(opening))?;
+    writeln!(
+        out,
+        "  movements  {} in {} rows ({})",
+        money(moved),
+        rows.len(),
+        kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+    )?;
+    writeln!(out, "  closing    {} after {}", money(closing), end.plus_days(-1))?;
+    if opening + moved != closing && kinds.len() == Kind::ALL.len() {
+        writeln!(out, "  these do not add up: run `recurve check`")?;
+    }
+
+    // The customers that moved it most come first.
+    let mut by_customer: Vec<(i128, u32)> = Vec::new();
+    for row in &rows {
+        match by_customer.last_mut() {
+            Some((sum, customer)) if *customer == row.customer => *sum += row.delta_micros,
+            _ => by_customer.push((row.delta_micros, row.customer)),
+        }
+    }
+    by_customer.sort_by_key(|(sum, customer)| (std::cmp::Reverse(sum.abs()), *customer));
+    writeln!(out)?;
+    for (sum, customer) in by_customer.iter().take(arguments.limit) {
+        writeln!(out, "{}  {}", books.customer_id(*customer), money(*sum))?;
+        for row in rows.iter().filter(|row| row.customer == *customer) {
+            writeln!(
+                out,
+                "  {}  {:<12} {:>16}  {} {}  ({} → {})  {}, {}",
+                row.day,
+                row.movement.kind.name(),
+                print_micros(row.delta_micros, decimals),
+                row.subscription,
+                row.plan,
+                print_micros(row.before_micros, decimals),
+                print_micros(row.after_micros, decimals),
+                row.movement.cause.name(),
+                row.movement.confidence.name(),
+            )?;
+            if let Some(origin) = origins.of(row.movement.fact) {
+                let known: Vec<String> = stated(&books, row.movement.fact)?
+                    .into_iter()
+                    .filter(|(column, _)| !["source", "import", "withdrawn", "subscription", "customer"].contains(&column.as_str()))
+                    .map(|(column, value)| format!("{column}={value}"))
+                    .collect();
+                writeln!(out, "      {} (import {}): {}", origin.place(), origin.import.id, known.join(" "))?;
+            }
+        }
+    }
+    if by_customer.len() > arguments.limit {
+        writeln!(
+            out,
+            "... {} more customers; --limit shows more, --format csv all of them",
+            by_customer.len() - arguments.limit
+        )?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn figure_words(figure: &Figure, books: &Books) -> String {
+    let text = figure.text(books.reporting.decimals());
+    let unit = match figure.metric.variant.unit {
+        Unit::Money => books.reporting.code(),
+        other => other.name(),
+    };
+    match (&figure.value, &figure.note) {
+        (Value::Number(_), None) => format!("{text} {unit}"),
+        (Value::Number(_), Some(note)) => format!("{text} {unit} ({note})"),
+        (_, note) => note.clone().unwrap_or_default(),
+    }
+}
+
+/// The two sums of a ratio.
+fn parts(figure: &Figure, books: &Books, question: &Question) -> Result<Option<(String, String)>, CommandError> {
+    Ok(engine::parts(books, question, figure)?.map(|(above, below)| {
+        let print = |value: &Value| {
+            value.number().map_or("nothing".to_owned(), |number| engine::decimal(number, 12, books.reporting.decimals()))
+        };
+        (print(&above), print(&below))
+    }))
+}

@@ -1,0 +1,222 @@
+//! `recurve metric`: figures by period and segment.
+
+use std::sync::Arc;
+
+use revenue::calendar::Grain;
+use warehouse::{
+    catalogue::{Kind, Language, ResolvedMetric, Unit},
+    engine::{self, Figure, Question},
+    lake::Access,
+};
+
+use super::{CommandError, Outcome};
+use crate::{
+    listing::{Cell, Listing},
+    session::{self, Options, Range, Session},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The metrics, such as mrr or nrr.month
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// Every metric of the catalogue, in all variants
+    #[arg(long)]
+    all: bool,
+    /// List the metrics instead, with their names, units, variants and needs
+    #[arg(long)]
+    list: bool,
+    /// The variant of the metrics named
+    #[arg(long, value_name = "V")]
+    variant: Option<String>,
+    /// How long a period is: day, week, month, quarter or year
+    #[arg(long, value_parser = session::grain, default_value = "month")]
+    grain: Grain,
+    #[command(flatten)]
+    range: Range,
+    /// Split by dimensions: plan, product, interval, currency, country, cohort or any attribute of customers
+    #[arg(long, value_delimiter = ',', value_name = "DIM,...")]
+    by: Vec<String>,
+    /// Look only at this; several values of one dimension are alternatives
+    #[arg(long = "where", value_name = "DIM=VALUE")]
+    filters: Vec<String>,
+    /// The language of names in --list: en, zh or fr
+    #[arg(long, default_value = "en")]
+    lang: String,
+}
+
+/// Works the metrics out, or lists them.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    if arguments.list {
+        return list(options, &arguments.lang);
+    }
+    if arguments.ids.is_empty() && !arguments.all {
+        return Err(CommandError::Usage(
+            "name a metric, such as `recurve metric mrr`; `recurve metric --list` shows them all".to_owned(),
+        ));
+    }
+    let session = Session::open(options, Access::Read)?;
+    let catalogue = session.catalogue()?;
+    let mut metrics: Vec<Arc<ResolvedMetric>> = Vec::new();
+    if arguments.all {
+        for metric in catalogue.metrics() {
+            metrics.extend_from_slice(catalogue.resolve_variants(&metric.id)?);
+        }
+    }
+    for id in &arguments.ids {
+        let (id, variant) = match id.split_once('.') {
+            Some((id, variant)) => (id, Some(variant)),
+            None => (id.as_str(), arguments.variant.as_deref()),
+        };
+        metrics.push(catalogue.resolve(id, variant)?);
+    }
+    let books = session.books()?;
+    let (from, to) = session.range(&arguments.range, arguments.grain)?;
+    let filters = session::filters(&arguments.filters)?;
+    let assumptions = session.assumptions()?;
+
+    // Metrics that are split by nature are asked apart, so that the others keep the dimensions asked for.
+    let mut figures: Vec<Figure> = Vec::new();
+    let mut columns: Vec<String> = arguments.by.clone();
+    if arguments.by.is_empty() {
+        for metric in &metrics {
+            for dimension in own_dimensions(metric) {
+                if !columns.contains(&dimension) {
+                    columns.push(dimension);
+                }
+            }
+        }
+    }
+    let mut groups: Vec<(Vec<String>, Vec<Arc<ResolvedMetric>>)> = Vec::new();
+    for metric in metrics {
+        let by = if arguments.by.is_empty() { own_dimensions(&metric) } else { arguments.by.clone() };
+        match groups.last_mut() {
+            Some((dimensions, group)) if *dimensions == by => group.push(metric),
+            _ => groups.push((by, vec![metric])),
+        }
+    }
+    for (by, metrics) in groups {
+        let question = Question {
+            metrics,
+            grain: arguments.grain,
+            from,
+            to,
+            by: by.clone(),
+            filters: filters.clone(),
+            assumptions: assumptions.clone(),
+        };
+        let places: Vec<Option<usize>> =
+            columns.iter().map(|column| by.iter().position(|name| name == column)).collect();
+        figures.extend(engine::answer(&books, &question)?.into_iter().map(|mut figure| {
+            figure.segment = places
+                .iter()
+                .map(|place| place.and_then(|place| figure.segment.get(place)).cloned().unwrap_or_default())
+                .collect();
+            figure
+        }));
+    }
+
+    let header = ["metric", "variant", "period"].into_iter().map(str::to_owned);
+    let tail = ["value", "unit", "note"].into_iter().map(str::to_owned);
+    let mut listing = Listing::begin(options, header.chain(columns).chain(tail))?;
+    let currency = books.reporting;
+    for figure in &figures {
+        let unit = figure.metric.variant.unit;
+        let mut row = vec![
+            Cell::text(figure.metric.metric.id.as_str()),
+            Cell::text(figure.metric.variant.name.as_str()),
+            Cell::Day(figure.period.label),
+        ];
+        row.extend(figure.segment.iter().map(|value| Cell::text(value.as_str())));
+        let value = figure.text(currency.decimals());
+        row.push(if value.is_empty() { Cell::Empty } else { Cell::Number(value) });
+        row.push(Cell::text(if unit == Unit::Money { currency.code() } else { unit.name() }));
+        row.push(figure.note.as_deref().map_or(Cell::Empty, Cell::text));
+        listing.row(&row)?;
+    }
+    listing.end()?;
+    Ok(Outcome::Done)
+}
+
+/// The dimensions that a metric is split by unless others are asked for.
+fn own_dimensions(metric: &ResolvedMetric) -> Vec<String> {
+    match (metric.variant.kind, metric.variant.by.as_slice()) {
+        (Kind::Cohort, []) => vec!["cohort".to_owned()],
+        (_, by) => by.to_vec(),
+    }
+}
+
+fn list(options: &Options, language: &str) -> Result<Outcome, CommandError> {
+    let language = Language::of_tag(language);
+    let catalogue = session::catalogue(&options.data)?;
+    let mut listing = Listing::begin(options, ["metric", "name", "unit", "better", "variants", "needs", "formula"])?;
+    for metric in catalogue.metrics() {
+        let variants: Vec<String> = metric
+            .variants
+            .iter()
+            .filter(|variant| !variant.name.is_empty())
+            .map(|variant| if variant.default { format!("{}*", variant.name) } else { variant.name.clone() })
+            .collect();
+        let resolved = catalogue.resolve(&metric.id, None)?;
+        listing.row(&[
+            Cell::text(metric.id.as_str()),
+            Cell::text(metric.name.say(language)),
+            Cell::text(metric.unit.name()),
+            Cell::text(metric.better.name()),
+            Cell::text(variants.join(" ")),
+            Cell::text(resolved.needs.iter().copied().collect::<Vec<_>>().join(" ")),
+            Cell::text(metric.formula.as_str()),
+        ])?;
+    }
+    listing.end()?;
+    Ok(Outcome::Done)
+}
+
+/// Shows the last full month and the one before it, side by side.
+pub fn show_last_month(options: &Options, ids: &[&str]) -> Result<(), CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    let catalogue = session.catalogue()?;
+    let books = session.books()?;
+    let to = session.today().first_of(Grain::Month);
+    let metrics = ids.iter().map(|id| catalogue.resolve(id, None)).collect::<Result<Vec<_>, _>>()?;
+    let question = Question {
+        metrics,
+        grain: Grain::Month,
+        from: to.plus_months(-2),
+        to,
+        by: Vec::new(),
+        filters: Vec::new(),
+        assumptions: session.assumptions()?,
+    };
+    let figures = engine::answer(&books, &question)?;
+    let months = [to.plus_months(-2).to_string(), to.plus_months(-1).to_string()];
+    let header = ["metric".to_owned(), "name".to_owned()].into_iter().chain(months).chain(["unit".to_owned()]);
+    let mut listing = Listing::begin(options, header)?;
+    for pair in figures.chunks(2) {
+        let [before, last] = pair else { continue };
+        let value = |figure: &Figure| match for_reading(figure, books.reporting.decimals()) {
+            text if text.is_empty() => figure.note.as_deref().map_or(Cell::Empty, Cell::text),
+            text => Cell::Number(text),
+        };
+        let unit = last.metric.variant.unit;
+        listing.row(&[
+            Cell::text(last.metric.metric.id.as_str()),
+            Cell::text(last.metric.metric.name.say(Language::default())),
+            value(before),
+            value(last),
+            Cell::text(if unit == Unit::Money { books.reporting.code() } else { unit.name() }),
+        ])?;
+    }
+    listing.end()
+}
+
+/// A figure rounded for people: money to the currency's decimals, shares as percent.
+fn for_reading(figure: &Figure, currency_decimals: u32) -> String {
+    let Some(number) = figure.value.number() else { return String::new() };
+    match figure.metric.variant.unit {
+        Unit::Money => engine::decimal(number, currency_decimals, currency_decimals),
+        Unit::Percent => format!("{} %", engine::decimal(&(number * engine::fraction(100, 1)), 1, 1)),
+        Unit::Count => engine::decimal(number, 0, 0),
+        _ => engine::decimal(number, 2, 2),
+    }
+}

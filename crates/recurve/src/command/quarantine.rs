@@ -1,0 +1,88 @@
+//! `recurve quarantine`: refused rows, and reading them again.
+
+use std::io::Write;
+
+use warehouse::{
+    import::{quarantined, replay},
+    lake::{Access, RefusedFilter},
+    source::mapping::Instructions,
+};
+
+use super::{CommandError, Outcome, import::pairs};
+use crate::{
+    listing::{Cell, Listing},
+    session::{Options, Session, clock},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Read the rows again, with what is said below
+    #[arg(long)]
+    replay: bool,
+    /// Only those of one import
+    #[arg(long)]
+    import: Option<i64>,
+    /// Only those of one code, such as currency-unknown
+    #[arg(long)]
+    code: Option<String>,
+    /// Those that were settled since as well
+    #[arg(long)]
+    settled: bool,
+    /// Take a column from this header of the file
+    #[arg(long, value_name = "COLUMN=HEADER")]
+    map: Vec<String>,
+    /// Give a column one value in all rows
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    set: Vec<String>,
+    /// How numbers are written: point or comma
+    #[arg(long, value_name = "SIGN")]
+    decimal: Option<String>,
+    /// How dates are written: iso, dmy, mdy, epoch or epoch_millis
+    #[arg(long, value_name = "ORDER")]
+    dates: Option<String>,
+}
+
+/// Lists the rows, or replays them.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let filter = RefusedFilter {
+        import: arguments.import,
+        code: arguments.code.clone(),
+        settled: (!arguments.settled).then_some(false),
+        limit: None,
+    };
+    if !arguments.replay {
+        let session = Session::open(options, Access::Read)?;
+        let columns = ["import", "file", "row", "column", "code", "message", "help", "raw", "settled_by"];
+        let mut listing = Listing::begin(options, columns)?;
+        for row in quarantined(&session.lake, &filter)? {
+            listing.row(&[
+                Cell::Whole(row.import),
+                Cell::text(row.file),
+                Cell::Whole(i64::try_from(row.row).unwrap_or(i64::MAX)),
+                row.column.map_or(Cell::Empty, Cell::text),
+                Cell::text(row.code),
+                Cell::text(row.message),
+                Cell::text(row.help),
+                Cell::text(row.raw),
+                row.settled_by.map_or(Cell::Empty, Cell::Whole),
+            ])?;
+        }
+        listing.end()?;
+        return Ok(Outcome::Done);
+    }
+    let session = Session::open(options, Access::Write)?;
+    let instructions = Instructions {
+        map: pairs(&arguments.map, "map")?,
+        set: pairs(&arguments.set, "set")?,
+        decimal: arguments.decimal.clone(),
+        dates: arguments.dates.clone(),
+        ..Instructions::default()
+    };
+    let report = replay(&session.lake, &filter, &instructions, clock())?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{} rows read again: {} are facts now, {} still wait", report.read, report.settled, report.waiting)?;
+    for issue in &report.issues {
+        writeln!(out, "  {issue}")?;
+    }
+    Ok(if report.waiting > 0 { Outcome::Refused } else { Outcome::Done })
+}

@@ -1,0 +1,249 @@
+//! What every command shares: where the data is, under which policy and at what time it is looked at.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use revenue::{
+    calendar::{Day, Grain, Zone},
+    money::Currency,
+};
+use warehouse::{
+    books::{Books, View},
+    catalogue::Catalogue,
+    engine::{Assumptions, segment::Filter},
+    lake::{Access, Lake},
+};
+
+use crate::{command::CommandError, listing::Format, policies};
+
+/// Settings of a data folder, which `recurve init` sets and options override.
+pub const SETTINGS: &[(&str, &str)] = &[
+    ("currency", "the currency to report in"),
+    ("tz", "the business time zone"),
+    ("policy", "the policy"),
+    ("gross_margin", "gross margin as a fraction, until it is known from costs"),
+    ("discount_rate", "what a year's delay takes off the worth of money, as a fraction"),
+    ("committed_months", "months ahead for which CMRR counts agreed changes"),
+];
+
+/// Options of every command. They may stand before or after it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// The data folder
+    #[arg(long, global = true, value_name = "DIR", env = "RECURVE_DATA", default_value = "recurve-data")]
+    pub data: PathBuf,
+    /// The policy: default, stripe, chartmogul, profitwell, one of your own, or a file
+    #[arg(long, global = true, value_name = "NAME|FILE")]
+    pub policy: Option<String>,
+    /// Take this as now: a date or an instant (2024-07-01, 2024-07-01T10:00:00Z)
+    #[arg(long, global = true, value_name = "T")]
+    pub now: Option<String>,
+    /// Only what was known at that time: a date (its beginning) or an instant
+    #[arg(long, global = true, value_name = "T")]
+    pub as_known_at: Option<String>,
+    /// The business time zone, such as Europe/Paris
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// The currency to report in, such as USD
+    #[arg(long, global = true, value_name = "CUR")]
+    pub currency: Option<String>,
+    /// How lists are written: table on a terminal and csv in a pipe, unless set
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Write the list to this file instead
+    #[arg(long, global = true, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Which periods a command looks at.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Range {
+    /// The first day; twelve full months before now unless set
+    #[arg(long, value_name = "D")]
+    pub from: Option<String>,
+    /// The first day no more; the first of this month unless set
+    #[arg(long, value_name = "D")]
+    pub to: Option<String>,
+}
+
+/// An opened data folder with what it is looked at under.
+pub struct Session {
+    /// The options of the command line.
+    pub options: Options,
+    /// The lake.
+    pub lake: Lake,
+    /// The business time zone.
+    pub zone: Zone,
+    /// *Now* in microseconds.
+    pub now: i64,
+}
+
+/// The clock, read once, here.
+pub fn clock() -> i64 {
+    Timestamp::now().as_microsecond()
+}
+
+impl Session {
+    /// Opens the data folder. For writing it is made if it is not there.
+    pub fn open(options: &Options, access: Access) -> Result<Self, CommandError> {
+        let lake = match access {
+            Access::Write => Lake::create_or_open(&options.data, access)?,
+            Access::Read => Lake::open(&options.data, access)?,
+        };
+        let zone = match &options.tz {
+            Some(name) => Some(name.clone()),
+            None => lake.setting("tz")?,
+        };
+        let zone = match zone {
+            None => Zone::utc(),
+            Some(name) => Zone::parse(&name).ok_or_else(|| {
+                CommandError::Usage(format!("`{name}` is no time zone; use an IANA name such as Europe/Paris or UTC"))
+            })?,
+        };
+        let now = match &options.now {
+            None => clock(),
+            Some(text) => instant(text, "now", &zone)?,
+        };
+        Ok(Self { options: options.clone(), lake, zone, now })
+    }
+
+    /// A setting of the data folder.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, CommandError> {
+        Ok(self.lake.setting(key)?)
+    }
+
+    /// The view that the options ask for, under a policy (the one of the options or the folder unless named).
+    pub fn view(&self, policy: Option<&str>) -> Result<View, CommandError> {
+        let policy_name = match policy.map(str::to_owned).or_else(|| self.options.policy.clone()) {
+            Some(name) => name,
+            None => self.setting("policy")?.unwrap_or_else(|| "default".to_owned()),
+        };
+        let policy = policies::find(&policy_name, &self.options.data)?;
+        let currency = match self.options.currency.clone() {
+            Some(code) => Some(code),
+            None => self.setting("currency")?,
+        };
+        let currency = currency.map(|code| currency_of(&code)).transpose()?;
+        let as_known_at =
+            self.options.as_known_at.as_ref().map(|text| instant(text, "as-known-at", &self.zone)).transpose()?;
+        Ok(View { policy, policy_name, zone: self.zone.clone(), currency, as_known_at, now: self.now })
+    }
+
+    /// Opens the books.
+    pub fn books(&self) -> Result<Books, CommandError> {
+        Ok(Books::open(&self.lake, self.view(None)?)?)
+    }
+
+    /// What figures need besides facts.
+    pub fn assumptions(&self) -> Result<Assumptions, CommandError> {
+        let mut assumptions = Assumptions::default();
+        let number = |key: &str, text: &str| {
+            CommandError::Usage(format!("the setting `{key}` is `{text}`, which is no number; set it with `recurve init`"))
+        };
+        if let Some(text) = self.setting("gross_margin")? {
+            let picos = revenue::money::parse_scaled(&text, 12).ok_or_else(|| number("gross_margin", &text))?;
+            assumptions.gross_margin = Some(warehouse::engine::fraction(picos, 1_000_000_000_000));
+        }
+        if let Some(text) = self.setting("discount_rate")? {
+            assumptions.discount_rate_yearly = text.parse().map_err(|_| number("discount_rate", &text))?;
+        }
+        if let Some(text) = self.setting("committed_months")? {
+            assumptions.committed_months = text.parse().map_err(|_| number("committed_months", &text))?;
+        }
+        Ok(assumptions)
+    }
+
+    /// The metrics of the product and those of the data folder.
+    pub fn catalogue(&self) -> Result<Catalogue, CommandError> {
+        catalogue(&self.options.data)
+    }
+
+    /// The day that is today.
+    pub fn today(&self) -> Day {
+        self.zone.day_of_instant(self.now)
+    }
+
+    /// The days of a range, with the defaults of the contract: the last twelve full months.
+    pub fn range(&self, range: &Range, grain: Grain) -> Result<(Day, Day), CommandError> {
+        let this_month = self.today().first_of(Grain::Month);
+        let from = range.from.as_ref().map(|text| day(text, "from")).transpose()?;
+        let to = match &range.to {
+            Some(text) => day(text, "to")?,
+            None if from.is_some_and(|from| from >= this_month) => self.today().plus_days(1),
+            None => this_month,
+        };
+        let from = from.unwrap_or_else(|| to.first_of(Grain::Month).plus_months(-12).first_of(grain));
+        if from >= to {
+            return Err(CommandError::Usage(format!("--from {from} is not before --to {to}, so there is no period")));
+        }
+        Ok((from, to))
+    }
+}
+
+/// The metrics of the product and those in `metrics/` of a data folder.
+pub fn catalogue(data: &Path) -> Result<Catalogue, CommandError> {
+    let folder = data.join("metrics");
+    let mut files: Vec<(String, String)> = Vec::new();
+    if folder.is_dir() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                files.push((path.display().to_string(), std::fs::read_to_string(&path)?));
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(Catalogue::load(&files)?)
+}
+
+/// A currency by its code.
+pub fn currency_of(code: &str) -> Result<Currency, CommandError> {
+    Currency::parse(code).ok_or_else(|| {
+        CommandError::Usage(format!("`{code}` is no currency that ISO 4217 lists; use a code such as USD, EUR or JPY"))
+    })
+}
+
+/// A day: `2024-01-31`, or the first day of `2024-01` or `2024`.
+pub fn day(text: &str, option: &str) -> Result<Day, CommandError> {
+    let completed = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        _ => text.to_owned(),
+    };
+    Day::parse(&completed).ok_or_else(|| {
+        CommandError::Usage(format!("--{option} {text} is no day; write it as 2024-01-31 (or 2024-01, or 2024)"))
+    })
+}
+
+/// An instant, or the beginning of a day of the business.
+pub fn instant(text: &str, option: &str, zone: &Zone) -> Result<i64, CommandError> {
+    if let Some(day) = Day::parse(text) {
+        return Ok(zone.start_of_day(day));
+    }
+    text.parse::<Timestamp>().map(|timestamp| timestamp.as_microsecond()).map_err(|_| {
+        CommandError::Usage(format!(
+            "--{option} {text} is neither a date (2024-07-01) nor an instant (2024-07-01T10:00:00Z)"
+        ))
+    })
+}
+
+/// `DIM=VALUE` conditions.
+pub fn filters(texts: &[String]) -> Result<Vec<Filter>, CommandError> {
+    texts
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((dimension, value)) if !dimension.is_empty() => {
+                Ok(Filter { dimension: dimension.trim().to_owned(), value: value.trim().to_owned() })
+            }
+            _ => Err(CommandError::Usage(format!("--where {text} is no condition; write DIM=VALUE, such as plan=team"))),
+        })
+        .collect()
+}
+
+/// A grain by name.
+pub fn grain(name: &str) -> Result<Grain, String> {
+    Grain::parse(name).ok_or_else(|| {
+        let known = Grain::ALL.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
+        format!("it is one of {known}")
+    })
+}

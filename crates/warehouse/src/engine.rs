@@ -1,0 +1,559 @@
+//! The engine: from the books and the catalogue to figures.
+//!
+//! A question names metrics, periods and segments. The metrics are followed down to measures over windows; one pass
+//! over the ledger ([`cube`]) and one over bills, payments and contracts ([`billing`]) give every measure; what is
+//! left is exact arithmetic. Ratios are Σ ÷ Σ of two measures, never means of ratios.
+
+pub mod billing;
+pub mod cube;
+pub mod reconciliation;
+pub mod segment;
+mod survival;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use num_rational::BigRational;
+use num_traits::Zero;
+use revenue::{
+    calendar::{Day, Grain, Period, periods},
+    fact::NEVER,
+    money::{MICROS, round_half_even},
+    movement::Kind,
+    policy::Exchange,
+    price::Interval,
+    timeline::Span,
+};
+
+use crate::{
+    books::{Books, BooksError},
+    catalogue::{Input, Language, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words, need},
+};
+use billing::Billing;
+use cube::{Cube, Days, Wanted, cube, sum};
+use segment::{Filter, Segmentation};
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The books could not be read.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// The lake could not be read.
+    #[error(transparent)]
+    Lake(#[from] crate::lake::LakeError),
+    /// A dimension that nothing has.
+    #[error(
+        "there is no dimension `{name}`: it is none of {known}, cohort and customer, and no customer has an attribute \
+         of that name; import it with `recurve import customers FILE` (a column `{name}`)"
+    )]
+    UnknownDimension {
+        /// What was asked for.
+        name: String,
+        /// The dimensions of parts.
+        known: String,
+    },
+    /// More cells than memory holds.
+    #[error(
+        "{segments} segments over {windows} periods are more than one answer holds; ask for fewer periods, another \
+         dimension, or filter with --where"
+    )]
+    TooMany {
+        /// How many segments.
+        segments: usize,
+        /// How many windows.
+        windows: usize,
+    },
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The metrics, each with its variant.
+    pub metrics: Vec<Arc<ResolvedMetric>>,
+    /// How long a period is.
+    pub grain: Grain,
+    /// The first day.
+    pub from: Day,
+    /// The first day no more.
+    pub to: Day,
+    /// The dimensions to split by.
+    pub by: Vec<String>,
+    /// What is looked at.
+    pub filters: Vec<Filter>,
+    /// What figures need besides facts.
+    pub assumptions: Assumptions,
+}
+
+/// What figures need besides facts, where nobody has stated it in facts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assumptions {
+    /// Gross margin as a fraction; `None` while it is not known.
+    pub gross_margin: Option<BigRational>,
+    /// Months ahead for which committed changes are counted.
+    pub committed_months: i32,
+    /// What a year's delay takes off the worth of money, for discounted lifetimes.
+    pub discount_rate_yearly: f64,
+}
+
+impl Default for Assumptions {
+    fn default() -> Self {
+        Self { gross_margin: None, committed_months: 12, discount_rate_yearly: 0.10 }
+    }
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    /// The metric with its variant.
+    pub metric: Arc<ResolvedMetric>,
+    /// The period.
+    pub period: Period,
+    /// The values of the dimensions asked for.
+    pub segment: Vec<String>,
+    /// The value; money in major units.
+    pub value: Value,
+    /// What is to be known besides: why there is no value, or what is odd about it.
+    pub note: Option<String>,
+}
+
+impl Figure {
+    /// The value as a decimal: money with every decimal that it has, counts whole, ratios with twelve decimals.
+    /// Empty when there is none.
+    #[must_use]
+    pub fn text(&self, currency_decimals: u32) -> String {
+        let Value::Number(number) = &self.value else { return String::new() };
+        match self.metric.variant.unit {
+            Unit::Money => decimal(number, 6, currency_decimals),
+            Unit::Count => decimal(number, 6, 0),
+            _ => decimal(number, 12, 12),
+        }
+    }
+}
+
+/// A rational as a decimal, rounded once, half to even, to `decimals` and with at least `least` of them.
+#[must_use]
+pub fn decimal(number: &BigRational, decimals: u32, least: u32) -> String {
+    let scaled = number * BigRational::from_integer(num_bigint::BigInt::from(10).pow(decimals));
+    let floor = scaled.floor();
+    let half = BigRational::new(1.into(), 2.into());
+    let rest = &scaled - &floor;
+    let even = (&floor.to_integer() % num_bigint::BigInt::from(2)).is_zero();
+    let up = rest > half || (rest == half && !even);
+    let rounded = floor.to_integer() + num_bigint::BigInt::from(i32::from(up));
+    match i128::try_from(rounded.clone()) {
+        Ok(value) => revenue::money::print_scaled(value, decimals, least),
+        Err(_) => format!("{rounded}e-{decimals}"),
+    }
+}
+
+/// The windows of a period that measures are taken over.
+fn window_days(window: Window, period: &Period, grain: Grain, first_fact: Day) -> Days {
+    let back = |count: u32, span: CalendarSpan| {
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        match span {
+            CalendarSpan::Day => period.end.plus_days(-count),
+            CalendarSpan::Week => period.end.plus_days(count.saturating_mul(-7)),
+            CalendarSpan::Month => period.end.plus_months(-count),
+            CalendarSpan::Quarter => period.end.plus_months(count.saturating_mul(-3)),
+            CalendarSpan::Year => period.end.plus_months(count.saturating_mul(-12)),
+        }
+    };
+    match window {
+        Window::Period => Days { start: period.start, end: period.end },
+        Window::PeriodBefore => {
+            let start = period.label.plus_days(-1).first_of(grain);
+            Days { start, end: period.label }
+        }
+        Window::Trailing { count, span } => Days { start: back(count, span), end: period.end },
+        Window::YearToDate => Days { start: period.end.plus_days(-1).first_of(Grain::Year), end: period.end },
+        Window::AllHistory => Days { start: first_fact.min(period.end), end: period.end },
+    }
+}
+
+/// What happened to the spans of trials and announced cancellations, for measures that look ahead.
+struct Ahead {
+    /// Trials: customer, offer, days, monthly value.
+    trials: Vec<(u32, Span)>,
+    /// Paid spans with an announced end, or that follow a trial.
+    announced: Vec<(u32, Span)>,
+    after_trial: Vec<(u32, Span)>,
+}
+
+/// Answers a question.
+///
+/// # Errors
+/// When facts cannot be read, a dimension is not known, or the answer is too large.
+pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineError> {
+    let segmentation = Segmentation::new(books, &question.by, &question.filters)?;
+    let solver = Solver::new(books, question, &segmentation)?;
+    // A split shows the segments in which something ever was; a whole is shown also when it is empty.
+    let shown: Vec<usize> = (0..segmentation.len())
+        .filter(|segment| {
+            question.by.is_empty() || solver.cube.has_anything(*segment) || solver.billing.has_anything(*segment)
+        })
+        .collect();
+    let mut figures = Vec::new();
+    for metric in &question.metrics {
+        for (period, counted) in &solver.asked {
+            for segment in &shown {
+                figures.push(solver.figure(metric, period, counted.as_ref(), *segment));
+            }
+        }
+    }
+    Ok(figures)
+}
+
+struct Solver<'a> {
+    books: &'a Books,
+    question: &'a Question,
+    segmentation: &'a Segmentation,
+    cube: Cube,
+    ahead: Option<Ahead>,
+    billing: Billing,
+    lacking: HashMap<&'static str, bool>,
+    first_fact: Day,
+    /// The periods, each with the part of it that has begun.
+    asked: Vec<(Period, Option<Period>)>,
+}
+
+impl<'a> Solver<'a> {
+    /// Computes every measure that a question needs.
+    fn new(books: &'a Books, question: &'a Question, segmentation: &'a Segmentation) -> Result<Self, EngineError> {
+        let to_come = books.first_day_to_come();
+        let first_fact = books.ledger.day.iter().min().map_or(question.from, |day| Day(*day));
+        let asked: Vec<(Period, Option<Period>)> = periods(question.from, question.to, question.grain)
+            .into_iter()
+            .map(|period| {
+                let counted = (period.start < to_come).then(|| Period { end: period.end.min(to_come), ..period });
+                (period, counted)
+            })
+            .collect();
+        let windows_used: BTreeSet<Window> =
+            question.metrics.iter().flat_map(|metric| &metric.inputs).map(|input| input.window).collect();
+        let mut windows: Vec<Days> = Vec::new();
+        for (_, counted) in &asked {
+            for window in &windows_used {
+                windows.extend(counted.iter().map(|period| window_days(*window, period, question.grain, first_fact)));
+            }
+        }
+        windows.sort_unstable();
+        windows.dedup();
+        // A cell holds all sums of a segment in a window: some hundred bytes, for each thread.
+        const CELLS: usize = 4_000_000;
+        if segmentation.len().saturating_mul(windows.len()) > CELLS {
+            return Err(EngineError::TooMany { segments: segmentation.len(), windows: windows.len() });
+        }
+        let uses = |names: &[&str]| {
+            question.metrics.iter().flat_map(|metric| &metric.inputs).any(|input| names.contains(&input.measure.id))
+        };
+        let wanted = Wanted {
+            spread: uses(&["mrr_top_20", "mrr_largest"]),
+            lifetimes: uses(&["lifetime_days_observed_sum", "lifetimes_observed_count"]),
+            survival: uses(&["survival_lifetime_months", "survival_discounted_months"]),
+            subscriptions: uses(&["subscriptions_closing"]),
+        };
+        let cube = cube(&books.ledger, segmentation, &windows, wanted, books.view.policy.free_is_customer);
+        let ahead = uses(&["trial_mrr_closing", "committed_mrr_closing", "committed_mrr_annual_closing"])
+            .then(|| look_ahead(books));
+        let billing = Billing::new(books, segmentation, &windows, &uses)?;
+        let mut lacking: HashMap<&'static str, bool> = HashMap::new();
+        for need in need::NEEDS {
+            lacking.insert(need.id, !books.has_facts(need.id)?);
+        }
+        Ok(Self { books, question, segmentation, cube, ahead, billing, lacking, first_fact, asked })
+    }
+
+    fn figure(
+        &self,
+        metric: &Arc<ResolvedMetric>,
+        period: &Period,
+        counted: Option<&Period>,
+        segment: usize,
+    ) -> Figure {
+        let figure = |value: Value, note: Option<String>| Figure {
+            metric: Arc::clone(metric),
+            period: *period,
+            segment: self.segmentation.labels[segment].clone(),
+            value,
+            note,
+        };
+        let Some(counted) = counted else {
+            let reason = Words::fixed("the period has not begun", "该期间尚未开始", "la période n’a pas commencé");
+            let note = reason.say(Language::default()).to_owned();
+            return figure(Value::Undefined(reason), Some(format!("undefined: {note}")));
+        };
+        let missing: Needs =
+            metric.needs.iter().filter(|need| self.lacking.get(*need).copied().unwrap_or(true)).copied().collect();
+        if !missing.is_empty() {
+            let value = Value::NoData(missing);
+            let note = value.note(Language::default());
+            return figure(value, note);
+        }
+        let value = metric.evaluate(&mut |input| self.measure(input, counted, segment));
+        let mut notes: Vec<String> = Vec::new();
+        match &value {
+            Value::Number(_) => {}
+            Value::Undefined(reason) => notes.push(format!("undefined: {}", reason.say(Language::default()))),
+            Value::NoData(_) => notes.extend(value.note(Language::default())),
+        }
+        if period.end > self.books.first_day_to_come().plus_days(-1) || !period.whole {
+            notes.push(format!("partial: {} to {}", counted.start, counted.end.plus_days(-1)));
+        }
+        if self.question.assumptions.gross_margin.is_none()
+            && metric.inputs.iter().any(|input| input.measure.id == "gross_margin_setting")
+            && matches!(value, Value::Number(_))
+        {
+            notes.push("gross margin not known, taken as 100 %".to_owned());
+        }
+        figure(value, (!notes.is_empty()).then(|| notes.join("; ")))
+    }
+
+    /// One measure over one window in one segment. Money in major units.
+    fn measure(&self, input: &Input, period: &Period, segment: usize) -> Value {
+        let days = window_days(input.window, period, self.question.grain, self.first_fact);
+        let Some(place) = self.cube.place(days, segment) else {
+            return Value::NoData(input.measure.needs.iter().copied().collect());
+        };
+        let money = |index: usize| micros(self.cube.get(place, index));
+        let count = |index: usize| whole(self.cube.get(place, index));
+        let moved = |kind: Kind| micros(self.cube.get(place, sum::MOVED + kind as usize));
+        let with = |kind: Kind| whole(self.cube.get(place, sum::CUSTOMERS_WITH + kind as usize));
+        let of_opening = |kind: Kind| micros(self.cube.get(place, sum::OF_OPENING + kind as usize));
+        use revenue::movement::Cause;
+        let expanded = |cause: Cause| micros(self.cube.get(place, sum::EXPANDED + cause as usize));
+        match input.measure.id {
+            "mrr_closing" => money(sum::MRR_CLOSING),
+            "mrr_opening" => money(sum::MRR_OPENING),
+            "customers_closing" => count(sum::CUSTOMERS_CLOSING),
+            "customers_opening" => count(sum::CUSTOMERS_OPENING),
+            "subscriptions_closing" => whole(self.cube.subscriptions.get(place).copied().unwrap_or(0).into()),
+            "movement_new" => moved(Kind::New),
+            "movement_expansion" => moved(Kind::Expansion),
+            "movement_reactivation" => moved(Kind::Reactivation),
+            "movement_contraction" => moved(Kind::Contraction),
+            "movement_churned" => moved(Kind::Churn),
+            "movement_fx" => moved(Kind::Fx),
+            "movement_transferred_in" => money(sum::TRANSFERRED_IN),
+            "movement_transferred_out" => money(sum::TRANSFERRED_OUT),
+            "expansion_upgrade" => expanded(Cause::Upgrade),
+            "expansion_quantity" => expanded(Cause::Quantity),
+            "expansion_cross_sell" => expanded(Cause::CrossSell),
+            "expansion_price_rise" => expanded(Cause::PriceRise),
+            "expansion_discount_end" => expanded(Cause::Discount),
+            "customers_with_new" => with(Kind::New),
+            "customers_with_expansion" => with(Kind::Expansion),
+            "customers_with_contraction" => with(Kind::Contraction),
+            "customers_with_churn" => with(Kind::Churn),
+            "customers_with_reactivation" => with(Kind::Reactivation),
+            "customers_lost" => count(sum::LOST),
+            "customers_lost_of_opening" => count(sum::LOST_OF_OPENING),
+            "customers_paying_any" => count(sum::PAYING_ANY),
+            "retained_mrr" => money(sum::RETAINED),
+            "retained_mrr_capped" => money(sum::RETAINED_CAPPED),
+            "opening_churned" => of_opening(Kind::Churn),
+            "opening_contraction" => of_opening(Kind::Contraction),
+            "opening_expansion" => of_opening(Kind::Expansion),
+            "opening_reactivation" => of_opening(Kind::Reactivation),
+            "lifetime_days_observed_sum" => count(sum::LIFETIME_DAYS),
+            "lifetimes_observed_count" => count(sum::LIFETIMES),
+            "survival_lifetime_months" => self.survival(place, 0.0),
+            "survival_discounted_months" => self.survival(place, self.question.assumptions.discount_rate_yearly),
+            "mrr_top_20" => self.cube.spread.get(place).map_or(Value::whole(0), |mrr| {
+                let mut mrr = mrr.clone();
+                mrr.sort_unstable_by(|a, b| b.cmp(a));
+                // The top 20 %, and never nobody: of four customers it is the largest one.
+                let top = mrr.len().div_ceil(5);
+                micros(mrr[..top].iter().map(|micros| i128::from(*micros)).sum())
+            }),
+            "mrr_largest" => self.cube.spread.get(place).map_or(Value::whole(0), |mrr| {
+                micros(mrr.iter().copied().max().unwrap_or(0).into())
+            }),
+            "mrr_hhi_numerator" => {
+                let squares = BigRational::from_integer(self.cube.get(place, sum::SQUARES).into());
+                Value::Number(squares / BigRational::from_integer((MICROS * MICROS).into()))
+            }
+            "trial_mrr_closing" => self.trials(days.end, segment),
+            "committed_mrr_closing" => self.committed(days.end, segment, place, false),
+            "committed_mrr_annual_closing" => self.committed(days.end, segment, place, true),
+            "months_in_period" => Value::Number(months_in(days)),
+            "gross_margin_setting" => Value::Number(
+                self.question.assumptions.gross_margin.clone().unwrap_or_else(|| BigRational::from_integer(1.into())),
+            ),
+            other => self
+                .billing
+                .measure(other, days, segment)
+                .unwrap_or_else(|| Value::NoData(input.measure.needs.iter().copied().collect())),
+        }
+    }
+
+    fn survival(&self, place: usize, discount_rate_yearly: f64) -> Value {
+        let lives = self.cube.survival.get(place).map_or(&[][..], Vec::as_slice);
+        match survival::expected_months(lives, discount_rate_yearly) {
+            Some(months) => Value::Number(months),
+            None => Value::Undefined(Words::fixed(
+                "nobody has left yet, so nothing limits the lifetime",
+                "尚无客户流失，生命周期无上限",
+                "personne n’est encore parti : rien ne borne la durée de vie",
+            )),
+        }
+    }
+
+    /// What an item is worth a month in the reporting currency.
+    fn worth(&self, span: &Span) -> i128 {
+        let Some(offer) = self.books.facts.offers.get(span.offer as usize) else { return 0 };
+        let day = match self.books.view.policy.exchange {
+            Exchange::Constant(day) => day,
+            Exchange::AtMovement | Exchange::Revalue => self.books.ticks.day(span.from),
+        };
+        // The ledger was made of the same spans, so every rate is there.
+        self.books
+            .rates
+            .convert(span.monthly_micros, offer.currency, self.books.reporting, day)
+            .map_or(0, i128::from)
+    }
+
+    fn spans_in<'s>(&'s self, spans: &'s [(u32, Span)], segment: usize) -> impl Iterator<Item = &'s Span> + 's {
+        spans
+            .iter()
+            .filter(move |(customer, span)| self.segmentation.segment(*customer as usize, span.offer) == segment as u32)
+            .map(|(_, span)| span)
+    }
+
+    fn trials(&self, end: Day, segment: usize) -> Value {
+        let Some(ahead) = &self.ahead else { return Value::whole(0) };
+        let at = self.books.ticks.of_day(end);
+        let running = self.spans_in(&ahead.trials, segment).filter(|span| span.from < at && span.to >= at);
+        micros(running.map(|span| self.worth(span)).sum())
+    }
+
+    /// MRR with every change that is known at the end of a period and due within the horizon. What is known at a
+    /// past day is what the state of that day announced; what is known now is every fact.
+    fn committed(&self, end: Day, segment: usize, place: usize, annual: bool) -> Value {
+        let Some(ahead) = &self.ahead else { return Value::whole(0) };
+        let ticks = &self.books.ticks;
+        let horizon = end.plus_months(self.question.assumptions.committed_months);
+        let (at, until) = (ticks.of_day(end), ticks.of_day(horizon));
+        let fits = |offer: u32| {
+            !annual
+                || self.books.facts.offers.get(offer as usize).is_some_and(|offer| match offer.interval {
+                    Interval::Year => true,
+                    Interval::Quarter => offer.interval_count >= 4,
+                    Interval::Month => offer.interval_count >= 12,
+                    Interval::Week => offer.interval_count >= 52,
+                    Interval::Day => offer.interval_count >= 365,
+                    Interval::OneOff => false,
+                })
+        };
+        let known_through = if end >= self.books.first_day_to_come() { horizon } else { end };
+        let closing: i128 = if !annual && known_through == end {
+            self.cube.get(place, sum::MRR_CLOSING)
+        } else {
+            let ledger = &self.books.ledger;
+            (0..ledger.customers())
+                .filter(|customer| self.segmentation.has_customer(*customer))
+                .flat_map(|customer| ledger.of_customer(customer).map(move |row| (customer, row)))
+                .filter(|(customer, row)| {
+                    ledger.day[*row] < known_through.0
+                        && fits(ledger.offer[*row])
+                        && self.segmentation.segment(*customer, ledger.offer[*row]) == segment as u32
+                })
+                .map(|(_, row)| i128::from(ledger.delta_micros[row]))
+                .sum()
+        };
+        let live = |span: &&Span, tick| span.from < tick && span.to >= tick && fits(span.offer);
+        let change: i128 = if known_through == end {
+            let leaving = self
+                .spans_in(&ahead.announced, segment)
+                .filter(|span| live(span, at) && span.announced_end >= at && span.announced_end < until);
+            -leaving.map(|span| self.worth(span)).sum::<i128>()
+        } else {
+            // A trial that may be kept is not signed.
+            let hoped_for = self.spans_in(&ahead.after_trial, segment).filter(|span| span.from >= at && live(span, until));
+            -hoped_for.map(|span| self.worth(span)).sum::<i128>()
+        };
+        micros(closing + change)
+    }
+}
+
+/// Collects the spans that say something about what is to come.
+fn look_ahead(books: &Books) -> Ahead {
+    let found = std::sync::Mutex::new(Ahead { trials: Vec::new(), announced: Vec::new(), after_trial: Vec::new() });
+    books.over_shares(|customer, spans| {
+        let mut before: Option<&Span> = None;
+        for span in spans {
+            let follows_trial = before.is_some_and(|before| before.trial && before.fact == span.fact);
+            before = Some(span);
+            if !span.trial && span.announced_end == NEVER && !follows_trial {
+                continue;
+            }
+            let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if span.trial {
+                found.trials.push((customer, *span));
+                continue;
+            }
+            if span.announced_end != NEVER {
+                found.announced.push((customer, *span));
+            }
+            if follows_trial {
+                found.after_trial.push((customer, *span));
+            }
+        }
+    });
+    found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn micros(value: i128) -> Value {
+    Value::Number(BigRational::new(value.into(), MICROS.into()))
+}
+
+fn whole(value: i128) -> Value {
+    Value::Number(BigRational::from_integer(value.into()))
+}
+
+/// Calendar months in a window: exact for whole months, else days ÷ (365 ÷ 12).
+fn months_in(days: Days) -> BigRational {
+    let (mut months, mut day) = (0i32, days.start);
+    if day.first_of(Grain::Month) == day {
+        while day.plus_months(1) <= days.end {
+            day = day.plus_months(1);
+            months += 1;
+        }
+        if day == days.end {
+            return BigRational::from_integer(months.into());
+        }
+    }
+    BigRational::new((i64::from(days.end.0 - days.start.0) * 12).into(), 365.into())
+}
+
+/// The first day that a window of the period `[from, to)` looks at.
+#[must_use]
+pub fn window_start(window: Window, from: Day, to: Day, grain: Grain, books: &Books) -> Day {
+    let first_fact = books.ledger.day.iter().min().map_or(from, |day| Day(*day));
+    window_days(window, &Period { label: from, start: from, end: to, whole: true }, grain, first_fact).start
+}
+
+/// The two sums of a figure that is a ratio; nothing for others.
+///
+/// # Errors
+/// As [`answer`].
+pub fn parts(books: &Books, question: &Question, figure: &Figure) -> Result<Option<(Value, Value)>, EngineError> {
+    let segmentation = Segmentation::new(books, &question.by, &question.filters)?;
+    let Some(segment) = segmentation.labels.iter().position(|label| *label == figure.segment) else { return Ok(None) };
+    let solver = Solver::new(books, question, &segmentation)?;
+    let counted = solver.asked.iter().find(|(period, _)| *period == figure.period).and_then(|(_, counted)| *counted);
+    Ok(counted.and_then(|period| figure.metric.parts(&mut |input| solver.measure(input, &period, segment))))
+}
+
+/// An exact quotient, for settings.
+#[must_use]
+pub fn fraction(numerator: i128, denominator: i128) -> BigRational {
+    BigRational::new(numerator.into(), denominator.max(1).into())
+}
+
+/// Micro-units of an exact quotient, rounded once.
+pub(crate) fn rounded(numerator: i128, denominator: i128) -> i128 {
+    round_half_even(numerator, denominator).unwrap_or_default()
+}

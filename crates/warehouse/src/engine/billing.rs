@@ -1,0 +1,296 @@
+//! Measures that come from contracts, invoice lines and payments instead of the ledger.
+
+use std::collections::{BTreeMap, HashMap};
+
+use num_rational::BigRational;
+use revenue::{
+    calendar::{Day, Moment},
+    money::{Currency, MICROS},
+};
+
+use super::{EngineError, cube::Days, rounded, segment::Segmentation};
+use crate::{
+    books::{Books, BooksError, Decimals, Moments, Texts},
+    catalogue::Value,
+};
+
+/// Measures by name, window and segment; money in micro-units.
+#[derive(Default)]
+pub struct Billing {
+    sums: HashMap<(&'static str, Days, usize), i128>,
+    computed: Vec<&'static str>,
+}
+
+const CONTRACT_MEASURES: &[&str] = &[
+    "contracts_live",
+    "contract_annual_value",
+    "contracts_due",
+    "contracts_renewed",
+    "contract_value_due",
+    "contract_value_renewed",
+];
+const COUNTS: &[&str] = &["contracts_live", "contracts_due", "contracts_renewed"];
+const INVOICE_MEASURES: &[&str] = &["revenue_recognised", "revenue_deferred_closing"];
+const PAYMENT_MEASURES: &[&str] = &["cash_received"];
+
+/// A contract may be signed again some days late; within these it still counts as renewed.
+const RENEWAL_GRACE_DAYS: i32 = 30;
+
+/// One row of a kind of facts, the newest version of it.
+pub(super) struct Stated {
+    pub(super) texts: Vec<Option<String>>,
+    pub(super) picos: Vec<Option<i128>>,
+    pub(super) moments: Vec<Option<Moment>>,
+}
+
+impl Billing {
+    /// Computes the measures that `uses` asks for.
+    pub fn new(
+        books: &Books,
+        segmentation: &Segmentation,
+        windows: &[Days],
+        uses: &dyn Fn(&[&str]) -> bool,
+    ) -> Result<Self, EngineError> {
+        let mut billing = Billing::default();
+        let mut windows = windows.to_vec();
+        windows.sort_unstable();
+        windows.dedup();
+        if uses(CONTRACT_MEASURES) {
+            billing.contracts(books, segmentation, &windows)?;
+        }
+        if uses(INVOICE_MEASURES) {
+            billing.invoice_lines(books, segmentation, &windows)?;
+        }
+        if uses(PAYMENT_MEASURES) {
+            billing.payments(books, segmentation, &windows)?;
+        }
+        Ok(billing)
+    }
+
+    /// A measure, if it is one of these.
+    pub fn measure(&self, id: &str, days: Days, segment: usize) -> Option<Value> {
+        let name = self.computed.iter().find(|name| **name == id)?;
+        let sum = self.sums.get(&(*name, days, segment)).copied().unwrap_or(0);
+        let divisor = if COUNTS.contains(name) { 1 } else { MICROS };
+        Some(Value::Number(BigRational::new(sum.into(), divisor.into())))
+    }
+
+    /// Whether anything was seen in a segment.
+    pub fn has_anything(&self, segment: usize) -> bool {
+        self.sums.iter().any(|((_, _, other), sum)| *other == segment && *sum != 0)
+    }
+
+    fn add(&mut self, measure: &'static str, days: Days, segment: u32, value: i128) {
+        *self.sums.entry((measure, days, segment as usize)).or_default() += value;
+    }
+
+    fn contracts(&mut self, books: &Books, segmentation: &Segmentation, windows: &[Days]) -> Result<(), EngineError> {
+        self.computed.extend(CONTRACT_MEASURES);
+        let stated = newest(
+            books,
+            "contract",
+            &["contract"],
+            &["contract", "customer", "plan", "currency", "renewal_of"],
+            &["value"],
+            &["start", "end"],
+        )?;
+        let day = |moment: Option<Moment>| moment.map(|moment| books.ticks.zone().day_of(moment));
+        struct Contract {
+            id: String,
+            customer: String,
+            start: Day,
+            end: Day,
+            segment: Option<u32>,
+            annual_micros: i128,
+            renewal_of: Option<String>,
+        }
+        let mut contracts = Vec::new();
+        for row in &stated {
+            let (Some(id), Some(customer), Some(currency)) = (&row.texts[0], &row.texts[1], &row.texts[3]) else { continue };
+            let (Some(start), Some(end), Some(value)) = (day(row.moments[0]), day(row.moments[1]), row.picos[0]) else {
+                continue;
+            };
+            let (numerator, denominator) = term_years(start, end);
+            let annual = rounded(value.saturating_mul(denominator), MICROS.saturating_mul(numerator.max(1)));
+            let annual_micros = in_reporting(books, annual, currency, start)?;
+            contracts.push(Contract {
+                id: id.clone(),
+                customer: customer.clone(),
+                start,
+                end,
+                segment: segmentation.segment_of_other(books, customer, row.texts[2].as_deref(), currency),
+                annual_micros,
+                renewal_of: row.texts[4].clone(),
+            });
+        }
+        let renewed = |contract: &Contract| {
+            contracts.iter().any(|other| {
+                other.renewal_of.as_ref() == Some(&contract.id)
+                    || (other.renewal_of.is_none()
+                        && other.customer == contract.customer
+                        && other.id != contract.id
+                        && other.start >= contract.end
+                        && other.start <= contract.end.plus_days(RENEWAL_GRACE_DAYS))
+            })
+        };
+        let mut found = Vec::new();
+        for contract in &contracts {
+            let Some(segment) = contract.segment else { continue };
+            for days in windows {
+                if contract.start < days.end && contract.end >= days.end {
+                    found.push(("contracts_live", *days, segment, 1));
+                    found.push(("contract_annual_value", *days, segment, contract.annual_micros));
+                }
+                if contract.end >= days.start && contract.end < days.end {
+                    found.push(("contracts_due", *days, segment, 1));
+                    found.push(("contract_value_due", *days, segment, contract.annual_micros));
+                    if renewed(contract) {
+                        found.push(("contracts_renewed", *days, segment, 1));
+                        found.push(("contract_value_renewed", *days, segment, contract.annual_micros));
+                    }
+                }
+            }
+        }
+        for (measure, days, segment, value) in found {
+            self.add(measure, days, segment, value);
+        }
+        Ok(())
+    }
+
+    /// Each line is spread evenly over the days of its service period; one without a period counts on its day.
+    fn invoice_lines(&mut self, books: &Books, segmentation: &Segmentation, windows: &[Days]) -> Result<(), EngineError> {
+        self.computed.extend(INVOICE_MEASURES);
+        let stated = newest(
+            books,
+            "invoice_line",
+            &["invoice", "line"],
+            &["customer", "plan", "currency", "kind", "invoice", "line"],
+            &["amount"],
+            &["service_start", "service_end", "issued"],
+        )?;
+        for row in &stated {
+            let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[2], row.picos[0]) else { continue };
+            if matches!(row.texts[3].as_deref(), Some("tax")) {
+                continue;
+            }
+            let Some(segment) = segmentation.segment_of_other(books, customer, row.texts[1].as_deref(), currency) else {
+                continue;
+            };
+            let day = |index: usize| row.moments[index].map(|moment| books.ticks.zone().day_of(moment));
+            let Some(issued) = day(2) else { continue };
+            let amount = in_reporting(books, rounded(picos, MICROS), currency, issued)?;
+            let start = day(0).unwrap_or(issued);
+            let end = day(1).unwrap_or(start.plus_days(1)).max(start.plus_days(1));
+            // What is earned before a day, rounded once: differences of it add up to the amount exactly.
+            let earned_before = |day: Day| {
+                let served = i128::from((day.0 - start.0).clamp(0, end.0 - start.0));
+                rounded(amount * served, i128::from(end.0 - start.0))
+            };
+            for days in windows {
+                let earned = earned_before(days.end) - earned_before(days.start);
+                if earned != 0 {
+                    self.add("revenue_recognised", *days, segment, earned);
+                }
+                if issued < days.end {
+                    self.add("revenue_deferred_closing", *days, segment, amount - earned_before(days.end));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn payments(&mut self, books: &Books, segmentation: &Segmentation, windows: &[Days]) -> Result<(), EngineError> {
+        self.computed.extend(PAYMENT_MEASURES);
+        let stated = newest(
+            books,
+            "payment",
+            &["payment"],
+            &["customer", "currency", "status", "payment"],
+            &["amount"],
+            &["paid_at"],
+        )?;
+        for row in &stated {
+            let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[1], row.picos[0]) else { continue };
+            let sign = match row.texts[2].as_deref() {
+                Some("succeeded") => 1,
+                Some("refunded" | "disputed") => -1,
+                _ => continue,
+            };
+            let Some(segment) = segmentation.segment_of_other(books, customer, None, currency) else { continue };
+            let Some(day) = row.moments[0].map(|moment| books.ticks.zone().day_of(moment)) else { continue };
+            // Sources write refunds with either sign; money went out all the same.
+            let amount = in_reporting(books, rounded(picos.abs(), MICROS), currency, day)?;
+            for days in windows.iter().filter(|days| day >= days.start && day < days.end) {
+                self.add("cash_received", *days, segment, sign * amount);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The newest version of each fact of a kind, without those that were withdrawn, in order of their keys.
+pub(super) fn newest(
+    books: &Books,
+    table: &str,
+    key: &[&str],
+    texts: &[&str],
+    decimals: &[&str],
+    moments: &[&str],
+) -> Result<Vec<Stated>, EngineError> {
+    let mut facts: BTreeMap<Vec<Option<String>>, Stated> = BTreeMap::new();
+    let Some(lake) = books.lake() else { return Ok(Vec::new()) };
+    if lake.table_schema(table)?.is_none() {
+        return Ok(Vec::new());
+    }
+    for batch in lake.read(table, &[], books.view.as_known_at)? {
+        let batch = batch?;
+        let columns = texts.iter().map(|name| Texts::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
+        let keys = key.iter().map(|name| Texts::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
+        let numbers = decimals.iter().map(|name| Decimals::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
+        let times = moments.iter().map(|name| Moments::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
+        for row in 0..batch.num_rows() {
+            let key = keys.iter().map(|column| column.get(row).map(str::to_owned)).collect();
+            if crate::books::is_true(&batch, "withdrawn", row) {
+                facts.remove(&key);
+                continue;
+            }
+            facts.insert(
+                key,
+                Stated {
+                    texts: columns.iter().map(|column| column.get(row).map(str::to_owned)).collect(),
+                    picos: numbers.iter().map(|column| column.picos(row)).collect(),
+                    moments: times.iter().map(|column| column.get(row)).collect(),
+                },
+            );
+        }
+    }
+    Ok(facts.into_values().collect())
+}
+
+/// The term of a contract in years, as a quotient: whole months where it is whole months, else days ÷ 365.
+fn term_years(start: Day, end: Day) -> (i128, i128) {
+    let (from, to) = (start.civil(), end.civil());
+    let months = (to.0 - from.0) * 12 + to.1 as i32 - from.1 as i32;
+    if months > 0 && start.plus_months(months) == end {
+        (i128::from(months), 12)
+    } else {
+        (i128::from((end.0 - start.0).max(1)), 365)
+    }
+}
+
+pub(super) fn in_reporting(books: &Books, micros: i128, currency: &str, day: Day) -> Result<i128, EngineError> {
+    let Some(from) = Currency::parse(currency) else {
+        return Err(BooksError::UnknownValue { column: "currency".to_owned(), value: currency.to_owned() }.into());
+    };
+    if from == books.reporting {
+        return Ok(micros);
+    }
+    let (numerator, denominator) = books.rates.rate(from, books.reporting, day).ok_or(BooksError::MissingRates {
+        count: 1,
+        from,
+        to: books.reporting,
+        day,
+        customer: String::new(),
+    })?;
+    Ok(rounded(micros.saturating_mul(numerator), denominator))
+}

@@ -1,0 +1,546 @@
+//! The one pass over the ledger: every wanted measure, for every window and segment.
+
+use std::{collections::HashMap, ops::Range};
+
+use rayon::prelude::*;
+use revenue::{
+    calendar::Day,
+    ledger::Ledger,
+    movement::Kind,
+};
+
+use super::segment::{OUTSIDE, Segmentation};
+
+/// A window `[start, end)` in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Days {
+    /// The first day counted.
+    pub start: Day,
+    /// The first day no longer counted.
+    pub end: Day,
+}
+
+/// Where each sum of a cell is kept.
+pub mod sum {
+    use revenue::movement::{Cause, Kind};
+
+    /// How many kinds of movement there are.
+    pub const KINDS: usize = Kind::ALL.len();
+    /// How many causes there are.
+    pub const CAUSES: usize = Cause::ALL.len();
+    /// MRR at the end.
+    pub const MRR_CLOSING: usize = 0;
+    /// MRR at the start.
+    pub const MRR_OPENING: usize = MRR_CLOSING + 1;
+    /// Customers at the end.
+    pub const CUSTOMERS_CLOSING: usize = MRR_OPENING + 1;
+    /// Customers at the start.
+    pub const CUSTOMERS_OPENING: usize = CUSTOMERS_CLOSING + 1;
+    /// Movements of each kind, in the order of [`Kind`]; of a switch only what does not cancel out.
+    pub const MOVED: usize = CUSTOMERS_OPENING + 1;
+    /// What came in with a switch.
+    pub const TRANSFERRED_IN: usize = MOVED + KINDS;
+    /// What left with a switch (negative).
+    pub const TRANSFERRED_OUT: usize = TRANSFERRED_IN + 1;
+    /// Expansion by cause, in the order of [`Cause`].
+    pub const EXPANDED: usize = TRANSFERRED_OUT + 1;
+    /// Customers with a movement of each kind.
+    pub const CUSTOMERS_WITH: usize = EXPANDED + CAUSES;
+    /// Customers who stopped paying and are not paying at the end.
+    pub const LOST: usize = CUSTOMERS_WITH + KINDS;
+    /// Those of them who were paying at the start.
+    pub const LOST_OF_OPENING: usize = LOST + 1;
+    /// Customers paying at any time.
+    pub const PAYING_ANY: usize = LOST_OF_OPENING + 1;
+    /// MRR at the end of those who were paying at the start.
+    pub const RETAINED: usize = PAYING_ANY + 1;
+    /// The same, each for no more than at the start.
+    pub const RETAINED_CAPPED: usize = RETAINED + 1;
+    /// Movements of each kind of those who were paying at the start.
+    pub const OF_OPENING: usize = RETAINED_CAPPED + 1;
+    /// Days from the first to the last paid day of those who have left.
+    pub const LIFETIME_DAYS: usize = OF_OPENING + KINDS;
+    /// How many have left.
+    pub const LIFETIMES: usize = LIFETIME_DAYS + 1;
+    /// The squares of the customers' MRR at the end.
+    pub const SQUARES: usize = LIFETIMES + 1;
+    /// How many sums a cell has.
+    pub const COUNT: usize = SQUARES + 1;
+}
+
+use sum::{COUNT as SUMS, KINDS};
+
+/// What the pass keeps besides sums, when it is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Each customer's MRR at the end of each window, for shares of the largest.
+    pub spread: bool,
+    /// Lifetimes, also of customers who left before a window.
+    pub lifetimes: bool,
+    /// Months of paying by customer, for survival.
+    pub survival: bool,
+    /// Subscriptions that pay at the end.
+    pub subscriptions: bool,
+}
+
+/// Sums by window and segment.
+pub struct Cube {
+    windows: HashMap<Days, usize>,
+    segments: usize,
+    sums: Vec<i128>,
+    /// MRR of each customer at the end, by window and segment.
+    pub spread: Vec<Vec<i64>>,
+    /// Months of paying (how many, and whether they ended), by window and segment.
+    pub survival: Vec<Vec<(u32, bool)>>,
+    /// Subscriptions that pay at the end, by window and segment.
+    pub subscriptions: Vec<i64>,
+}
+
+impl Cube {
+    /// Where a window and a segment are kept.
+    #[must_use]
+    pub fn place(&self, window: Days, segment: usize) -> Option<usize> {
+        self.windows.get(&window).map(|index| index * self.segments + segment)
+    }
+
+    /// One sum.
+    #[must_use]
+    pub fn get(&self, place: usize, sum: usize) -> i128 {
+        self.sums.get(place * SUMS + sum).copied().unwrap_or_default()
+    }
+
+    /// Whether anything was seen in a segment in any window.
+    #[must_use]
+    pub fn has_anything(&self, segment: usize) -> bool {
+        (0..self.windows.len()).any(|window| {
+            let place = (window * self.segments + segment) * SUMS;
+            self.sums.get(place..place + SUMS).is_some_and(|sums| sums.iter().any(|sum| *sum != 0))
+        })
+    }
+}
+
+/// What one segment sees of one change of one customer.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    day: i32,
+    segment: u32,
+    kind: Kind,
+    cause: revenue::movement::Cause,
+    /// What it does to the segment's MRR.
+    delta: i64,
+    /// What of it is a movement of the kind; the rest came from, or went to, other segments.
+    moved: i64,
+    /// Whether the kind is to be counted for the segment.
+    counts: bool,
+}
+
+/// Makes the cube. `windows` may overlap and need not be sorted; `free_is_customer` as the policy says.
+#[must_use]
+pub fn cube(
+    ledger: &Ledger,
+    segmentation: &Segmentation,
+    windows: &[Days],
+    wanted: Wanted,
+    free_is_customer: bool,
+) -> Cube {
+    let mut sorted: Vec<Days> = windows.to_vec();
+    sorted.sort_unstable_by_key(|window| (window.end, window.start));
+    sorted.dedup();
+    // Windows of one length move forward together at both ends, so that each is entered and left once.
+    let mut lanes: Vec<Vec<(usize, Days)>> = Vec::new();
+    for (index, window) in sorted.iter().enumerate() {
+        let fits = lanes.iter_mut().find(|lane| lane.last().is_none_or(|(_, last)| last.start <= window.start));
+        match fits {
+            Some(lane) => lane.push((index, *window)),
+            None => lanes.push(vec![(index, *window)]),
+        }
+    }
+    let segments = segmentation.len();
+    let cells = sorted.len() * segments;
+    let customers = ledger.customers();
+    let chunk = (customers / (rayon::current_num_threads() * 4)).max(1_024);
+    let ranges: Vec<Range<usize>> =
+        (0..customers).step_by(chunk).map(|first| first..(first + chunk).min(customers)).collect();
+    let shares = ranges
+        .into_par_iter()
+        .fold(
+            || Pass::new(ledger, segmentation, &lanes, cells, wanted, free_is_customer),
+            |mut pass, range| {
+                for customer in range {
+                    pass.customer(customer);
+                }
+                pass
+            },
+        )
+        .map(|pass| (pass.sums, pass.spread, pass.survival, pass.subscriptions))
+        .reduce_with(|mut a, b| {
+            a.0.iter_mut().zip(&b.0).for_each(|(a, b)| *a += b);
+            a.1.iter_mut().zip(b.1).for_each(|(a, b)| a.extend(b));
+            a.2.iter_mut().zip(b.2).for_each(|(a, b)| a.extend(b));
+            a.3.iter_mut().zip(&b.3).for_each(|(a, b)| *a += b);
+            a
+        });
+    let (sums, spread, survival, subscriptions) =
+        shares.unwrap_or_else(|| (vec![0; cells * SUMS], vec![Vec::new(); cells], vec![Vec::new(); cells], vec![0; cells]));
+    Cube {
+        windows: sorted.iter().enumerate().map(|(index, window)| (*window, index)).collect(),
+        segments,
+        sums,
+        spread,
+        survival,
+        subscriptions,
+    }
+}
+
+struct Pass<'a> {
+    ledger: &'a Ledger,
+    segmentation: &'a Segmentation,
+    lanes: &'a [Vec<(usize, Days)>],
+    wanted: Wanted,
+    free_is_customer: bool,
+    segments: usize,
+    sums: Vec<i128>,
+    spread: Vec<Vec<i64>>,
+    survival: Vec<Vec<(u32, bool)>>,
+    subscriptions: Vec<i64>,
+    seen: Vec<Seen>,
+    group: Vec<Seen>,
+    touched: Vec<u32>,
+    items: Vec<(u32, u32, i32, i64)>,
+}
+
+/// Where a customer, or one segment of a customer, stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    mrr: i64,
+    pays: bool,
+}
+
+impl<'a> Pass<'a> {
+    fn new(
+        ledger: &'a Ledger,
+        segmentation: &'a Segmentation,
+        lanes: &'a [Vec<(usize, Days)>],
+        cells: usize,
+        wanted: Wanted,
+        free_is_customer: bool,
+    ) -> Self {
+        Self {
+            ledger,
+            segmentation,
+            lanes,
+            wanted,
+            free_is_customer,
+            segments: segmentation.len(),
+            sums: vec![0; cells * SUMS],
+            spread: vec![Vec::new(); cells],
+            survival: vec![Vec::new(); cells],
+            subscriptions: vec![0; cells],
+            seen: Vec::new(),
+            group: Vec::new(),
+            touched: Vec::new(),
+            items: Vec::new(),
+        }
+    }
+
+    fn customer(&mut self, customer: usize) {
+        let rows = self.ledger.of_customer(customer);
+        if rows.is_empty() || !self.segmentation.has_customer(customer) {
+            return;
+        }
+        self.look(customer, rows.clone());
+        let mut touched = std::mem::take(&mut self.touched);
+        for lane in self.lanes {
+            for segment in &touched {
+                self.walk(lane, *segment);
+            }
+        }
+        if self.wanted.subscriptions {
+            self.count_subscriptions(customer, rows);
+        }
+        touched.clear();
+        self.touched = touched;
+    }
+
+    /// What each segment sees of the customer's changes, in order of day.
+    fn look(&mut self, customer: usize, rows: Range<usize>) {
+        let ledger = self.ledger;
+        self.seen.clear();
+        self.touched.clear();
+        let mut first = rows.start;
+        while first < rows.end {
+            let day = ledger.day[first];
+            let last = (first..rows.end).find(|row| ledger.day[*row] != day).unwrap_or(rows.end);
+            // What rates did comes before what the customer did; else the kinds come in the order of the ledger.
+            let mut kinds = [Kind::Fx; KINDS + 1];
+            let mut count = 1;
+            for kind in &ledger.kind[first..last] {
+                if !kinds[..count].contains(kind) {
+                    kinds[count] = *kind;
+                    count += 1;
+                }
+            }
+            for kind in &kinds[..count] {
+                self.group.clear();
+                for row in (first..last).filter(|row| ledger.kind[*row] == *kind) {
+                    let segment = self.segmentation.segment(customer, ledger.offer[row]);
+                    let (delta, cause) = (ledger.delta_micros[row], ledger.cause[row]);
+                    match self.group.iter_mut().find(|seen| seen.segment == segment && seen.cause == cause) {
+                        Some(seen) => {
+                            seen.delta += delta;
+                            seen.moved += delta;
+                        }
+                        None => {
+                            self.group.push(Seen { day, segment, kind: *kind, cause, delta, moved: delta, counts: true });
+                        }
+                    }
+                }
+                if self.group.len() > 1 {
+                    share_out(&mut self.group);
+                }
+                for seen in &self.group {
+                    if !self.touched.contains(&seen.segment) && seen.segment != OUTSIDE {
+                        self.touched.push(seen.segment);
+                    }
+                }
+                self.seen.extend_from_slice(&self.group);
+            }
+            first = last;
+        }
+    }
+
+    /// Adds up one segment of the customer over the windows of one lane.
+    fn walk(&mut self, lane: &[(usize, Days)], segment: u32) {
+        let seen = std::mem::take(&mut self.seen);
+        let (mut at_start, mut at_end) = (Cursor::default(), Cursor::default());
+        let first_day = seen.first().map_or(i32::MAX, |seen| seen.day);
+        let last_day = seen.last().map_or(i32::MIN, |seen| seen.day);
+        let begin = lane.partition_point(|(_, window)| window.end.0 <= first_day);
+        for (index, window) in &lane[begin..] {
+            at_start.advance(&seen, window.start.0, segment);
+            at_end.advance(&seen, window.end.0, segment);
+            let pays = |cursor: &Cursor| {
+                cursor.own.mrr > 0
+                    || (self.free_is_customer && cursor.whole.pays && cursor.whole.mrr == 0 && cursor.own.pays)
+            };
+            let (own_start, own_end) = (at_start.own.mrr, at_end.own.mrr);
+            let (pays_start, pays_end) = (pays(&at_start), pays(&at_end));
+            let within = &seen[at_start.next..at_end.next];
+            if within.is_empty() && !pays_start && own_start == 0 {
+                // Nothing happened and nothing is there. Once the last change is past it stays so.
+                if !(self.wanted.lifetimes || self.wanted.survival) {
+                    if window.start.0 > last_day {
+                        break;
+                    }
+                    continue;
+                }
+            }
+            let place = index * self.segments + segment as usize;
+            let sums = &mut self.sums[place * SUMS..(place + 1) * SUMS];
+            let mut add = |index: usize, value: i128| sums[index] += value;
+            add(sum::MRR_OPENING, i128::from(own_start));
+            add(sum::MRR_CLOSING, i128::from(own_end));
+            add(sum::CUSTOMERS_OPENING, i128::from(pays_start));
+            add(sum::CUSTOMERS_CLOSING, i128::from(pays_end));
+            let live_at_start = at_start.whole.pays;
+            let mut with = [false; KINDS];
+            let mut any = pays_start;
+            let mut churned = false;
+            let mut standing = own_start;
+            for change in within {
+                churned |= change.kind == Kind::Churn;
+                if change.segment != segment {
+                    continue;
+                }
+                let kind = change.kind as usize;
+                let transferred = change.delta - change.moved;
+                if change.kind != Kind::Transfer {
+                    add(sum::MOVED + kind, i128::from(change.moved));
+                    with[kind] |= change.counts;
+                    if live_at_start {
+                        add(sum::OF_OPENING + kind, i128::from(change.moved));
+                    }
+                }
+                let side = if transferred > 0 { sum::TRANSFERRED_IN } else { sum::TRANSFERRED_OUT };
+                add(side, i128::from(transferred));
+                if change.kind == Kind::Expansion {
+                    add(sum::EXPANDED + change.cause as usize, i128::from(change.moved));
+                }
+                standing += change.delta;
+                any |= standing > 0 || (self.free_is_customer && matches!(change.kind, Kind::New | Kind::Reactivation));
+            }
+            for (kind, has) in with.iter().enumerate() {
+                add(sum::CUSTOMERS_WITH + kind, i128::from(*has));
+            }
+            let lost = churned && !at_end.whole.pays;
+            add(sum::LOST, i128::from(lost && (pays_start || with[Kind::Churn as usize])));
+            add(sum::LOST_OF_OPENING, i128::from(lost && pays_start));
+            add(sum::PAYING_ANY, i128::from(any));
+            if live_at_start {
+                add(sum::RETAINED, i128::from(own_end));
+                add(sum::RETAINED_CAPPED, i128::from(own_end.min(own_start)));
+            }
+            add(sum::SQUARES, i128::from(own_end) * i128::from(own_end));
+            if self.wanted.spread && own_end > 0 {
+                self.spread[place].push(own_end);
+            }
+            if (self.wanted.lifetimes || self.wanted.survival) && at_end.first_paid < window.end.0 {
+                let left = (!at_end.whole.pays).then_some(at_end.last_left);
+                // A life is counted once: in the segment in which it ended, or else stands.
+                let counted = match left {
+                    Some(_) => at_end.left_in == segment,
+                    None => at_end.home == segment,
+                };
+                if counted {
+                    let days = left.unwrap_or(window.end.0) - at_end.first_paid;
+                    if left.is_some() {
+                        add(sum::LIFETIME_DAYS, i128::from(days));
+                        add(sum::LIFETIMES, 1);
+                    }
+                    if self.wanted.survival {
+                        // Months of 365/12 days.
+                        let months = u32::try_from(i64::from(days) * 12 / 365).unwrap_or(0);
+                        self.survival[place].push((months, left.is_some()));
+                    }
+                }
+            }
+        }
+        self.seen = seen;
+    }
+
+    /// Counts the subscription items that pay at the end of each window.
+    fn count_subscriptions(&mut self, customer: usize, rows: Range<usize>) {
+        self.items.clear();
+        for row in rows {
+            let segment = self.segmentation.segment(customer, self.ledger.offer[row]);
+            if segment != OUTSIDE {
+                self.items.push((
+                    self.ledger.subscription[row],
+                    segment,
+                    self.ledger.day[row],
+                    self.ledger.delta_micros[row],
+                ));
+            }
+        }
+        self.items.sort_unstable_by_key(|(subscription, segment, day, _)| (*subscription, *segment, *day));
+        for item in self.items.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            for (index, window) in self.lanes.iter().flatten() {
+                let mrr: i64 = item.iter().filter(|change| change.2 < window.end.0).map(|change| change.3).sum();
+                if let Some(count) = self.subscriptions.get_mut(index * self.segments + item[0].1 as usize) {
+                    *count += i64::from(mrr > 0);
+                }
+            }
+        }
+    }
+}
+
+/// Walks forward over what was seen.
+#[derive(Debug, Clone, Copy)]
+struct Cursor {
+    next: usize,
+    own: Standing,
+    whole: Standing,
+    first_paid: i32,
+    last_left: i32,
+    left_in: u32,
+    home: u32,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            own: Standing::default(),
+            whole: Standing::default(),
+            first_paid: i32::MAX,
+            last_left: i32::MAX,
+            left_in: OUTSIDE,
+            home: OUTSIDE,
+        }
+    }
+}
+
+impl Cursor {
+    /// Takes in everything before a day.
+    fn advance(&mut self, seen: &[Seen], day: i32, segment: u32) {
+        while let Some(change) = seen.get(self.next).filter(|change| change.day < day) {
+            self.whole.mrr += change.delta;
+            match change.kind {
+                Kind::New | Kind::Reactivation => {
+                    self.whole.pays = true;
+                    self.first_paid = self.first_paid.min(change.day);
+                    self.home = change.segment;
+                }
+                Kind::Churn => {
+                    self.whole.pays = false;
+                    self.last_left = change.day;
+                    self.left_in = change.segment;
+                }
+                _ => {}
+            }
+            if change.segment == segment {
+                self.own.mrr += change.delta;
+                match change.kind {
+                    Kind::New | Kind::Reactivation => self.own.pays = true,
+                    Kind::Churn => self.own.pays = false,
+                    _ => {}
+                }
+            }
+            self.next += 1;
+        }
+    }
+}
+
+/// Of the parts of one change that cancel out between segments, nothing is a movement: it was transferred. What is
+/// left of the change is shared out among the segments that moved its way, in proportion, the remainder to the first.
+fn share_out(group: &mut Vec<Seen>) {
+    let kind = group[0].kind;
+    if kind == Kind::Fx {
+        return;
+    }
+    let total: i128 = group.iter().map(|seen| i128::from(seen.delta)).sum();
+    let sign = if total < 0 { -1 } else { 1 };
+    let several = group.iter().any(|seen| seen.segment != group[0].segment);
+    let against = group.iter().any(|seen| i128::from(seen.delta) * sign < 0);
+    if !several || !against {
+        if kind == Kind::Transfer && !several {
+            // Nothing crosses from one segment to another, so nothing is seen.
+            group.clear();
+        }
+        return;
+    }
+    // Within a segment the causes net first: only what crosses from one segment to another is a transfer.
+    let mut net: Vec<(u32, i128)> = Vec::new();
+    for seen in group.iter() {
+        match net.iter_mut().find(|(segment, _)| *segment == seen.segment) {
+            Some((_, sum)) => *sum += i128::from(seen.delta),
+            None => net.push((seen.segment, i128::from(seen.delta))),
+        }
+    }
+    let forward: i128 = net.iter().map(|(_, sum)| (sum * sign).max(0)).sum();
+    let mut left = total;
+    let shares: Vec<(u32, i128)> = net
+        .iter()
+        .map(|(segment, sum)| {
+            let own = (sum * sign).max(0);
+            let share = if forward == 0 { 0 } else { total * own / forward };
+            left -= share;
+            (*segment, share)
+        })
+        .collect();
+    let first_forward = net.iter().position(|(_, sum)| sum * sign > 0);
+    for (index, (segment, share)) in shares.into_iter().enumerate() {
+        let share = if Some(index) == first_forward { share + left } else { share };
+        // The movement of a segment is put on its largest part; the other causes there only carry transfers.
+        let largest = group
+            .iter()
+            .enumerate()
+            .filter(|(_, seen)| seen.segment == segment)
+            .max_by_key(|(place, seen)| (i128::from(seen.delta) * sign, std::cmp::Reverse(*place)))
+            .map(|(place, _)| place);
+        for (place, seen) in group.iter_mut().enumerate().filter(|(_, seen)| seen.segment == segment) {
+            seen.moved = if Some(place) == largest { i64::try_from(share).unwrap_or(i64::MAX) } else { 0 };
+            seen.counts = seen.moved != 0;
+        }
+    }
+}

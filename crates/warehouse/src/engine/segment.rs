@@ -1,0 +1,296 @@
+//! Segments: by which dimensions a figure is split, and which of them are looked at.
+//!
+//! Some dimensions are a customer's (country, channel, cohort, any attribute): a customer is in one segment. Others
+//! are a part's (plan, product, interval, currency): a customer may be in several, and MRR moves between them.
+
+use std::collections::BTreeMap;
+
+use revenue::{calendar::Grain, fact::Offer, movement::Kind, price::Interval};
+
+use super::EngineError;
+use crate::books::{Attributes, Books};
+
+/// What stands for a value that is not known: a segment of its own.
+pub const UNKNOWN: &str = "unknown";
+
+/// A dimension of the parts of a customer's contracts.
+#[derive(Debug, Clone, Copy)]
+struct PartDimension {
+    name: &'static str,
+    value: fn(&Offer) -> String,
+}
+
+/// The dimensions of parts.
+const PART_DIMENSIONS: &[PartDimension] = &[
+    PartDimension { name: "plan", value: |offer| known(&offer.plan) },
+    PartDimension { name: "product", value: |offer| known(&offer.product) },
+    PartDimension { name: "interval", value: interval },
+    PartDimension { name: "currency", value: |offer| offer.currency.to_string() },
+];
+
+/// The dimensions of customers that are not attributes.
+const CUSTOMER: &str = "customer";
+const COHORT: &str = "cohort";
+
+fn known(text: &str) -> String {
+    if text.is_empty() { UNKNOWN.to_owned() } else { text.to_owned() }
+}
+
+fn interval(offer: &Offer) -> String {
+    match (offer.interval, offer.interval_count) {
+        (interval, 1) | (interval @ Interval::OneOff, _) => interval.name().to_owned(),
+        (interval, count) => format!("{count} {}s", interval.name()),
+    }
+}
+
+/// One condition: a dimension has a value. Several of one dimension are alternatives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// The dimension.
+    pub dimension: String,
+    /// Its value; `unknown` for customers of whom it is not known.
+    pub value: String,
+}
+
+/// "Not looked at".
+pub const OUTSIDE: u32 = u32::MAX;
+
+/// Customers and parts sorted into segments.
+pub struct Segmentation {
+    /// For each segment its value in each dimension, sorted.
+    pub labels: Vec<Vec<String>>,
+    /// For each customer the code of its own dimensions; [`OUTSIDE`] when filtered out.
+    customer_code: Vec<u32>,
+    /// For each offer the code of its dimensions; [`OUTSIDE`] when filtered out.
+    part_code: Vec<u32>,
+    /// The segment of (customer code × parts + part code).
+    segment_of: Vec<u32>,
+    parts: usize,
+}
+
+impl Segmentation {
+    /// The segments of the books by the dimensions `by`, with `filters`.
+    ///
+    /// # Errors
+    /// When a dimension is not known, or facts cannot be read.
+    pub fn new(books: &Books, by: &[String], filters: &[Filter]) -> Result<Self, EngineError> {
+        let mut names: Vec<String> = by.to_vec();
+        names.extend(filters.iter().map(|filter| filter.dimension.clone()));
+        let attribute_names: Vec<String> = names
+            .iter()
+            .filter(|name| !is_part(name) && *name != CUSTOMER && *name != COHORT)
+            .cloned()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let mut attributes = books.attributes(&attribute_names)?;
+        for name in &attribute_names {
+            if attributes.get(name).is_none_or(|attribute| attribute.values.is_empty()) {
+                return Err(EngineError::UnknownDimension {
+                    name: name.clone(),
+                    known: PART_DIMENSIONS.iter().map(|dimension| dimension.name).collect::<Vec<_>>().join(", "),
+                });
+            }
+        }
+        if names.iter().any(|name| name == CUSTOMER) {
+            let values = (0..books.customers.len()).map(|customer| books.customer_id(customer as u32)).collect();
+            let of_customer = (0..books.customers.len() as u32).map(Some).collect();
+            attributes.insert(CUSTOMER.to_owned(), Attributes { values, of_customer });
+        }
+        if names.iter().any(|name| name == COHORT) {
+            attributes.insert(COHORT.to_owned(), cohorts(books));
+        }
+
+        let (customer_code, customer_labels) = code_customers(books, by, filters, &attributes);
+        let (part_code, part_labels) = code_parts(books, by, filters);
+        let parts = part_labels.len();
+        let mut order: Vec<(Vec<String>, usize)> = Vec::with_capacity(customer_labels.len() * parts);
+        for (customer, of_customer) in customer_labels.iter().enumerate() {
+            for (part, of_part) in part_labels.iter().enumerate() {
+                let (mut of_customer, mut of_part) = (of_customer.iter(), of_part.iter());
+                let label: Vec<String> = by
+                    .iter()
+                    .filter_map(|name| if is_part(name) { of_part.next() } else { of_customer.next() })
+                    .cloned()
+                    .collect();
+                order.push((label, customer * parts + part));
+            }
+        }
+        order.sort_unstable();
+        let mut segment_of = vec![OUTSIDE; order.len()];
+        let mut labels = Vec::with_capacity(order.len());
+        for (label, place) in order {
+            segment_of[place] = labels.len() as u32;
+            labels.push(label);
+        }
+        Ok(Self { labels, customer_code, part_code, segment_of, parts })
+    }
+
+    /// How many segments there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Whether a customer is looked at.
+    #[must_use]
+    pub fn has_customer(&self, customer: usize) -> bool {
+        self.customer_code.get(customer).is_some_and(|code| *code != OUTSIDE)
+    }
+
+    /// The segment of a part of a customer's contracts; [`OUTSIDE`] when it is not looked at.
+    #[inline]
+    #[must_use]
+    pub fn segment(&self, customer: usize, offer: u32) -> u32 {
+        match (self.customer_code.get(customer), self.part_code.get(offer as usize)) {
+            (Some(customer), Some(part)) if *customer != OUTSIDE && *part != OUTSIDE => {
+                self.segment_of.get(*customer as usize * self.parts + *part as usize).copied().unwrap_or(OUTSIDE)
+            }
+            _ => OUTSIDE,
+        }
+    }
+
+    /// The segment of something that a customer has without an offer of the subscription facts, such as an invoice
+    /// line: by the customer's dimensions, and by a plan and currency that are given.
+    #[must_use]
+    pub fn segment_of_other(&self, books: &Books, customer: &str, plan: Option<&str>, currency: &str) -> Option<u32> {
+        let customer = books.customer_of_id(customer)?;
+        let offers = &books.facts.offers;
+        let found = offers
+            .iter()
+            .position(|offer| Some(offer.plan.as_str()) == plan && offer.currency.code() == currency)
+            .or_else(|| offers.iter().position(|offer| Some(offer.plan.as_str()) == plan))
+            .or_else(|| offers.iter().position(|offer| offer.currency.code() == currency))
+            .or((!offers.is_empty()).then_some(0))?;
+        let segment = self.segment(customer as usize, found as u32);
+        (segment != OUTSIDE).then_some(segment)
+    }
+}
+
+fn is_part(name: &str) -> bool {
+    PART_DIMENSIONS.iter().any(|dimension| dimension.name == name)
+}
+
+/// The month in which each customer first paid.
+fn cohorts(books: &Books) -> Attributes {
+    let first: Vec<Option<i32>> = (0..books.customers.len())
+        .map(|customer| {
+            let rows = books.ledger.of_customer(customer);
+            rows.clone().find(|row| books.ledger.kind[*row] == Kind::New).map(|row| {
+                revenue::calendar::Day(books.ledger.day[row]).first_of(Grain::Month).0
+            })
+        })
+        .collect();
+    let mut months: Vec<i32> = first.iter().flatten().copied().collect();
+    months.sort_unstable();
+    months.dedup();
+    Attributes {
+        values: months.iter().map(|month| revenue::calendar::Day(*month).to_string()).collect(),
+        of_customer: first
+            .into_iter()
+            .map(|month| month.and_then(|month| months.binary_search(&month).ok()).map(|index| index as u32))
+            .collect(),
+    }
+}
+
+/// Codes for combinations of values, and the values of each code.
+#[derive(Default)]
+struct Codes {
+    known: BTreeMap<Vec<u32>, u32>,
+    labels: Vec<Vec<String>>,
+}
+
+impl Codes {
+    fn of(&mut self, values: &[u32], label: impl FnOnce() -> Vec<String>) -> u32 {
+        if let Some(code) = self.known.get(values) {
+            return *code;
+        }
+        let code = self.labels.len() as u32;
+        self.known.insert(values.to_vec(), code);
+        self.labels.push(label());
+        code
+    }
+}
+
+fn code_customers(
+    books: &Books,
+    by: &[String],
+    filters: &[Filter],
+    attributes: &BTreeMap<String, Attributes>,
+) -> (Vec<u32>, Vec<Vec<String>>) {
+    let split: Vec<&Attributes> =
+        by.iter().filter(|name| !is_part(name)).filter_map(|name| attributes.get(name)).collect();
+    let wanted: Vec<(&Attributes, Vec<Option<u32>>)> = attributes
+        .iter()
+        .filter_map(|(name, attribute)| {
+            let values: Vec<Option<u32>> = filters
+                .iter()
+                .filter(|filter| filter.dimension == *name)
+                .filter_map(|filter| match attribute.values.binary_search(&filter.value) {
+                    Ok(found) => Some(Some(found as u32)),
+                    Err(_) => (filter.value == UNKNOWN).then_some(None),
+                })
+                .collect();
+            filters.iter().any(|filter| filter.dimension == *name).then_some((attribute, values))
+        })
+        .collect();
+    let label = |attribute: &Attributes, code: u32| {
+        attribute.values.get(code as usize).cloned().unwrap_or_else(|| UNKNOWN.to_owned())
+    };
+    let mut codes = Codes::default();
+    if split.is_empty() {
+        codes.of(&[], Vec::new);
+    }
+    let mut values = Vec::new();
+    let of_customer = (0..books.customers.len())
+        .map(|customer| {
+            let value = |attribute: &Attributes| attribute.of_customer.get(customer).copied().flatten();
+            if !wanted.iter().all(|(attribute, wanted)| wanted.contains(&value(attribute))) {
+                return OUTSIDE;
+            }
+            if split.is_empty() {
+                return 0;
+            }
+            values.clear();
+            values.extend(split.iter().map(|attribute| value(attribute).unwrap_or(OUTSIDE)));
+            codes.of(&values, || split.iter().zip(&values).map(|(attribute, code)| label(attribute, *code)).collect())
+        })
+        .collect();
+    (of_customer, codes.labels)
+}
+
+fn code_parts(books: &Books, by: &[String], filters: &[Filter]) -> (Vec<u32>, Vec<Vec<String>>) {
+    let dimension = |name: &str| PART_DIMENSIONS.iter().find(|dimension| dimension.name == name);
+    let split: Vec<&PartDimension> = by.iter().filter_map(|name| dimension(name)).collect();
+    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for filter in filters.iter().filter(|filter| is_part(&filter.dimension)) {
+        wanted.entry(&filter.dimension).or_default().push(&filter.value);
+    }
+    let mut labels: Vec<Vec<String>> = if split.is_empty() { vec![Vec::new()] } else { Vec::new() };
+    let of_part = books
+        .facts
+        .offers
+        .iter()
+        .map(|offer| {
+            let fits = wanted.iter().all(|(name, values)| {
+                dimension(name).is_some_and(|dimension| values.contains(&(dimension.value)(offer).as_str()))
+            });
+            if !fits {
+                return OUTSIDE;
+            }
+            let label: Vec<String> = split.iter().map(|dimension| (dimension.value)(offer)).collect();
+            let known = labels.iter().position(|other| *other == label);
+            known.unwrap_or_else(|| {
+                labels.push(label);
+                labels.len() - 1
+            }) as u32
+        })
+        .collect();
+    (of_part, labels)
+}
