@@ -1,0 +1,74 @@
+# Names only: each target calls cargo or Python. `make` lists them.
+
+# Built files stay outside the tree, so that every copy of it shares them.
+CARGO_TARGET_DIR ?= $(HOME)/.cache/recurve/target
+export CARGO_TARGET_DIR
+# The lock file is what was tested. After a change of dependencies: make test LOCKED=
+LOCKED ?= --locked
+# The profile of .config/nextest.toml.
+NEXTEST_PROFILE ?= default
+NEXTEST_VERSION := 0.9.143
+# Where `make run` keeps its company. Your own belongs in a folder of its own: make run DATA=... or recurve --data.
+DATA ?= recurve-data
+RECURVE := $(CARGO_TARGET_DIR)/release/recurve
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test lint unit doctest format bench docs install release clean-data tools nextest
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: tools ## Build Recurve, make a demo company in ./recurve-data and show its last full month
+	@echo "Building. From nothing this takes some minutes on two cores, afterwards seconds."
+	cargo build $(LOCKED) --release -p recurve
+	$(RECURVE) --data "$(DATA)" demo
+	@echo
+	@echo "Go on with:  $(RECURVE) --data $(DATA) --help"
+
+test: lint unit doctest format ## Run every check: clippy, all tests, the examples in the documentation, formatting
+
+lint: tools ## Clippy over everything; a warning is an error
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+unit: tools nextest ## Every test of every crate
+	cargo nextest run $(LOCKED) --workspace --profile $(NEXTEST_PROFILE)
+
+doctest: tools ## The examples in the documentation
+	cargo test $(LOCKED) --doc --workspace
+
+format: tools ## Is everything formatted? (cargo fmt --all mends it)
+	cargo fmt --all --check
+
+bench: tools ## Measure the ledger against DuckDB and Polars over 0.1, 1 and 10 million periods (some minutes, 2 GB of disk)
+	cargo build $(LOCKED) --release -p recurve
+	python3 bench/run.py --ours '$(RECURVE) bench' --sizes 100000,1000000,10000000
+
+docs: tools nextest ## Write the generated pages of docs/ anew, from the tables that they show
+	RECURVE_BLESS=1 cargo nextest run $(LOCKED) -p recurve --test map
+
+install: tools ## Put `recurve` into cargo's folder of programs
+	cargo install $(LOCKED) --path crates/recurve
+
+release: tools ## Build the program that is passed on: slower to build, a few per cent faster
+	cargo build $(LOCKED) --profile distribution -p recurve
+	@ls -l "$(CARGO_TARGET_DIR)/distribution/recurve"
+
+clean-data: ## Remove the data folder (DATA=..., ./recurve-data unless set) after asking; YES=1 does not ask
+	@test -d "$(DATA)" || { echo "there is no folder $(DATA)"; exit 0; }; \
+	test -f "$(DATA)/catalog.sqlite" || { echo "$(DATA) is no data folder: it has no catalog.sqlite" >&2; exit 1; }; \
+	if [ -z "$(YES)" ]; then \
+		printf 'Every fact in %s will be gone. Type yes to remove it: ' "$(DATA)"; read answer; \
+		[ "$$answer" = yes ] || { echo "kept"; exit 1; }; \
+	fi; \
+	rm -rf -- "$(DATA)" && echo "removed $(DATA)"
+
+# What has to be there, said before something fails for want of it.
+tools:
+	@command -v cargo >/dev/null || { echo "cargo is not there: install Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "cc is not there: SQLite and zstd are compiled with a C compiler; install gcc or clang" >&2; exit 1; }
+
+nextest:
+	@cargo nextest --version >/dev/null 2>&1 || { \
+		echo "Installing cargo-nextest $(NEXTEST_VERSION), the test runner: once, some minutes."; \
+		cargo install --locked cargo-nextest --version $(NEXTEST_VERSION); }
