@@ -10,7 +10,7 @@
 //! interrupted import of it goes on, must be known before the first row is staged. A refused row is kept with its
 //! text in the quarantine; rows accepted and rows refused add up to the rows read, always.
 
-mod export;
+pub(crate) mod export;
 mod pipeline;
 mod quarantine;
 mod withdrawal;

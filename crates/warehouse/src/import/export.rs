@@ -172,7 +172,7 @@ impl Iterator for Export {
 }
 
 /// A stored value as an import reads it.
-fn printed(array: &dyn Array, row: usize) -> Option<String> {
+pub(crate) fn printed(array: &dyn Array, row: usize) -> Option<String> {
     if let Some(texts) = array.as_string_opt::<i32>() {
         return Some(texts.value(row).to_owned());
     }

@@ -8,10 +8,10 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use hashbrown::{HashMap, HashSet};
 
 use super::ImportError;
+use super::export::printed as printed_value;
 use crate::kind::Kind;
 use crate::lake::{Import, Lake, Progress};
 
@@ -174,7 +174,6 @@ pub(super) fn fault(cause: ArrowError) -> ImportError {
 
 /// The identity of each row.
 fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowError> {
-    let options = FormatOptions::new();
     let mut names = vec!["source".to_owned()];
     for key in kind.key {
         if let Some(column) = kind.position(key).and_then(|at| kind.columns.get(at)) {
@@ -184,13 +183,13 @@ fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowEr
     let mut columns = Vec::with_capacity(names.len());
     for name in names {
         let array = column(batch, &name)?;
-        columns.push((array, array.as_string_opt::<i32>(), ArrayFormatter::try_new(array, &options)?));
+        columns.push((array, array.as_string_opt::<i32>()));
     }
     let mut identities = Vec::with_capacity(batch.num_rows());
     let mut hashed: Vec<u8> = Vec::new();
     for row in 0..batch.num_rows() {
         hashed.clear();
-        for (array, texts, formatter) in &columns {
+        for (array, texts) in &columns {
             if array.is_null(row) {
                 // No text has this length, so that nothing and an empty text differ.
                 hashed.extend_from_slice(&u64::MAX.to_le_bytes());
@@ -200,7 +199,7 @@ fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowEr
             let text = match texts {
                 Some(texts) => texts.value(row),
                 None => {
-                    printed = formatter.value(row).to_string();
+                    printed = printed_value(array.as_ref(), row).unwrap_or_default();
                     &printed
                 }
             };

@@ -42,9 +42,6 @@ impl Delimited {
         let ended = stream.fill(&mut rest, limits::BLOCK_BYTES)?;
         let path = stream.path().to_owned();
         let sample = rest.get(..limits::SAMPLE_BYTES.min(rest.len())).unwrap_or(&[]);
-        if sample.contains(&0) && sample.iter().filter(|byte| **byte == 0).count() > sample.len() / 64 {
-            return Err(ReadError::NotText { path });
-        }
         let delimiter = delimiter.unwrap_or_else(|| sniff(sample));
         let mut file =
             Self { stream, delimiter, columns: 0, rest, at: Position { offset: 0, line: 1 }, ended };
@@ -54,6 +51,10 @@ impl Delimited {
         let Some(record) = header.records.first() else {
             return Err(ReadError::Empty { path });
         };
+        // Letters with a NUL beside each are UTF-16; a header has no other reason to hold any.
+        if record.damage == Some(Code::NulByte) {
+            return Err(ReadError::NotText { path });
+        }
         if let Some(code) = record.damage.filter(|code| *code != Code::FieldsMissing && *code != Code::FieldsExtra) {
             return Err(ReadError::Header { path, code });
         }

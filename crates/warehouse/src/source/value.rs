@@ -438,10 +438,7 @@ fn written_moment(text: &str, habit: DateHabit) -> Result<Option<Moment>, Code> 
     let bytes = text.as_bytes();
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     let numeric = !digits.is_empty() && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    if let Some(micros_in_one) = habit.epoch_micros() {
-        if !numeric {
-            return Err(Code::DateHabit);
-        }
+    if let (true, Some(micros_in_one)) = (numeric, habit.epoch_micros()) {
         return from_epoch(text, micros_in_one);
     }
     if numeric && !text.contains('.') {
