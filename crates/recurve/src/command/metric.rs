@@ -142,6 +142,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 fn own_dimensions(metric: &ResolvedMetric) -> Vec<String> {
     match (metric.variant.kind, metric.variant.by.as_slice()) {
         (Kind::Cohort, []) => vec!["cohort".to_owned()],
+        // What the engine has no method for yet says what it needs, once.
+        (Kind::Custom, _) => Vec::new(),
         (_, by) => by.to_vec(),
     }
 }

@@ -35,10 +35,10 @@ pub fn open(path: &Path, wanted: &[&str], few: &[&str]) -> Result<ParquetRecordB
     let stored = metadata.schema().clone();
     let is_wanted = |name: &str| {
         wanted.contains(&name)
-            || [name.strip_suffix("_day"), name.strip_suffix("_at")]
-                .into_iter()
-                .flatten()
-                .any(|moment| wanted.contains(&moment))
+            || wanted.iter().any(|moment| {
+                let stem = moment.strip_suffix("_at").unwrap_or(moment);
+                [name.strip_suffix("_day"), name.strip_suffix("_at")].into_iter().flatten().any(|own| own == stem)
+            })
     };
     let hinted = stored.fields().iter().map(|field| {
         let text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
@@ -169,7 +169,9 @@ impl<'a> Moments<'a> {
     /// The moment of that name: one column of it, or its pair of a day and an instant.
     pub fn of(batch: &'a RecordBatch, name: &str) -> Result<Self, BooksError> {
         let (mut days, mut instants) = (None, None);
-        for column_name in [name.to_owned(), format!("{name}_day"), format!("{name}_at")] {
+        // `paid_at` is stored as `paid_day` and `paid_at`, `start` as `start_day` and `start_at`.
+        let stem = name.strip_suffix("_at").unwrap_or(name);
+        for column_name in [name.to_owned(), format!("{stem}_day"), format!("{stem}_at")] {
             let Some(column) = present(batch, &column_name) else { continue };
             match column.data_type() {
                 DataType::Date32 => days = column.as_primitive_opt(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Books, BooksError, columns::{Integers, Texts, open}, subscriptions::unreadable_file};
+use super::{Books, BooksError, columns::{Decimals, Integers, Texts, open}, subscriptions::unreadable_file};
 use crate::lake::ImportRecord;
 
 /// Where each subscription fact came from.
@@ -88,9 +88,11 @@ pub fn stated(books: &Books, fact: u32) -> Result<Vec<(String, String)>, BooksEr
             .zip(row.columns())
             .filter(|(_, column)| column.null_count() == 0)
             .map(|(field, column)| {
-                let text = match Texts::of(&row, field.name()) {
-                    Ok(texts) => texts.get(0).unwrap_or_default().to_owned(),
-                    Err(_) => arrow::util::display::array_value_to_string(column, 0)
+                let decimal = Decimals::of(&row, field.name()).ok().and_then(|decimals| decimals.picos(0));
+                let text = match (decimal, Texts::of(&row, field.name())) {
+                    (Some(picos), _) => revenue::money::print_scaled(picos, 12, 0),
+                    (None, Ok(texts)) => texts.get(0).unwrap_or_default().to_owned(),
+                    (None, Err(_)) => arrow::util::display::array_value_to_string(column, 0)
                         .map_err(|error| unreadable_file(file, &error))?,
                 };
                 Ok((field.name().clone(), text))
