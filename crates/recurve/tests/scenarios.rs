@@ -1,0 +1,116 @@
+//! Facts in, numbers out: every page under `tests/scenarios` is played against the real binary.
+//!
+//! How a page is written: `tests/scenarios/README.md`. Play some of them alone with
+//! `RECURVE_SCENARIO=leap cargo nextest run -p recurve --test scenarios`: all whose path holds the word.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end at what it did not expect")]
+
+mod scenario;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use scenario::{page::Page, play};
+
+/// One test a folder of pages, so that they run side by side.
+macro_rules! folders {
+    ($($folder:ident)*) => {
+        $(
+            #[test]
+            fn $folder() {
+                play_folder(stringify!($folder));
+            }
+        )*
+        const FOLDERS: &[&str] = &[$(stringify!($folder)),*];
+    };
+}
+
+folders! {
+    billing
+    cohorts
+    corrections
+    currencies
+    days
+    metrics
+    movements
+    policy
+    presets
+    prices
+    segments
+    states
+    vendors
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios")
+}
+
+fn pages_of(folder: &Path) -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .collect();
+    pages.sort();
+    pages
+}
+
+/// Plays every page of a folder, on all cores, and tells all that differ at once.
+fn play_folder(name: &str) {
+    let wanted = std::env::var("RECURVE_SCENARIO").unwrap_or_default();
+    let pages = pages_of(&root().join(name));
+    assert!(!pages.is_empty(), "there is no page in tests/scenarios/{name}");
+    let next = Mutex::new(pages.iter());
+    let failures = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(pages.len());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let Some(path) = next.lock().unwrap().next() else { break };
+                    let title = format!("{name}/{}", path.file_stem().unwrap_or_default().to_string_lossy());
+                    if !title.contains(&wanted) {
+                        continue;
+                    }
+                    let text = std::fs::read_to_string(path).unwrap();
+                    let differences = match Page::parse(&text) {
+                        Ok(page) => play(&page),
+                        Err(fault) => vec![fault],
+                    };
+                    if !differences.is_empty() {
+                        failures.lock().unwrap().push((title, differences));
+                    }
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().unwrap();
+    failures.sort();
+    let told: Vec<String> = failures
+        .iter()
+        .map(|(title, differences)| format!("scenario {title}\n\n{}\n", differences.join("\n\n")))
+        .collect();
+    let rule = "-".repeat(100);
+    assert!(
+        told.is_empty(),
+        "{} of {} scenarios differ:\n{rule}\n{}",
+        told.len(),
+        pages.len(),
+        told.join(&format!("{rule}\n"))
+    );
+}
+
+#[test]
+fn every_folder_of_pages_is_played() {
+    let there: BTreeSet<String> = std::fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    let played: BTreeSet<String> = FOLDERS.iter().map(|folder| (*folder).to_owned()).collect();
+    assert_eq!(there, played, "a folder of tests/scenarios is played when `folders!` in scenarios.rs names it");
+}
