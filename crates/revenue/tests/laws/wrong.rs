@@ -9,7 +9,10 @@ use revenue::{
     naive,
 };
 
-use crate::{books::Books, company::companies};
+use crate::{
+    books::Books,
+    company::{companies, currency},
+};
 
 /// A way to be wrong: what it does, how, and whether laws 1 and 2 can see it without the reference evaluator.
 type Wrong = (&'static str, fn(&mut Ledger), bool);
@@ -230,5 +233,15 @@ fn every_wrong_triangle_breaks_law_6() {
             }
         }
         assert!(tried >= 20, "{words}: tried on {tried} companies only");
+    }
+}
+
+#[test]
+fn a_lost_micro_unit_and_a_lost_currency_break_law_7() {
+    let (eur, usd) = (currency("EUR"), currency("USD"));
+    let stated = [(eur, 10_000_000), (usd, 5_000_000)];
+    assert_eq!(law::currencies_are_conserved(&stated, &stated), vec![]);
+    for booked in [vec![(eur, 9_999_999), (usd, 5_000_000)], vec![(eur, 10_000_000)], vec![(usd, 15_000_000)]] {
+        assert_ne!(law::currencies_are_conserved(&stated, &booked), vec![], "{booked:?}");
     }
 }

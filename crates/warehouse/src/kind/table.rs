@@ -161,7 +161,8 @@ pub const KINDS: &[Kind] = &[
         table: "plan",
         aliases: &["prices"],
         words: "What is sold, at which price and how often.",
-        key: &["plan"],
+        // One plan may have a price a currency and an interval.
+        key: &["plan", "currency", "interval"],
         columns: &[
             column("plan", Id, Required, &["plan_id", "price_id", "id", "plan_code"], "Which plan it is."),
             column("product", Id, Optional, &["product_id", "product_name"], "The product that it sells."),
