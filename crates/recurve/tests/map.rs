@@ -404,7 +404,7 @@ fn policy_page() -> String {
          recurve compare-policies default stripe            the customers that make the difference, and the setting behind it\n\
          recurve init --policy mine                         the policy of a data folder\n\
          ```\n\n\
-         A policy of your own is a file `policies/NAME.toml` in the data folder, or any file given by its path. It says\n\
+         A policy of your own is a file `DATA/policies/NAME.toml` in the data folder, or any file given by its path. It says\n\
          only what differs from the default:\n\n\
          ```toml\n\
          [settings]\n\
