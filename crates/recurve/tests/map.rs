@@ -377,9 +377,16 @@ fn codes<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     texts.into_iter().map(code).collect::<Vec<_>>().join(" ")
 }
 
-/// `docs/policy.md`: the settings, and what each policy of the product says.
-fn policy_page() -> String {
-    let mut presets: Vec<(String, String, Vec<(&'static str, String)>)> = Vec::new();
+/// A policy that comes with the product.
+struct Preset {
+    name: String,
+    words: String,
+    settings: Vec<(&'static str, String)>,
+}
+
+/// The presets, the default first, the others by name.
+fn presets() -> Vec<Preset> {
+    let mut presets = Vec::new();
     for path in files().into_iter().filter(|path| path.starts_with("policies/") && path.ends_with(".toml")) {
         let name = path.trim_start_matches("policies/").trim_end_matches(".toml").to_owned();
         let file: toml::Table = read(&path).parse().unwrap();
@@ -388,11 +395,15 @@ fn policy_page() -> String {
         for (setting, value) in file["settings"].as_table().unwrap() {
             policy.set(setting, value.as_str().unwrap()).unwrap();
         }
-        presets.push((name, words, policy.settings()));
+        presets.push(Preset { name, words, settings: policy.settings() });
     }
-    // The default comes first, the others by name.
-    presets.sort_by_key(|(name, _, _)| (name != "default", name.clone()));
+    presets.sort_by_key(|preset| (preset.name != "default", preset.name.clone()));
+    presets
+}
 
+/// `docs/policy.md`: the settings, and what each policy of the product says.
+fn policy_page() -> String {
+    let presets = presets();
     let mut page = String::from(
         "# Policies\n\n\
          Vendors of MRR disagree on nearly everything below, so each choice is a named setting, and every figure names the\n\
@@ -420,19 +431,19 @@ fn policy_page() -> String {
     }
     page.push_str("\n`N` is a whole number from 1, `YYYY-MM-DD` a day. A factor is a number or a quotient, such as `4.33` or `52/12`.\n");
     page.push_str("\n## The policies that come with the product\n\n");
-    for (name, words, _) in &presets {
-        writeln!(page, "- **{name}**: {words}").unwrap();
+    for preset in &presets {
+        writeln!(page, "- **{}**: {}", preset.name, preset.words).unwrap();
     }
     page.push_str("\nWhat differs from the default is in bold.\n\n| setting |");
-    for (name, _, _) in &presets {
-        write!(page, " {name} |").unwrap();
+    for preset in &presets {
+        write!(page, " {} |", preset.name).unwrap();
     }
     writeln!(page, "\n|---{}|", "|---".repeat(presets.len())).unwrap();
     let usual = Policy::default().settings();
     for (index, (name, value)) in usual.iter().enumerate() {
         write!(page, "| `{name}` |").unwrap();
-        for (_, _, settings) in &presets {
-            let said = &settings[index].1;
+        for preset in &presets {
+            let said = &preset.settings[index].1;
             let printed = code(said);
             if said == value { write!(page, " {printed} |") } else { write!(page, " **{printed}** |") }.unwrap();
         }
