@@ -5,8 +5,8 @@
 //! file ─▶ records ─▶(4 blocks of 1 MiB)─▶ values, rules ─▶(4 batches)─▶ Parquet file, staged every 2^20 rows ─▶ commit
 //! ```
 //!
-//! The whole takes about 150 MB however long the file is: the blocks and batches in the two channels, and one row
-//! group being encoded. A file is hashed before it is read: whether it was imported before, and where an
+//! The whole takes under 150 MB however long the file is (92 MB were seen): the blocks and batches in the two
+//! channels, and one row group being encoded. `--replace` adds about 30 bytes for each row of the file. A file is hashed before it is read: whether it was imported before, and where an
 //! interrupted import of it goes on, must be known before the first row is staged. A refused row is kept with its
 //! text in the quarantine; rows accepted and rows refused add up to the rows read, always.
 
@@ -295,7 +295,9 @@ pub fn import(
     }
     lake.define_table(kind.table, &kind.schema())?;
     let mut resumed = lake.resumable_import(&to_stage)?;
-    if request.replace && let Some(interrupted) = resumed.take() {
+    if request.replace
+        && let Some(interrupted) = resumed.take()
+    {
         // Which facts the file has must be known from its first row on, so it is read from there.
         interrupted.abandon()?;
     }
@@ -545,7 +547,10 @@ fn report_of(opened: &Opened, outcome: Outcome, bytes: u64) -> ImportReport {
     let (columns, attributes) = columns_of(&opened.mapping);
     let mut habits = vec![opened.reading.format.clone()];
     if let Some(delimiter) = opened.reading.delimiter {
-        habits.push(format!("delimiter `{}`", if delimiter == b'\t' { "tab".into() } else { char::from(delimiter).to_string() }));
+        habits.push(format!(
+            "delimiter `{}`",
+            if delimiter == b'\t' { "tab".into() } else { char::from(delimiter).to_string() }
+        ));
     }
     habits.extend(opened.reading.encoding.clone());
     if opened.reader.format() == Format::Delimited {

@@ -196,6 +196,18 @@ impl Column {
     pub fn instant_name(&self) -> String {
         format!("{}_at", self.name.strip_suffix("_at").unwrap_or(self.name))
     }
+
+    /// A line for the help: its name, what it takes, whether it is needed, and under which headers it is recognised.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let need = if self.need == Need::Required { " Needed." } else { "" };
+        let also = if self.synonyms.is_empty() {
+            String::new()
+        } else {
+            format!(" Also recognised as {}.", self.synonyms.join(", "))
+        };
+        format!("{}: {}. {}{need}{also}", self.name, self.value.words(), self.words)
+    }
 }
 
 impl ValueKind {
@@ -341,7 +353,7 @@ mod tests {
     #[test]
     fn a_moment_is_stored_as_a_day_or_an_instant() {
         let schema = Kind::parse("subscriptions").unwrap().schema();
-        for name in ["start_day", "start_at", "end_day", "end_at", "cancel_day", "cancel_at", "cancel_requested_at"] {
+        for name in ["start_day", "start_at", "end_day", "end_at", "cancel_day", "cancel_at"] {
             assert!(schema.field_with_name(name).is_ok(), "{name}");
         }
         assert!(!schema.field_with_name("customer").unwrap().is_nullable());

@@ -93,9 +93,8 @@ pub(super) fn run(
         });
         let mut outcome = Ok(());
         for batch in &arrived {
-            outcome = batch.and_then(|(rows, names)| {
-                take(Arrived { rows, names, bytes: taken.load(Ordering::Relaxed) })
-            });
+            outcome =
+                batch.and_then(|(rows, names)| take(Arrived { rows, names, bytes: taken.load(Ordering::Relaxed) }));
             if outcome.is_err() {
                 break;
             }

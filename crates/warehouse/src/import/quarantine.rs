@@ -81,9 +81,9 @@ fn replay_import(
     let format = Format::parse(&reading.format).ok_or_else(|| damaged(format!("no format {}", reading.format)))?;
     let instructions = instructions.clone().over(reading.instructions.clone());
     let encoding = match &instructions.encoding {
-        Some(name) => Some(
-            Encoding::for_label(name.as_bytes()).ok_or_else(|| ReadError::Encoding { name: name.clone() })?,
-        ),
+        Some(name) => {
+            Some(Encoding::for_label(name.as_bytes()).ok_or_else(|| ReadError::Encoding { name: name.clone() })?)
+        }
         None => None,
     };
     let mut texts = Vec::with_capacity(waiting.len());
@@ -106,8 +106,14 @@ fn replay_import(
     let lines = format != Format::Delimited;
     let mapping = Mapping::settle(kind, &names, lines, &instructions, &|_| Vec::new())?;
     let habits = Habits {
-        decimal: instructions.decimal_habit()?.or(named(DECIMALS, DecimalHabit::words, &reading.decimal)).unwrap_or(DecimalHabit::Mixed),
-        dates: instructions.date_habit()?.or(named(DATES, DateHabit::words, &reading.dates)).unwrap_or(DateHabit::Unsettled),
+        decimal: instructions
+            .decimal_habit()?
+            .or(named(DECIMALS, DecimalHabit::words, &reading.decimal))
+            .unwrap_or(DecimalHabit::Mixed),
+        dates: instructions
+            .date_habit()?
+            .or(named(DATES, DateHabit::words, &reading.dates))
+            .unwrap_or(DateHabit::Unsettled),
         spreadsheet: format == Format::Delimited,
     };
     let lines_of: Vec<u64> = block.records.iter().map(|record| record.line).collect();
@@ -124,12 +130,8 @@ fn replay_import(
         .read(Block { names: Vec::new(), ..block })
         .map_err(super::withdrawal::fault)?;
     let refused: Vec<u64> = rows.refused.iter().map(|refusal| refusal.row).collect();
-    let passed: Vec<i64> = whole
-        .iter()
-        .zip(&lines_of)
-        .filter(|(_, line)| !refused.contains(line))
-        .map(|(row, _)| row.id)
-        .collect();
+    let passed: Vec<i64> =
+        whole.iter().zip(&lines_of).filter(|(_, line)| !refused.contains(line)).map(|(row, _)| row.id).collect();
     report.read += waiting.len() as u64;
     report.waiting += (waiting.len() - passed.len()) as u64;
     for issue in rows.refused.into_iter().flat_map(|refusal| refusal.issues) {

@@ -97,18 +97,28 @@ fn rows_a_second() {
     let request = ImportRequest::new(Kind::parse("subscriptions").unwrap(), &path, 1);
     let memory = || {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS")).collect::<Vec<_>>().join(" ")
+        status
+            .lines()
+            .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     // The peak so far is the generator's: a new one is counted from here.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     println!("before: {}", memory());
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    println!("ticks before: {:?}", stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2).collect::<Vec<_>>());
+    println!(
+        "ticks before: {:?}",
+        stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2).collect::<Vec<_>>()
+    );
     let shown = preview(bench.folder.path(), &request, &mut |_| {}, &AtomicBool::new(false)).unwrap();
     println!("preview: {} rows in {:.2} s: {:.0} rows/s", shown.read, shown.seconds, shown.read as f64 / shown.seconds);
     println!("after the preview: {}", memory());
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    println!("ticks after the preview: {:?}", stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2).collect::<Vec<_>>());
+    println!(
+        "ticks after the preview: {:?}",
+        stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2).collect::<Vec<_>>()
+    );
     let report = bench.run(&request);
     println!(
         "import: {} rows, {} refused, {} MB in {:.2} s: {:.0} rows/s",
@@ -191,7 +201,9 @@ fn every_kind_is_exported_as_it_was_imported() {
             ValueKind::Decimal => "1.25".to_owned(),
             ValueKind::Integer => "3".to_owned(),
             ValueKind::Percent => "12.5".to_owned(),
-            ValueKind::Moment if matches!(column.name, "start" | "opened" | "service_start" | "invited") => "2024-01-01".to_owned(),
+            ValueKind::Moment if matches!(column.name, "start" | "opened" | "service_start" | "invited") => {
+                "2024-01-01".to_owned()
+            }
             ValueKind::Moment => "2024-06-01T10:00:00Z".to_owned(),
             ValueKind::Day => "2024-01-01".to_owned(),
             ValueKind::Boolean => "true".to_owned(),
@@ -213,21 +225,30 @@ fn an_interrupted_import_goes_on_where_it_stopped() {
     use std::sync::atomic::Ordering;
     let bench = Bench::new();
     // Longer than what waits in the channels.
-    let mut content = many_rows(200_000);
+    let long = "x".repeat(1_000);
+    let mut content: String = many_rows(15_000)
+        .lines()
+        .enumerate()
+        .map(|(at, line)| format!("{line},{}\n", if at == 0 { "note" } else { &long }))
+        .collect();
     content.push_str("bad\n");
-    let long = "x".repeat(400);
     let jsonl: String =
-        (0..50_000).map(|row| format!("{{\"customer\":\"c{row}\",\"n{}\":\"{long}\"}}\n", row / 10_000)).collect();
+        (0..15_000).map(|row| format!("{{\"customer\":\"c{row}\",\"n{}\":\"{long}\"}}\n", row / 4_000)).collect();
     for (kind, name, content, rows) in
-        [("subscriptions", "s.csv", content.as_str(), 200_001), ("customers", "c.jsonl", jsonl.as_str(), 50_000)]
+        [("subscriptions", "s.csv", content.as_str(), 15_001), ("customers", "c.jsonl", jsonl.as_str(), 15_000)]
     {
         let request = bench.request(kind, name, content);
         let stop = AtomicBool::new(false);
-        let report = import(&bench.lake, &request, &mut |progress| {
-            if progress.phase == Phase::Reading {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }, &stop)
+        let report = import(
+            &bench.lake,
+            &request,
+            &mut |progress| {
+                if progress.phase == Phase::Reading {
+                    stop.store(true, Ordering::Relaxed);
+                }
+            },
+            &stop,
+        )
         .unwrap();
         assert!(matches!(report.outcome, Outcome::Interrupted { .. }), "{:?}", report.outcome);
         assert!(report.read > 0 && report.read < rows, "{} of {rows}", report.read);
@@ -243,7 +264,7 @@ fn an_interrupted_import_goes_on_where_it_stopped() {
         assert!(bench.export(kind) == other.export(kind), "{name}: the same as in one go");
     }
     let refused = quarantined(&bench.lake, &RefusedFilter::default()).unwrap();
-    assert_eq!((refused.len(), refused[0].row, refused[0].raw.as_str()), (1, 200_002, "bad"));
+    assert_eq!((refused.len(), refused[0].row, refused[0].raw.as_str()), (1, 15_002, "bad"));
 }
 
 #[test]
@@ -302,9 +323,19 @@ fn refused_rows_are_read_again_once_their_cause_is_mended() {
     let waiting = RefusedFilter { settled: Some(false), ..RefusedFilter::default() };
     assert_eq!(quarantined(&bench.lake, &waiting).unwrap().len(), 1);
     // JSON lines and their objects too.
-    bench.run(&bench.request("plans", "p.jsonl", "{\"plan\":\"p\",\"signed\":{\"x\":1}}\n{\"plan\":\"q\",\"amount\":\"1,234\"}\n"));
+    bench.run(&bench.request(
+        "plans",
+        "p.jsonl",
+        "{\"plan\":\"p\",\"signed\":{\"x\":1}}\n{\"plan\":\"q\",\"amount\":\"1,234\"}\n",
+    ));
     let point = Instructions { decimal: Some("point".to_owned()), ..Instructions::default() };
-    let report = replay(&bench.lake, &RefusedFilter { code: Some("number-ambiguous".to_owned()), ..RefusedFilter::default() }, &point, 1_900_000_000_000_000).unwrap();
+    let report = replay(
+        &bench.lake,
+        &RefusedFilter { code: Some("number-ambiguous".to_owned()), ..RefusedFilter::default() },
+        &point,
+        1_900_000_000_000_000,
+    )
+    .unwrap();
     assert_eq!((report.read, report.settled), (1, 1));
     assert!(bench.export("plans").contains("\nq,,,,1234,"));
 }

@@ -66,11 +66,7 @@ impl Latest {
                     continue;
                 }
                 let version = latest.version(&places, row);
-                latest
-                    .versions
-                    .entry(identity)
-                    .and_modify(|known| *known = (*known).max(version))
-                    .or_insert(version);
+                latest.versions.entry(identity).and_modify(|known| *known = (*known).max(version)).or_insert(version);
             }
         }
         Ok(latest)
@@ -115,8 +111,7 @@ pub(super) fn withdraw_absent(
     let mut latest = Latest::find(lake, kind, Some(source), None)?;
     let mut file = import.file(kind.table)?;
     for batch in lake.read(kind.table, &[], None)? {
-        let absent =
-            latest.of(kind, &batch?, |identity| !keys.identities.contains(identity)).map_err(fault)?;
+        let absent = latest.of(kind, &batch?, |identity| !keys.identities.contains(identity)).map_err(fault)?;
         if absent.num_rows() == 0 {
             continue;
         }

@@ -32,8 +32,11 @@ impl Columnar {
     /// When it is not a Parquet file that can be read.
     pub fn open(path: &Path) -> Result<(Self, Vec<String>), ReadError> {
         let reader = begin(path, 0)?;
-        let names: Vec<String> =
-            arrow::array::RecordBatchReader::schema(&reader).fields().iter().map(|field| field.name().clone()).collect();
+        let names: Vec<String> = arrow::array::RecordBatchReader::schema(&reader)
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
         for (at, name) in names.iter().enumerate() {
             if let Some(first) = names.iter().take(at).position(|other| other == name) {
                 return Err(ReadError::HeaderTwice {
@@ -75,8 +78,9 @@ impl Columnar {
         let columns: Vec<ArrayRef> = batch.columns().iter().map(plain).collect();
         let mut formatters = Vec::with_capacity(columns.len());
         for column in &columns {
-            formatters
-                .push(ArrayFormatter::try_new(column, &options).map_err(|error| failed(&self.path, error.to_string()))?);
+            formatters.push(
+                ArrayFormatter::try_new(column, &options).map_err(|error| failed(&self.path, error.to_string()))?,
+            );
         }
         let mut block = Block::default();
         let mut rows = 0;

@@ -129,8 +129,11 @@ impl fmt::Display for Issue {
 #[must_use]
 pub fn shown(text: &str) -> String {
     const CHARACTERS: usize = 60;
-    let mut shown: String =
-        text.chars().take(CHARACTERS).map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect();
+    let mut shown: String = text
+        .chars()
+        .take(CHARACTERS)
+        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
+        .collect();
     if text.chars().nth(CHARACTERS).is_some() {
         shown.push('…');
     }

@@ -101,7 +101,9 @@ pub enum MappingError {
         help: Vec<String>,
     },
     /// A delimiter that cannot be one.
-    #[error("`{given}` cannot be a delimiter. Use one character that is not a letter, a digit or a quotation mark, or `tab`")]
+    #[error(
+        "`{given}` cannot be a delimiter. Use one character that is not a letter, a digit or a quotation mark, or `tab`"
+    )]
     Delimiter {
         /// What was given.
         given: String,
@@ -422,8 +424,7 @@ fn option_for(column: &Column) -> String {
 
 fn listed(names: &[String]) -> String {
     const NAMES: usize = 60;
-    let mut listed =
-        names.iter().take(NAMES).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
+    let mut listed = names.iter().take(NAMES).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
     if names.len() > NAMES {
         listed.push_str(&format!(" and {} more", names.len() - NAMES));
     }

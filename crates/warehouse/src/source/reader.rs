@@ -11,9 +11,9 @@ use super::block::{Block, Position};
 use super::columnar::Columnar;
 use super::delimited::Delimited;
 use super::issue::Code;
+use super::limits;
 use super::lines::Lines;
 use super::stream::{self, Magic, Packing, Stream};
-use super::limits;
 
 /// Why a file cannot be read at all. Nothing of it is imported then.
 #[derive(Debug, thiserror::Error)]

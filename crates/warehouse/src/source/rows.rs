@@ -405,7 +405,9 @@ impl RowReader {
         };
         let text = |column: usize, row: usize| -> Option<&str> {
             match columns.get(column)? {
-                Cells::Text(cells) => cells.get(row).filter(|span| **span != Span::ABSENT).map(|span| block.slice(*span)),
+                Cells::Text(cells) => {
+                    cells.get(row).filter(|span| **span != Span::ABSENT).map(|span| block.slice(*span))
+                }
                 Cells::Currency(cells) => cells.get(row)?.as_ref().map(Currency::code),
                 _ => None,
             }
@@ -435,7 +437,11 @@ impl RowReader {
                     let units = quantity
                         .and_then(|quantity| number(quantity, row))
                         .map_or(1, |scaled| scaled / 10i128.pow(DECIMAL_SCALE));
-                    if value.checked_abs().and_then(|value| value.checked_mul(units.max(1))).is_none_or(|all| all > most) {
+                    if value
+                        .checked_abs()
+                        .and_then(|value| value.checked_mul(units.max(1)))
+                        .is_none_or(|all| all > most)
+                    {
                         broken.push((row, column, Code::AmountTooLarge, String::new()));
                     }
                 }
@@ -519,7 +525,9 @@ impl RowReader {
                         match cells.get(*row).copied().unwrap_or(0) {
                             0 => builder.append_null(),
                             months @ 1.. => builder.append_value(months.to_string()),
-                            word => builder.append_option(choices.get((-1 - word) as usize).map(|choice| choice.canonical)),
+                            word => {
+                                builder.append_option(choices.get((-1 - word) as usize).map(|choice| choice.canonical))
+                            }
                         }
                     }
                     Arc::new(builder.finish())
@@ -599,7 +607,8 @@ impl RowReader {
                     }
                     object.push(if object.is_empty() { '{' } else { ',' });
                     object.push_str(label);
-                    let text = if self.habits.spreadsheet && is_guarded(text) { text.get(1..).unwrap_or("") } else { text };
+                    let text =
+                        if self.habits.spreadsheet && is_guarded(text) { text.get(1..).unwrap_or("") } else { text };
                     push_json(&mut object, text);
                 }
             }

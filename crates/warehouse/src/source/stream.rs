@@ -98,8 +98,7 @@ impl Stream {
         (&mut unpacked).take(3).read_to_end(&mut first).map_err(failed)?;
         let (marked, mark) = Encoding::for_bom(&first).map_or((None, 0), |(encoding, mark)| (Some(encoding), mark));
         let encoding = marked.or(encoding).unwrap_or(UTF_8);
-        let seekable =
-            if packing == Packing::Plain && encoding == UTF_8 { Some((open()?, mark as u64)) } else { None };
+        let seekable = if packing == Packing::Plain && encoding == UTF_8 { Some((open()?, mark as u64)) } else { None };
         let rest = io::Cursor::new(first.split_off(mark)).chain(unpacked);
         let bytes: Box<dyn Read + Send> = if encoding == UTF_8 {
             Box::new(rest)

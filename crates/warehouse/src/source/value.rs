@@ -5,7 +5,7 @@
 //! A year of 0 or from 9999 on is how sources write *never*.
 
 use revenue::calendar::{Day, Moment};
-use revenue::money::Currency;
+use revenue::money::{Currency, parse_scaled};
 
 use super::habit::{DateHabit, DecimalHabit};
 use super::issue::Code;
@@ -147,13 +147,11 @@ fn written_decimal(text: &str, habit: DecimalHabit) -> Result<Number, Code> {
         _ => false,
     };
     let magnitude = match habit {
-        DecimalHabit::Point => point.or_else(|code| if comma.is_ok() { Err(Code::NumberHabit) } else { Err(code) }),
-        DecimalHabit::Comma => comma.or_else(|code| if point.is_ok() { Err(Code::NumberHabit) } else { Err(code) }),
+        DecimalHabit::Point => point.map_err(|code| if comma.is_ok() { Code::NumberHabit } else { code }),
+        DecimalHabit::Comma => comma.map_err(|code| if point.is_ok() { Code::NumberHabit } else { code }),
         // Without evidence `1.234` is what it is everywhere in computing, but `1,234` is anybody's guess.
         DecimalHabit::AssumedPoint if differ && body.contains(',') => Err(Code::NumberAmbiguous),
-        DecimalHabit::AssumedPoint => {
-            point.or_else(|code| if comma.is_ok() { Err(Code::NumberHabit) } else { Err(code) })
-        }
+        DecimalHabit::AssumedPoint => point.map_err(|code| if comma.is_ok() { Code::NumberHabit } else { code }),
         // A file that mixes both is read only where a number says by itself which it is.
         DecimalHabit::Mixed if differ => Err(Code::NumberAmbiguous),
         DecimalHabit::Mixed => point.or(comma),
@@ -247,10 +245,12 @@ fn read_body(body: &str, separator: Separator) -> Result<i128, Code> {
         if character.is_ascii_digit() {
             digits.push(character as u8 - b'0');
             group += 1;
-        } else if character == grouping || matches!(character, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '’') {
+        } else if character == grouping || matches!(character, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '’')
+        {
             // The first group has one to three digits without a leading zero, the others three, one sign for all.
             let first_bad = groups == 0 && (group > 3 || digits.first() == Some(&0));
-            if group == 0 || first_bad || (groups > 0 && group != 3) || group_sign.is_some_and(|sign| sign != character) {
+            if group == 0 || first_bad || (groups > 0 && group != 3) || group_sign.is_some_and(|sign| sign != character)
+            {
                 return Err(Code::NumberUnreadable);
             }
             group_sign = Some(character);
@@ -363,7 +363,8 @@ pub fn word(text: &str, choices: &[Choice]) -> Result<(usize, i64), Code> {
     Err(Code::WordUnknown)
 }
 
-/// Checks price tiers: `up_to:unit:flat` separated by semicolons, rising, the last one up to `inf`.
+/// Checks price tiers: `up_to:unit:flat` separated by semicolons, rising, the last one up to `inf`. They are kept as
+/// they stand, so their numbers are plain whatever the file's habit is.
 ///
 /// # Errors
 /// The code of the issue when they cannot be read.
@@ -377,18 +378,13 @@ pub fn tiers(text: &str) -> Result<(), Code> {
         };
         // Nothing comes after the tier without an end.
         let last = before.ok_or(unreadable)?;
-        before = if up_to.eq_ignore_ascii_case("inf") {
+        before = if up_to == "inf" {
             None
         } else {
-            let up_to = integer(up_to, DecimalHabit::Point).map_err(|_| unreadable)?;
-            if up_to <= last {
-                return Err(unreadable);
-            }
-            Some(up_to)
+            Some(up_to.parse().ok().filter(|up_to| *up_to > last).ok_or(unreadable)?)
         };
         for amount in [unit, flat.unwrap_or("0")] {
-            let number = decimal(amount, DecimalHabit::Point).map_err(|_| unreadable)?;
-            if number.scaled < 0 || number.sign.is_some() {
+            if parse_scaled(amount, DECIMAL_SCALE).is_none_or(|picos| picos < 0) {
                 return Err(unreadable);
             }
         }
@@ -488,7 +484,7 @@ fn written_day(text: &str, habit: DateHabit) -> Result<Option<Day>, Code> {
     outcome
 }
 
-/// Three numbers with their counts of digits; a month may be its English name.
+/// Three numbers with their counts of digits.
 fn date_parts(text: &str) -> Option<[(usize, u32); 3]> {
     let separator = text.chars().find(|character| matches!(character, '-' | '/' | '.'))?;
     let mut parts = text.split(separator);
