@@ -114,3 +114,28 @@ fn every_folder_of_pages_is_played() {
     let played: BTreeSet<String> = FOLDERS.iter().map(|folder| (*folder).to_owned()).collect();
     assert_eq!(there, played, "a folder of tests/scenarios is played when `folders!` in scenarios.rs names it");
 }
+
+/// A runner that finds everything equal would find nothing: each of these pages is wrong, and it has to say so.
+#[test]
+fn a_wrong_page_is_told() {
+    let facts = "Why.\n\n# facts subscriptions\nsubscription  customer  currency  amount  interval  start\n\
+                 s1            ann       USD       10      year      2024-01-01\n\n";
+    for (wrong, told) in [
+        ("# movements\ncustomer  delta\nann  0.84\n", "0.833333 ≠ expected 0.84"),
+        ("# movements\ncustomer  delta\nann  10/12\nben  1\n", "(no row) ≠ expected ben"),
+        ("# movements\ncustomer  delta\n", "ann ≠ expected (no row)"),
+        ("# metric mrr --from 2024-01 --to 2024-03\nmetric  2024-01\nmrr  10/12\n", "2024-02-01 was listed as well"),
+        ("# metric mrr arr --from 2024-01 --to 2024-02\nperiod  mrr\n2024-01  10/12\n", "more was listed"),
+        ("# metric mmr => 0\n", "ended with Some(2) instead of 0"),
+        ("# movements\n\n# says\nbilly\n", "not said: billy"),
+        ("# movements\n\n# never\nann\n", "said: ann"),
+        ("# options --policy strict\n\n# movements\ncustomer  delta\nann  1\n", "ended with Some(2) instead of 0"),
+    ] {
+        let page = Page::parse(&format!("{facts}{wrong}")).unwrap();
+        let differences = play(&page).join("\n");
+        assert!(differences.contains(told), "{wrong}\n{differences}");
+    }
+    for text in ["", "# movements\n", "Why.\n", "Why.\n\n# facts\n", "Why.\n\n# movements\na  b\nc\n"] {
+        assert!(Page::parse(text).is_err(), "{text}");
+    }
+}

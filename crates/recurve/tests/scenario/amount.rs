@@ -62,26 +62,18 @@ impl Amount {
         if printed == self {
             return true;
         }
-        let ends = {
-            let mut rest = self.denominator;
-            for prime in [2, 5] {
-                while rest % prime == 0 {
-                    rest /= prime;
-                }
-            }
-            rest == 1
-        };
-        let digits_needed = (0..=decimals).find(|digits| {
-            10i128.checked_pow(*digits).is_some_and(|scale| scale % self.denominator == 0)
-        });
-        if decimals < 6 || (ends && digits_needed.is_some()) {
+        // Zeros at the end are not printed, so 78.90411 may stand for six decimals.
+        let decimals = decimals.max(6);
+        let exact = 10i128.checked_pow(decimals).is_none_or(|scale| scale % self.denominator == 0);
+        if exact {
             return false;
         }
         // |printed − exact| × 10^decimals × 2 ≤ 1
-        let difference = printed.plus(self.minus()).and_then(|difference| {
-            difference.times(Self { numerator: 2 * 10i128.pow(decimals), denominator: 1 })
-        });
-        difference.is_some_and(|difference| difference.numerator.unsigned_abs() <= difference.denominator.unsigned_abs())
+        let difference = printed
+            .plus(self.minus())
+            .and_then(|difference| difference.times(Self { numerator: 2 * 10i128.pow(decimals), denominator: 1 }));
+        difference
+            .is_some_and(|difference| difference.numerator.unsigned_abs() <= difference.denominator.unsigned_abs())
     }
 }
 
@@ -147,6 +139,8 @@ mod tests {
             ("100*52/12", "433.333334", false),
             ("100*52/12", "433.33", false),
             ("1/3", "0.333333333333", true),
+            ("80*30*12/365", "78.90411", true),
+            ("80*30*12/365", "78.9041", false),
             ("1/8", "0.125", true),
             ("1/8", "0.12", false),
             ("1/8", "0.1250001", false),

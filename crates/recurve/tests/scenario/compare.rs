@@ -26,18 +26,16 @@ pub fn compare(expected: &Table, printed: &str) -> Result<(), String> {
     for index in 0..rows.len().max(expected.len() - 1) {
         let empty = Vec::new();
         let (wanted, found) = (expected.get(index + 1).unwrap_or(&empty), rows.get(index).unwrap_or(&empty));
-        let cells = header.iter().enumerate().map(|(column, name)| {
-            match (wanted.get(column), found.get(column)) {
-                (Some(wanted), Some(found)) if fits(name, wanted, found) => found.clone(),
-                (wanted, found) => {
-                    same = false;
-                    let word = |cell: Option<&String>| match cell.map(String::as_str) {
-                        None => "(no row)".to_owned(),
-                        Some("") => "(empty)".to_owned(),
-                        Some(text) => text.to_owned(),
-                    };
-                    format!("{} ≠ expected {}", word(found), word(wanted))
-                }
+        let cells = header.iter().enumerate().map(|(column, name)| match (wanted.get(column), found.get(column)) {
+            (Some(wanted), Some(found)) if fits(name, wanted, found) => found.clone(),
+            (wanted, found) => {
+                same = false;
+                let word = |cell: Option<&String>| match cell.map(String::as_str) {
+                    None => "(no row)".to_owned(),
+                    Some("") => "(empty)".to_owned(),
+                    Some(text) => text.to_owned(),
+                };
+                format!("{} ≠ expected {}", word(found), word(wanted))
             }
         });
         told.push(cells.collect());

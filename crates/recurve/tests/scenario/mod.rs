@@ -140,8 +140,7 @@ impl Stage<'_> {
             command.arg(word);
         }
         let output = command.output().unwrap();
-        self.said =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        self.said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         output
     }
 
