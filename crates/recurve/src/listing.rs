@@ -146,9 +146,7 @@ impl Listing {
                 table.add_row(cells.iter().map(|cell| {
                     let printed = comfy_table::Cell::new(cell.print());
                     match cell {
-                        Cell::Number(_) | Cell::Whole(_) => {
-                            printed.set_alignment(comfy_table::CellAlignment::Right)
-                        }
+                        Cell::Number(_) | Cell::Whole(_) => printed.set_alignment(comfy_table::CellAlignment::Right),
                         _ => printed,
                     }
                 }));

@@ -138,7 +138,9 @@ impl Session {
     pub fn assumptions(&self) -> Result<Assumptions, CommandError> {
         let mut assumptions = Assumptions::default();
         let number = |key: &str, text: &str| {
-            CommandError::Usage(format!("the setting `{key}` is `{text}`, which is no number; set it with `recurve init`"))
+            CommandError::Usage(format!(
+                "the setting `{key}` is `{text}`, which is no number; set it with `recurve init`"
+            ))
         };
         if let Some(text) = self.setting("gross_margin")? {
             let picos = revenue::money::parse_scaled(&text, 12).ok_or_else(|| number("gross_margin", &text))?;
@@ -235,7 +237,9 @@ pub fn filters(texts: &[String]) -> Result<Vec<Filter>, CommandError> {
             Some((dimension, value)) if !dimension.is_empty() => {
                 Ok(Filter { dimension: dimension.trim().to_owned(), value: value.trim().to_owned() })
             }
-            _ => Err(CommandError::Usage(format!("--where {text} is no condition; write DIM=VALUE, such as plan=team"))),
+            _ => {
+                Err(CommandError::Usage(format!("--where {text} is no condition; write DIM=VALUE, such as plan=team")))
+            }
         })
         .collect()
 }

@@ -215,8 +215,8 @@ impl Reason {
     }
 }
 
-/// What is sold, as far as MRR is looked at by it. Sorted and numbered by content, so that equal facts give equal
-/// numbers whatever order they came in.
+/// What is sold, as far as MRR is looked at by it. Offers are sorted and numbered by content, so that the ledger is the
+/// same whatever order facts came in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offer {
     /// The plan's id; empty when the source names none.
@@ -319,7 +319,8 @@ pub fn resolve(rows: &mut [Row], terms: &[Terms], recorded: &Recorded, conflicts
         while next < rows.len() && (rows[next].start, rows[next].start_offset) == start {
             next += 1;
         }
-        let winner = if next == index + 1 { rows[index] } else { winner(&rows[index..next], recorded, conflicts) };
+        let winner =
+            if next == index + 1 { rows[index] } else { winner(&rows[index..next], terms, recorded, conflicts) };
         index = next;
         let withdrawn = terms.get(winner.terms as usize).is_some_and(|found| found.status == Status::Withdrawn);
         if !withdrawn {
@@ -330,17 +331,20 @@ pub fn resolve(rows: &mut [Row], terms: &[Terms], recorded: &Recorded, conflicts
     kept
 }
 
-/// What a row says, without where it was said. Terms are numbered by content, so this order is the same for the
-/// same facts.
-fn content(row: &Row) -> (u32, Tick, Tick, Tick, Tick, u32) {
-    (row.terms, row.end, row.trial_end, row.cancel_at, row.cancel_requested_at, row.customer)
+/// What a row says, without where it was said. Terms are compared by what they state, not by their numbers, so this
+/// order is the same for the same facts.
+type Content<'a> = (Option<&'a Terms>, Tick, Tick, Tick, Tick, u32);
+
+fn content<'a>(row: &Row, terms: &'a [Terms]) -> Content<'a> {
+    let stated = terms.get(row.terms as usize);
+    (stated, row.end, row.trial_end, row.cancel_at, row.cancel_requested_at, row.customer)
 }
 
 /// The version that holds, of several rows with the same key. `versions` are in order of recording.
-fn winner(versions: &[Row], recorded: &Recorded, conflicts: &mut Vec<Conflict>) -> Row {
-    let mut first_recorded: BTreeMap<(u32, Tick, Tick, Tick, Tick, u32), Row> = BTreeMap::new();
+fn winner(versions: &[Row], terms: &[Terms], recorded: &Recorded, conflicts: &mut Vec<Conflict>) -> Row {
+    let mut first_recorded: BTreeMap<Content<'_>, Row> = BTreeMap::new();
     for row in versions {
-        first_recorded.entry(content(row)).or_insert(*row);
+        first_recorded.entry(content(row, terms)).or_insert(*row);
     }
     let mut latest = versions[0];
     let mut latest_import = 0;

@@ -9,8 +9,10 @@ use std::{
 };
 
 use arrow::{
-    array::{ArrayRef, Date32Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, StringBuilder},
+    array::{ArrayRef, Date32Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray},
+    buffer::{Buffer, OffsetBuffer, ScalarBuffer},
     datatypes::{DataType, Field, Schema},
+    error::ArrowError,
 };
 use parquet::{
     arrow::ArrowWriter,
@@ -21,7 +23,7 @@ use parquet::{
 use revenue::{calendar::Zone, fx::Rates, movement::Kind, policy::Policy};
 
 use crate::{
-    books::{Books, BooksError, FactFile, View},
+    books::{self, Books, BooksError, FactFile, Key, View},
     engine::EngineError,
 };
 
@@ -85,7 +87,8 @@ fn open(periods: &str) -> Result<Books, EngineError> {
 /// The files that a pattern names: a path, or one whose name holds one `*`.
 fn files(pattern: &str) -> Result<Vec<PathBuf>, BooksError> {
     let path = Path::new(pattern);
-    let Some((before, after)) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('*')) else {
+    let Some((before, after)) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('*'))
+    else {
         return Ok(vec![path.to_path_buf()]);
     };
     let failed = |error: std::io::Error| BooksError::Unreadable { file: pattern.to_owned(), words: error.to_string() };
@@ -109,11 +112,13 @@ const GROUP_ROWS: usize = 1_048_576;
 
 /// Writes the ledger in full.
 fn write(books: &Books, out: &Path) -> Result<(), BooksError> {
-    let failed = |error: &dyn std::fmt::Display| BooksError::Unreadable { file: out.display().to_string(), words: error.to_string() };
-    let text = |name: &str| Field::new(name, DataType::Utf8, false);
-    let few = |name: &str| {
-        Field::new(name, DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), false)
+    let failed = |error: &dyn std::fmt::Display| BooksError::Unreadable {
+        file: out.display().to_string(),
+        words: error.to_string(),
     };
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    let few =
+        |name: &str| Field::new(name, DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), false);
     let number = |name: &str| Field::new(name, DataType::Int64, false);
     let schema = Arc::new(Schema::new(vec![
         text("customer"),
@@ -140,7 +145,8 @@ fn write(books: &Books, out: &Path) -> Result<(), BooksError> {
     let mut writer =
         ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build())).map_err(|error| failed(&error))?;
 
-    let plans: ArrayRef = Arc::new(StringArray::from_iter_values(books.facts.offers.iter().map(|offer| offer.plan.as_str())));
+    let plans: ArrayRef =
+        Arc::new(StringArray::from_iter_values(books.facts.offers.iter().map(|offer| offer.plan.as_str())));
     let kinds: ArrayRef = Arc::new(StringArray::from_iter_values(Kind::ALL.iter().map(|(_, name)| *name)));
     let ledger = &books.ledger;
     let mut customer = 0;
@@ -148,21 +154,14 @@ fn write(books: &Books, out: &Path) -> Result<(), BooksError> {
     let (mut before, mut after) = (0i64, 0i64);
     for first in (0..ledger.rows()).step_by(BATCH_ROWS) {
         let rows = first..(first + BATCH_ROWS).min(ledger.rows());
-        let mut customers = StringBuilder::with_capacity(rows.len(), rows.len() * 24);
-        let mut subscriptions = StringBuilder::with_capacity(rows.len(), rows.len() * 24);
+        let (mut customers, mut subscriptions) = (Ids::default(), Ids::default());
         let (mut befores, mut afters) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        let mut id = String::new();
-        let mut named = usize::MAX;
         for row in rows.clone() {
             while ledger.offsets[customer + 1] as usize <= row {
                 customer += 1;
             }
-            if named != customer {
-                id = books.customer_id(customer as u32);
-                named = customer;
-            }
-            customers.append_value(&id);
-            subscriptions.append_value(books.subscription_id(ledger.subscription[row]));
+            customers.push(&books.facts.customer_ids, books.customers[customer]);
+            subscriptions.push(&books.facts.subscription_ids, books.subscriptions[ledger.subscription[row] as usize]);
             let day = (customer, ledger.day[row]);
             if day != day_of {
                 before = if day.0 == day_of.0 { after } else { 0 };
@@ -175,12 +174,14 @@ fn write(books: &Books, out: &Path) -> Result<(), BooksError> {
             afters.push(after);
         }
         let keys = |keys: Vec<i32>, values: &ArrayRef| -> Result<ArrayRef, BooksError> {
-            Ok(Arc::new(DictionaryArray::try_new(Int32Array::from(keys), Arc::clone(values)).map_err(|error| failed(&error))?))
+            Ok(Arc::new(
+                DictionaryArray::try_new(Int32Array::from(keys), Arc::clone(values)).map_err(|error| failed(&error))?,
+            ))
         };
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(customers.finish()),
+            customers.finish().map_err(|error| failed(&error))?,
             Arc::new(Date32Array::from(ledger.day[rows.clone()].to_vec())),
-            Arc::new(subscriptions.finish()),
+            subscriptions.finish().map_err(|error| failed(&error))?,
             keys(ledger.offer[rows.clone()].iter().map(|offer| *offer as i32).collect(), &plans)?,
             keys(ledger.kind[rows.clone()].iter().map(|kind| *kind as i32).collect(), &kinds)?,
             Arc::new(Int64Array::from(ledger.delta_micros[rows.clone()].to_vec())),
@@ -194,12 +195,35 @@ fn write(books: &Books, out: &Path) -> Result<(), BooksError> {
     Ok(())
 }
 
+/// A column of ids that is being put together.
+#[derive(Default)]
+struct Ids {
+    bytes: Vec<u8>,
+    ends: Vec<i32>,
+}
+
+impl Ids {
+    fn push(&mut self, ids: &books::Ids, key: Key) {
+        if self.ends.is_empty() {
+            self.ends.push(0);
+        }
+        ids.append(key, &mut self.bytes);
+        self.ends.push(self.bytes.len() as i32);
+    }
+
+    fn finish(self) -> Result<ArrayRef, ArrowError> {
+        let ends = OffsetBuffer::new(ScalarBuffer::from(self.ends));
+        Ok(Arc::new(StringArray::try_new(ends, Buffer::from_vec(self.bytes), None)?))
+    }
+}
+
 /// CPU seconds that this process has used, user and system, all threads.
 #[must_use]
 pub fn cpu_seconds() -> f64 {
     // Fields 14 and 15 of the line are ticks of a hundredth of a second, on every Linux there is.
     let line = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<f64> = line.rsplit(')').next().unwrap_or_default().split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    let fields: Vec<f64> =
+        line.rsplit(')').next().unwrap_or_default().split_whitespace().filter_map(|field| field.parse().ok()).collect();
     fields.iter().skip(10).take(2).sum::<f64>() / 100.0
 }
 

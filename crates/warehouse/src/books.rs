@@ -117,7 +117,9 @@ pub enum BooksError {
         customer: String,
     },
     /// The sum of a customer's contracts does not fit.
-    #[error("the MRR of customer `{customer}` is larger than the ledger holds (9,223,372,036,854.775807); correct the facts")]
+    #[error(
+        "the MRR of customer `{customer}` is larger than the ledger holds (9,223,372,036,854.775807); correct the facts"
+    )]
     CustomerTooLarge {
         /// The customer.
         customer: String,
@@ -345,8 +347,10 @@ impl Books {
     /// The id of a subscription, without its item.
     #[must_use]
     pub fn subscription_id(&self, subscription: u32) -> String {
-        let text =
-            self.subscriptions.get(subscription as usize).map_or(String::new(), |key| self.facts.subscription_ids.text(*key));
+        let text = self
+            .subscriptions
+            .get(subscription as usize)
+            .map_or(String::new(), |key| self.facts.subscription_ids.text(*key));
         match text.split_once(JOINT) {
             Some((id, _)) => id.to_owned(),
             None => text,

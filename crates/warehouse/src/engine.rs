@@ -368,9 +368,11 @@ impl<'a> Solver<'a> {
                 let top = mrr.len().div_ceil(5);
                 micros(mrr[..top].iter().map(|micros| i128::from(*micros)).sum())
             }),
-            "mrr_largest" => self.cube.spread.get(place).map_or(Value::whole(0), |mrr| {
-                micros(mrr.iter().copied().max().unwrap_or(0).into())
-            }),
+            "mrr_largest" => self
+                .cube
+                .spread
+                .get(place)
+                .map_or(Value::whole(0), |mrr| micros(mrr.iter().copied().max().unwrap_or(0).into())),
             "mrr_hhi_numerator" => {
                 let squares = BigRational::from_integer(self.cube.get(place, sum::SQUARES).into());
                 Value::Number(squares / BigRational::from_integer((MICROS * MICROS).into()))
@@ -409,10 +411,7 @@ impl<'a> Solver<'a> {
             Exchange::AtMovement | Exchange::Revalue => self.books.ticks.day(span.from),
         };
         // The ledger was made of the same spans, so every rate is there.
-        self.books
-            .rates
-            .convert(span.monthly_micros, offer.currency, self.books.reporting, day)
-            .map_or(0, i128::from)
+        self.books.rates.convert(span.monthly_micros, offer.currency, self.books.reporting, day).map_or(0, i128::from)
     }
 
     fn spans_in<'s>(&'s self, spans: &'s [(u32, Span)], segment: usize) -> impl Iterator<Item = &'s Span> + 's {
@@ -471,7 +470,8 @@ impl<'a> Solver<'a> {
             -leaving.map(|span| self.worth(span)).sum::<i128>()
         } else {
             // A trial that may be kept is not signed.
-            let hoped_for = self.spans_in(&ahead.after_trial, segment).filter(|span| span.from >= at && live(span, until));
+            let hoped_for =
+                self.spans_in(&ahead.after_trial, segment).filter(|span| span.from >= at && live(span, until));
             -hoped_for.map(|span| self.worth(span)).sum::<i128>()
         };
         micros(closing + change)

@@ -43,7 +43,11 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let files = if faults.is_empty() { "holds" } else { "broken" };
     listing.row(&[Cell::text("files"), Cell::text(files), Cell::text("every file is as it was written")])?;
     for fault in &faults {
-        listing.row(&[Cell::text("files"), Cell::text("broken"), Cell::text(format!("{}: {}. {}", fault.path.display(), fault.message, fault.help))])?;
+        listing.row(&[
+            Cell::text("files"),
+            Cell::text("broken"),
+            Cell::text(format!("{}: {}. {}", fault.path.display(), fault.message, fault.help)),
+        ])?;
     }
     if !faults.is_empty() {
         listing.end()?;
@@ -73,8 +77,14 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         let result = if found.is_empty() { "holds" } else { "broken" };
         listing.row(&[Cell::text(name.as_str()), Cell::text(result), Cell::text(format!("{}{extent}", law.words))])?;
         for breach in found.iter().take(20) {
-            let who = breach.customer.map_or(String::new(), |customer| format!("customer `{}`: ", books.customer_id(customer)));
-            listing.row(&[Cell::text(name.as_str()), Cell::text("broken"), Cell::text(format!("{who}{}", breach.words))])?;
+            let who = breach
+                .customer
+                .map_or(String::new(), |customer| format!("customer `{}`: ", books.customer_id(customer)));
+            listing.row(&[
+                Cell::text(name.as_str()),
+                Cell::text("broken"),
+                Cell::text(format!("{who}{}", breach.words)),
+            ])?;
         }
     }
     let origins = Origins::load(&books)?;
@@ -84,7 +94,12 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     listing.end()?;
     let outcome = if breaches.is_empty() { Outcome::Done } else { Outcome::Breach };
     if format_of(options) == Format::Table && outcome == Outcome::Done {
-        writeln!(std::io::stdout(), "Every law holds on {} facts of {} customers.", books.facts.len(), books.customers.len())?;
+        writeln!(
+            std::io::stdout(),
+            "Every law holds on {} facts of {} customers.",
+            books.facts.len(),
+            books.customers.len()
+        )?;
     }
     Ok(outcome)
 }
@@ -145,11 +160,19 @@ fn judge_by_naive(books: &Books, thorough: bool, breaches: &mut Vec<Breach>) -> 
 /// Law 5: what was known after each import is still told the same way: the facts of that time, taken from what is
 /// known now, give the ledger that opening the books as known at that time gives.
 fn judge_history(session: &Session, books: &Books, breaches: &mut Vec<Breach>) -> Result<(), CommandError> {
-    let imports: Vec<_> =
-        session.lake.imports(books.view.as_known_at)?.into_iter().filter(|import| import.kind == "subscription").collect();
+    let imports: Vec<_> = session
+        .lake
+        .imports(books.view.as_known_at)?
+        .into_iter()
+        .filter(|import| import.kind == "subscription")
+        .collect();
     // The last times that differ from now: more would take as many times as long.
     for import in imports.iter().rev().skip(1).take(3) {
-        let known = View { as_known_at: Some(import.recorded_at_micros), currency: Some(books.reporting), ..books.view.clone() };
+        let known = View {
+            as_known_at: Some(import.recorded_at_micros),
+            currency: Some(books.reporting),
+            ..books.view.clone()
+        };
         let (then, again) = (Books::survey(&session.lake, known.clone())?, Books::survey(&session.lake, known)?);
         let facts: u64 = imports.iter().filter(|other| other.id <= import.id).map(|other| other.rows_accepted).sum();
         if then.ledger != again.ledger || (then.facts.len() as u64) > facts {
@@ -178,8 +201,7 @@ fn judge_currencies(books: &Books, breaches: &mut Vec<Breach>) {
             }
         }
     });
-    let stated: Vec<_> =
-        stated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_iter().collect();
+    let stated: Vec<_> = stated.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into_iter().collect();
     // The same ledger with every rate at 1: each currency's parts then add up in that currency.
     let Some(reporting) = currencies.first().copied() else { return };
     let mut rates = Rates::default();
@@ -192,8 +214,14 @@ fn judge_currencies(books: &Books, breaches: &mut Vec<Breach>) {
     let mut rows = Vec::new();
     for share in &books.facts.shares {
         books.facts.rows(share, &mut rows);
-        let built =
-            revenue::ledger::build(&mut rows, 0..share.customers, &books.worth, &books.facts.recorded, &context, |_, _| {});
+        let built = revenue::ledger::build(
+            &mut rows,
+            0..share.customers,
+            &books.worth,
+            &books.facts.recorded,
+            &context,
+            |_, _| {},
+        );
         let ledger = &built.ledger;
         for row in (0..ledger.rows()).filter(|row| ledger.day[*row] < books.first_day_to_come().0) {
             let currency = books.facts.offers.get(ledger.offer[row] as usize).map(|offer| offer.currency);

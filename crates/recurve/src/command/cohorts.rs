@@ -7,7 +7,10 @@ use revenue::{
     movement::Kind,
 };
 use warehouse::{
-    engine::{decimal, fraction, segment::{OUTSIDE, Segmentation}},
+    engine::{
+        decimal, fraction,
+        segment::{OUTSIDE, Segmentation},
+    },
     lake::Access,
 };
 

@@ -78,11 +78,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     )?;
     for (difference, id) in &differences {
         let (a, b) = (before.get(id).copied().unwrap_or(0), after.get(id).copied().unwrap_or(0));
-        let causes: Vec<&str> = alone
-            .iter()
-            .filter(|(_, mrr)| mrr.get(id).copied().unwrap_or(0) != a)
-            .map(|(name, _)| *name)
-            .collect();
+        let causes: Vec<&str> =
+            alone.iter().filter(|(_, mrr)| mrr.get(id).copied().unwrap_or(0) != a).map(|(name, _)| *name).collect();
         let causes = if causes.is_empty() { "several settings together".to_owned() } else { causes.join(" ") };
         listing.row(&[
             Cell::text(id.as_str()),

@@ -39,8 +39,23 @@ const FILES: &[(&str, &str)] = &[
 
 /// What the month is shown by.
 const SHOWN: &[&str] = &[
-    "mrr", "mrr_new", "mrr_expansion", "mrr_reactivation", "mrr_contraction", "mrr_churned", "mrr_net_new", "arr",
-    "customers", "customers_new", "customers_churned", "customer_churn", "nrr", "grr", "arpa", "quick_ratio", "ltv",
+    "mrr",
+    "mrr_new",
+    "mrr_expansion",
+    "mrr_reactivation",
+    "mrr_contraction",
+    "mrr_churned",
+    "mrr_net_new",
+    "arr",
+    "customers",
+    "customers_new",
+    "customers_churned",
+    "customer_churn",
+    "nrr",
+    "grr",
+    "arpa",
+    "quick_ratio",
+    "ltv",
 ];
 
 /// Makes the company, imports it and shows its last month.

@@ -11,7 +11,10 @@ use revenue::{
 use warehouse::{
     books::{Books, Origins, origin::stated},
     catalogue::{Language, ResolvedMetric, Unit, Value, Window},
-    engine::{self, Figure, Question, segment::{Filter, Segmentation}},
+    engine::{
+        self, Figure, Question,
+        segment::{Filter, Segmentation},
+    },
     lake::Access,
 };
 
@@ -52,7 +55,9 @@ pub struct Arguments {
 /// `2024-03-15`, `2024-03`, `2024-Q1`, `2024`: the first day and how long the period is.
 fn period(text: &str) -> Result<(Day, Grain), CommandError> {
     let wrong = || {
-        CommandError::Usage(format!("--period {text} is no period; write 2024-03, 2024-Q1, 2024, or a day with --grain"))
+        CommandError::Usage(format!(
+            "--period {text} is no period; write 2024-03, 2024-Q1, 2024, or a day with --grain"
+        ))
     };
     if let Some((year, quarter)) = text.split_once("-Q") {
         let year: i32 = year.parse().map_err(|_| wrong())?;
@@ -88,7 +93,11 @@ fn kinds_of(metric: &ResolvedMetric) -> BTreeSet<Kind> {
             || id.starts_with("customers_lost");
         if flow && !named.is_empty() {
             kinds.extend(named);
-        } else if flow || id.starts_with("mrr_closing") || id.starts_with("customers_closing") || id.starts_with("retained") {
+        } else if flow
+            || id.starts_with("mrr_closing")
+            || id.starts_with("customers_closing")
+            || id.starts_with("retained")
+        {
             kinds.extend(Kind::ALL.iter().map(|(kind, _)| *kind));
         }
     }
@@ -240,7 +249,9 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             if let Some(origin) = origins.of(row.movement.fact) {
                 let known: Vec<String> = stated(&books, row.movement.fact)?
                     .into_iter()
-                    .filter(|(column, _)| !["source", "import", "withdrawn", "subscription", "customer"].contains(&column.as_str()))
+                    .filter(|(column, _)| {
+                        !["source", "import", "withdrawn", "subscription", "customer"].contains(&column.as_str())
+                    })
                     .map(|(column, value)| format!("{column}={value}"))
                     .collect();
                 writeln!(out, "      {} (import {}): {}", origin.place(), origin.import.id, known.join(" "))?;
@@ -274,7 +285,9 @@ fn figure_words(figure: &Figure, books: &Books) -> String {
 fn parts(figure: &Figure, books: &Books, question: &Question) -> Result<Option<(String, String)>, CommandError> {
     Ok(engine::parts(books, question, figure)?.map(|(above, below)| {
         let print = |value: &Value| {
-            value.number().map_or("nothing".to_owned(), |number| engine::decimal(number, 12, books.reporting.decimals()))
+            value
+                .number()
+                .map_or("nothing".to_owned(), |number| engine::decimal(number, 12, books.reporting.decimals()))
         };
         (print(&above), print(&below))
     }))

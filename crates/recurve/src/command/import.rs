@@ -69,9 +69,8 @@ pub struct Arguments {
 
 /// A kind of facts by any of its names.
 pub fn kind_of(name: &str) -> Result<&'static Kind, String> {
-    Kind::parse(name).ok_or_else(|| {
-        format!("it is one of {}", KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", "))
-    })
+    Kind::parse(name)
+        .ok_or_else(|| format!("it is one of {}", KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ")))
 }
 
 fn format_of(name: &str) -> Result<Format, String> {
@@ -162,7 +161,9 @@ fn progress_bar(file: &Path) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left, {msg}");
+    let style = ProgressStyle::with_template(
+        "{prefix} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left, {msg}",
+    );
     if let Ok(style) = style {
         bar.set_style(style);
     }
@@ -250,7 +251,10 @@ fn describe(out: &mut impl Write, request: &ImportRequest, report: &ImportReport
         writeln!(out, "  ... {} issues in all: {}", all, counts.join(", "))?;
     }
     if report.refused > 0 && matches!(report.outcome, ImportOutcome::Imported { .. }) {
-        writeln!(out, "  refused rows are kept: `recurve quarantine` lists them, `recurve quarantine --replay` reads them again")?;
+        writeln!(
+            out,
+            "  refused rows are kept: `recurve quarantine` lists them, `recurve quarantine --replay` reads them again"
+        )?;
     }
     if let Some(file) = &report.mapping_file {
         writeln!(out, "  mapping saved in {}", file.display())?;
@@ -294,13 +298,14 @@ pub fn odd_facts(books: &Books, origins: &Origins, import: Option<i64>) -> Vec<S
             place(overlap.by)
         )
     });
-    let conflicts = books.conflicts.iter().filter(|conflict| concerns([conflict.used, conflict.refused])).map(|conflict| {
-        format!(
-            "conflict: {} and {} state the same fact differently; {} is used. Mend: leave one of them in the file",
-            place(conflict.used),
-            place(conflict.refused),
-            place(conflict.used)
-        )
-    });
+    let conflicts =
+        books.conflicts.iter().filter(|conflict| concerns([conflict.used, conflict.refused])).map(|conflict| {
+            format!(
+                "conflict: {} and {} state the same fact differently; {} is used. Mend: leave one of them in the file",
+                place(conflict.used),
+                place(conflict.refused),
+                place(conflict.used)
+            )
+        });
     overlaps.chain(conflicts).collect()
 }

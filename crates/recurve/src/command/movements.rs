@@ -26,7 +26,17 @@ pub struct Arguments {
 
 /// The columns of the contract.
 pub const COLUMNS: &[&str] = &[
-    "customer", "day", "subscription", "plan", "kind", "delta", "currency", "mrr_before", "mrr_after", "source", "fact",
+    "customer",
+    "day",
+    "subscription",
+    "plan",
+    "kind",
+    "delta",
+    "currency",
+    "mrr_before",
+    "mrr_after",
+    "source",
+    "fact",
     "confidence",
 ];
 

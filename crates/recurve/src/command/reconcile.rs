@@ -42,8 +42,17 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         return Ok(Outcome::Done);
     }
     let columns = [
-        "month", "mrr", "earned", "mrr_less_earned", "invoiced_recurring", "invoiced_other", "collected", "currency",
-        "bills_without_subscription", "subscriptions_without_bill", "payments_without_bill",
+        "month",
+        "mrr",
+        "earned",
+        "mrr_less_earned",
+        "invoiced_recurring",
+        "invoiced_other",
+        "collected",
+        "currency",
+        "bills_without_subscription",
+        "subscriptions_without_bill",
+        "payments_without_bill",
     ];
     let mut listing = Listing::begin(options, columns)?;
     for month in &found.months {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use revenue::{calendar::{Day, Grain}, money::print_micros};
+use revenue::{
+    calendar::{Day, Grain},
+    money::print_micros,
+};
 use warehouse::{
     books::{Books, Origins, View},
     lake::Access,
@@ -51,10 +54,31 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             }
         }
     }
+    // A fact may have been corrected to belong to somebody else: whoever had it is touched by the same import.
+    let mut of_subscription: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    for share in &new.facts.shares {
+        for fact in &share.facts {
+            if let Some(origin) = origins.of(fact.fact).filter(|origin| origin.import.recorded_at_micros > first) {
+                of_subscription
+                    .entry(new.facts.subscription_ids.text(fact.subscription))
+                    .or_default()
+                    .insert(origin.import.id);
+            }
+        }
+    }
+    for share in &old.facts.shares {
+        for fact in &share.facts {
+            if let Some(imports) = of_subscription.get(&old.facts.subscription_ids.text(fact.subscription)) {
+                touched.entry(old.facts.customer_ids.text(fact.customer)).or_default().extend(imports);
+            }
+        }
+    }
     let imports = session.lake.imports(Some(second))?;
     let mut customers: BTreeSet<String> = touched.keys().cloned().collect();
     // A customer may also be gone: taken over by another in a correction, or withdrawn.
-    customers.extend((0..old.customers.len()).map(|c| old.customer_id(c as u32)).filter(|id| new.customer_of_id(id).is_none()));
+    customers.extend(
+        (0..old.customers.len()).map(|c| old.customer_id(c as u32)).filter(|id| new.customer_of_id(id).is_none()),
+    );
     let (from, to) = match (&arguments.range.from, &arguments.range.to) {
         (None, None) => {
             let first_day = new.ledger.day.iter().chain(&old.ledger.day).min().map_or(session.today(), |day| Day(*day));
@@ -68,7 +92,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let mut whole: BTreeMap<Day, i128> = BTreeMap::new();
     for period in revenue::calendar::periods(from, to, arguments.grain) {
         for id in &customers {
-            let mrr = |books: &Books| books.customer_of_id(id).map_or(0, |customer| books.mrr_before(customer, period.end));
+            let mrr =
+                |books: &Books| books.customer_of_id(id).map_or(0, |customer| books.mrr_before(customer, period.end));
             let (before, after) = (mrr(&old), mrr(&new));
             if before == after {
                 continue;

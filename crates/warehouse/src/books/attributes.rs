@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Books, BooksError, Key, columns::{Moments, Texts, is_true}};
+use super::{
+    Books, BooksError, Key,
+    columns::{Moments, Texts, is_true},
+};
 
 /// One attribute of every customer.
 #[derive(Debug, Clone)]
@@ -15,7 +18,8 @@ pub struct Attributes {
 
 /// Reads the named attributes. The newest version of a customer holds; an attribute that it does not state is unknown.
 pub fn load(books: &Books, names: &[String]) -> Result<BTreeMap<String, Attributes>, BooksError> {
-    let mut stated: BTreeMap<&str, HashMap<String, u32>> = names.iter().map(|name| (name.as_str(), HashMap::new())).collect();
+    let mut stated: BTreeMap<&str, HashMap<String, u32>> =
+        names.iter().map(|name| (name.as_str(), HashMap::new())).collect();
     // The newest version of each customer: its place in the order of recording and its values.
     let mut newest: Vec<(Key, Vec<Option<u32>>)> = Vec::new();
     let Some(lake) = books.lake() else { return Ok(BTreeMap::new()) };
@@ -34,11 +38,10 @@ pub fn load(books: &Books, names: &[String]) -> Result<BTreeMap<String, Attribut
                     if withdrawn {
                         return None;
                     }
-                    let stated_text = columns[index]
-                        .as_ref()
-                        .and_then(|texts| texts.get(row))
-                        .map(str::to_owned)
-                        .or_else(|| moments[index].as_ref().and_then(|m| m.get(row)).map(|moment| moment.to_string()));
+                    let stated_text =
+                        columns[index].as_ref().and_then(|texts| texts.get(row)).map(str::to_owned).or_else(|| {
+                            moments[index].as_ref().and_then(|m| m.get(row)).map(|moment| moment.to_string())
+                        });
                     let text = stated_text.or_else(|| {
                         let json = json.get(row)?;
                         let further = further.get_or_insert_with(|| serde_json::from_str(json).unwrap_or_default());

@@ -14,7 +14,9 @@ use arrow::{
 };
 use parquet::arrow::{
     ProjectionMask,
-    arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+    arrow_reader::{
+        ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    },
 };
 use revenue::calendar::{Day, Moment};
 
@@ -65,6 +67,17 @@ pub fn open(path: &Path, wanted: &[&str], few: &[&str]) -> Result<ParquetRecordB
         .collect();
     let mask = ProjectionMask::leaves(builder.parquet_schema(), columns);
     builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|error| failed(&error))
+}
+
+/// How many rows a Parquet file says it holds.
+pub fn rows_in(path: &Path) -> Result<usize, BooksError> {
+    let failed = |error: &dyn std::fmt::Display| BooksError::Unreadable {
+        file: path.display().to_string(),
+        words: error.to_string(),
+    };
+    let file = File::open(path).map_err(|error| failed(&error))?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|error| failed(&error))?;
+    Ok(usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0))
 }
 
 /// A column of text, which may be absent.
@@ -205,7 +218,9 @@ impl<'a> Moments<'a> {
 
 /// A column of yes and no, which may be absent (no).
 pub fn is_true(batch: &RecordBatch, name: &str, row: usize) -> bool {
-    present(batch, name).and_then(|column| column.as_boolean_opt()).is_some_and(|flags| flags.is_valid(row) && flags.value(row))
+    present(batch, name)
+        .and_then(|column| column.as_boolean_opt())
+        .is_some_and(|flags| flags.is_valid(row) && flags.value(row))
 }
 
 fn present<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
@@ -213,5 +228,9 @@ fn present<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
 }
 
 fn wrong_type(name: &str, column: &ArrayRef, wanted: &str) -> BooksError {
-    BooksError::WrongColumn { column: name.to_owned(), found: column.data_type().to_string(), wanted: wanted.to_owned() }
+    BooksError::WrongColumn {
+        column: name.to_owned(),
+        found: column.data_type().to_string(),
+        wanted: wanted.to_owned(),
+    }
 }

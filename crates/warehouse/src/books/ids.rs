@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
 use super::BooksError;
 
@@ -57,6 +59,11 @@ impl Texts {
         self.ends.len() - 1
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// How many texts there are.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -74,33 +81,26 @@ impl Texts {
 const KEY_BYTES: usize = 16;
 
 impl Ids {
-    /// Makes keys of columns of ids and gives them back with what reads them. The columns are consumed as they are
-    /// read, so that texts and keys are not held at the same time.
-    pub fn of(columns: Vec<ArrayRef>) -> Result<(Self, Vec<Key>), BooksError> {
-        let rows = columns.iter().map(|column| column.len()).sum();
-        match common_beginning(&columns)? {
-            Some(beginning) => {
-                let mut keys = Vec::with_capacity(rows);
-                for column in columns {
-                    let texts = texts_of(&column)?;
-                    keys.extend(texts.iter().map(|text| spelled_key(text.unwrap_or_default(), beginning.len())));
-                }
-                Ok((Ids::Spelled { beginning }, keys))
-            }
-            None => ranked(columns, rows),
-        }
-    }
-
     /// The id of a key.
     pub fn text(&self, key: Key) -> String {
+        let mut bytes = Vec::new();
+        self.append(key, &mut bytes);
+        // Keys are made of whole ids, so the bytes are the text that they came from.
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Appends the id of a key to texts that are being put together.
+    pub fn append(&self, key: Key, out: &mut Vec<u8>) {
         match self {
             Ids::Spelled { beginning } => {
-                let bytes = u128::from(key).to_be_bytes();
-                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-                // Keys are made of whole ids, so the bytes are the text that they came from.
-                format!("{beginning}{}", String::from_utf8_lossy(&bytes[..end]))
+                let value = u128::from(key);
+                let length = KEY_BYTES - value.trailing_zeros() as usize / 8;
+                out.extend_from_slice(beginning.as_bytes());
+                out.extend_from_slice(&value.to_be_bytes()[..length]);
             }
-            Ids::Ranked { sorted } => sorted.get(usize::try_from(u128::from(key)).unwrap_or(usize::MAX)).to_owned(),
+            Ids::Ranked { sorted } => {
+                out.extend_from_slice(sorted.get(usize::try_from(u128::from(key)).unwrap_or(usize::MAX)).as_bytes());
+            }
         }
     }
 
@@ -109,7 +109,7 @@ impl Ids {
         match self {
             Ids::Spelled { beginning } => {
                 let rest = text.strip_prefix(beginning.as_str())?;
-                (rest.len() <= KEY_BYTES && !rest.contains('\0')).then(|| spelled_key(text, beginning.len()))
+                (rest.len() <= KEY_BYTES && !rest.contains('\0')).then(|| spelled_key(text.as_bytes(), beginning.len()))
             }
             Ids::Ranked { sorted } => {
                 let (mut low, mut high) = (0, sorted.len());
@@ -127,78 +127,139 @@ impl Ids {
     }
 }
 
-fn spelled_key(text: &str, beginning: usize) -> Key {
-    let rest = text.as_bytes().get(beginning..).unwrap_or_default();
+fn spelled_key(text: &[u8], beginning: usize) -> Key {
+    let rest = text.get(beginning..).unwrap_or_default();
     let mut bytes = [0; KEY_BYTES];
     let length = rest.len().min(KEY_BYTES);
     bytes[..length].copy_from_slice(&rest[..length]);
     u128::from_be_bytes(bytes).into()
 }
 
-/// What all ids begin with, when what follows fits a key in each of them.
-fn common_beginning(columns: &[ArrayRef]) -> Result<Option<String>, BooksError> {
-    let mut beginning: Option<&str> = None;
-    let mut longest = 0;
-    for column in columns {
-        let texts = texts_of(column)?;
-        // A zero byte would read as padding.
-        if texts.value_data().contains(&0) {
-            return Ok(None);
-        }
-        for text in texts.iter() {
-            let text = text.unwrap_or_default();
-            longest = longest.max(text.len());
-            beginning = Some(match beginning {
-                None => text,
-                Some(found) if text.as_bytes().starts_with(found.as_bytes()) => found,
-                Some(found) => {
-                    let same = found.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
-                    let same = (0..=same).rev().find(|end| found.is_char_boundary(*end)).unwrap_or(0);
-                    &found[..same]
-                }
-            });
-        }
-    }
-    let beginning = beginning.unwrap_or_default();
-    Ok((longest - beginning.len() <= KEY_BYTES).then(|| beginning.to_owned()))
+/// Ids of many rows, made keys as they come.
+pub struct IdColumn {
+    keys: Vec<Key>,
+    form: Form,
+    /// Bytes of the longest id so far.
+    longest: usize,
 }
 
-fn ranked(columns: Vec<ArrayRef>, rows: usize) -> Result<(Ids, Vec<Key>), BooksError> {
-    let hasher = hashbrown::DefaultHashBuilder::default();
-    let hash = |text: &str| std::hash::BuildHasher::hash_one(&hasher, text);
-    let mut texts = Texts::default();
-    let mut table: HashTable<u32> = HashTable::new();
-    let mut numbers: Vec<u32> = Vec::with_capacity(rows);
-    for column in columns {
-        for text in texts_of(&column)?.iter() {
-            let text = text.unwrap_or_default();
-            let entry = table.entry(
-                hash(text),
-                |number| texts.get(*number as usize) == text,
-                |number| hash(texts.get(*number as usize)),
-            );
-            let number = match entry {
-                hashbrown::hash_table::Entry::Occupied(found) => *found.get(),
-                hashbrown::hash_table::Entry::Vacant(free) => {
-                    let number = u32::try_from(texts.len()).map_err(|_| BooksError::TooMany { what: "ids" })?;
-                    free.insert(number);
-                    texts.push(text);
-                    number
+enum Form {
+    /// Every id so far fits a key after this beginning; nothing has come yet where it is `None`.
+    Spelled(Option<String>),
+    /// Ids are numbered in the order in which they come.
+    Numbered { texts: Texts, known: HashTable<u32>, hasher: DefaultHashBuilder },
+}
+
+impl IdColumn {
+    /// Room for so many ids.
+    pub fn with_capacity(rows: usize) -> Self {
+        Self { keys: Vec::with_capacity(rows), form: Form::Spelled(None), longest: 0 }
+    }
+
+    /// Takes in a batch of ids.
+    pub fn push(&mut self, column: &ArrayRef) -> Result<(), BooksError> {
+        let texts = texts_of(column)?;
+        if let Form::Spelled(beginning) = &self.form {
+            let common = common_beginning(beginning.as_deref(), texts, &mut self.longest);
+            match common.filter(|shorter| self.longest - shorter.len() <= KEY_BYTES) {
+                None => self.number_all()?,
+                Some(shorter) => {
+                    if beginning.as_ref().is_some_and(|known| *known != shorter) {
+                        let before = Ids::Spelled { beginning: beginning.clone().unwrap_or_default() };
+                        for key in &mut self.keys {
+                            *key = spelled_key(before.text(*key).as_bytes(), shorter.len());
+                        }
+                    }
+                    let length = shorter.len();
+                    self.form = Form::Spelled(Some(shorter));
+                    self.keys.extend(texts.iter().map(|text| spelled_key(text.unwrap_or_default().as_bytes(), length)));
+                    return Ok(());
                 }
-            };
-            numbers.push(number);
+            }
         }
+        for text in texts.iter() {
+            let key = self.number(text.unwrap_or_default())?;
+            self.keys.push(key);
+        }
+        Ok(())
     }
-    let mut order: Vec<u32> = (0..texts.len() as u32).collect();
-    order.sort_unstable_by(|a, b| texts.get(*a as usize).cmp(texts.get(*b as usize)));
-    let mut sorted = Texts::default();
-    let mut ranks = vec![0u32; order.len()];
-    for (rank, number) in order.iter().enumerate() {
-        sorted.push(texts.get(*number as usize));
-        ranks[*number as usize] = rank as u32;
+
+    /// Gives up on spelling: the ids so far are numbered as well. The keys that came before may no longer fit the new
+    /// ids' beginning, so they are read back first.
+    fn number_all(&mut self) -> Result<(), BooksError> {
+        let Form::Spelled(beginning) = &self.form else { return Ok(()) };
+        let before = Ids::Spelled { beginning: beginning.clone().unwrap_or_default() };
+        self.form =
+            Form::Numbered { texts: Texts::default(), known: HashTable::new(), hasher: DefaultHashBuilder::default() };
+        for index in 0..self.keys.len() {
+            self.keys[index] = self.number(&before.text(self.keys[index]))?;
+        }
+        Ok(())
     }
-    let keys = numbers.into_iter().map(|number| Key(0, u64::from(ranks[number as usize]))).collect();
-    Ok((Ids::Ranked { sorted }, keys))
+
+    fn number(&mut self, text: &str) -> Result<Key, BooksError> {
+        let Form::Numbered { texts, known, hasher } = &mut self.form else { return Ok(Key::default()) };
+        let entry = known.entry(
+            hasher.hash_one(text),
+            |number| texts.get(*number as usize) == text,
+            |number| hasher.hash_one(texts.get(*number as usize)),
+        );
+        let number = match entry {
+            Entry::Occupied(found) => *found.get(),
+            Entry::Vacant(free) => {
+                let number = u32::try_from(texts.len()).map_err(|_| BooksError::TooMany { what: "ids" })?;
+                free.insert(number);
+                texts.push(text);
+                number
+            }
+        };
+        Ok(Key(0, u64::from(number)))
+    }
+
+    /// The keys, which sort as the ids do, and what reads them.
+    pub fn finish(self) -> (Ids, Vec<Key>) {
+        let mut keys = self.keys;
+        let texts = match self.form {
+            Form::Spelled(beginning) => return (Ids::Spelled { beginning: beginning.unwrap_or_default() }, keys),
+            Form::Numbered { texts, .. } => texts,
+        };
+        let mut order: Vec<u32> = (0..texts.len() as u32).collect();
+        order.sort_unstable_by(|a, b| texts.get(*a as usize).cmp(texts.get(*b as usize)));
+        let mut sorted = Texts::default();
+        let mut ranks = vec![0u64; order.len()];
+        for (rank, number) in order.iter().enumerate() {
+            sorted.push(texts.get(*number as usize));
+            ranks[*number as usize] = rank as u64;
+        }
+        for key in &mut keys {
+            *key = Key(0, ranks[key.1 as usize]);
+        }
+        (Ids::Ranked { sorted }, keys)
+    }
+}
+
+/// What the ids before (which begin with `known`) and these all begin with; `None` when an id cannot be spelled.
+fn common_beginning(known: Option<&str>, texts: &StringArray, longest: &mut usize) -> Option<String> {
+    // A zero byte would read as padding.
+    let (first, last) = (*texts.offsets().first()? as usize, *texts.offsets().last()? as usize);
+    if memchr::memchr(0, texts.value_data().get(first..last)?).is_some() {
+        return None;
+    }
+    let mut beginning: Option<&str> = known;
+    for text in texts.iter() {
+        let text = text.unwrap_or_default();
+        *longest = (*longest).max(text.len());
+        beginning = Some(match beginning {
+            None => text,
+            Some(found) if text.as_bytes().starts_with(found.as_bytes()) => found,
+            Some(found) => {
+                let same = found.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+                let same = (0..=same).rev().find(|end| found.is_char_boundary(*end)).unwrap_or(0);
+                &found[..same]
+            }
+        });
+    }
+    Some(beginning.unwrap_or_default().to_owned())
 }
 
 fn texts_of(column: &ArrayRef) -> Result<&StringArray, BooksError> {
@@ -242,7 +303,12 @@ mod tests {
             vec!["a\u{0}", "a", "a\u{0}b"],
             vec![""],
         ] {
-            let (ids, keys) = Ids::of(vec![column(&texts)]).unwrap();
+            let mut ids = IdColumn::with_capacity(0);
+            // Each id in a batch of its own: what is known of the ids changes with every one.
+            for text in &texts {
+                ids.push(&column(&[text])).unwrap();
+            }
+            let (ids, keys) = ids.finish();
             let read: Vec<String> = keys.iter().map(|key| ids.text(*key)).collect();
             assert_eq!(read, texts);
             let mut by_text = texts.clone();

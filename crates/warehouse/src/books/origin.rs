@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Books, BooksError, columns::{Decimals, Integers, Texts, open}, subscriptions::unreadable_file};
+use super::{
+    Books, BooksError,
+    columns::{Decimals, Integers, Texts, open},
+    subscriptions::unreadable_file,
+};
 use crate::lake::ImportRecord;
 
 /// Where each subscription fact came from.

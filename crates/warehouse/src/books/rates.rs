@@ -2,7 +2,10 @@
 
 use revenue::{calendar::Day, fx::Rates, money::Currency};
 
-use super::{BooksError, columns::{Decimals, Moments, Texts, is_true}};
+use super::{
+    BooksError,
+    columns::{Decimals, Moments, Texts, is_true},
+};
 use crate::lake::Lake;
 
 /// The rates as known at a time, with the last day that has one. A later import of the same day and pair corrects an

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use arrow::{
-    array::{Array, ArrayRef, BooleanArray, RecordBatch},
+    array::{Array, BooleanArray, RecordBatch},
     compute::filter_record_batch,
 };
-use hashbrown::{HashMap, hash_map::Entry};
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable, hash_map::Entry, hash_table::Entry as TableEntry};
 use rayon::prelude::*;
 use revenue::{
     calendar::Moment,
@@ -18,21 +20,54 @@ use revenue::{
 use super::{
     BooksError,
     columns::{Decimals, Integers, Moments, Texts, is_true, open},
-    ids::{Ids, Key, joined},
+    ids::{IdColumn, Ids, Key, joined},
 };
 
 /// The columns that decide what a subscription is worth.
 pub(super) const COLUMNS: &[&str] = &[
-    "source", "import", "withdrawn", "subscription", "item", "customer", "plan", "product", "currency", "amount", "pricing",
-    "tiers", "package_size", "interval", "interval_count", "quantity", "usage_type", "discount_percent",
-    "discount_amount", "discount_duration", "discount_end", "status", "trial_end", "cancel_at",
-    "cancel_requested_at", "cancel_reason", "start", "end",
+    "source",
+    "import",
+    "withdrawn",
+    "subscription",
+    "item",
+    "customer",
+    "plan",
+    "product",
+    "currency",
+    "amount",
+    "pricing",
+    "tiers",
+    "package_size",
+    "interval",
+    "interval_count",
+    "quantity",
+    "usage_type",
+    "discount_percent",
+    "discount_amount",
+    "discount_duration",
+    "discount_end",
+    "status",
+    "trial_end",
+    "cancel_at",
+    "cancel_requested_at",
+    "cancel_reason",
+    "start",
+    "end",
 ];
 
 /// Those of them that hold few different texts.
 const FEW: &[&str] = &[
-    "source", "plan", "product", "currency", "pricing", "tiers", "interval", "usage_type", "discount_duration",
-    "status", "cancel_reason",
+    "source",
+    "plan",
+    "product",
+    "currency",
+    "pricing",
+    "tiers",
+    "interval",
+    "usage_type",
+    "discount_duration",
+    "status",
+    "cancel_reason",
 ];
 
 /// A file of subscription facts; files come in the order of their imports.
@@ -107,13 +142,13 @@ struct RareTimes {
     cancel_requested_at: Tick,
 }
 
-const NO_TIMES: RareTimes = RareTimes { start_offset: 0, trial_end: Tick::MIN, cancel_at: NEVER, cancel_requested_at: NEVER };
+const NO_TIMES: RareTimes =
+    RareTimes { start_offset: 0, trial_end: Tick::MIN, cancel_at: NEVER, cancel_requested_at: NEVER };
 
-/// What a file's rows say, before keys are known.
-#[derive(Default)]
+/// What rows say, column by column, before they are sorted.
 struct Read {
-    customers: Vec<ArrayRef>,
-    subscriptions: Vec<ArrayRef>,
+    customers: IdColumn,
+    subscriptions: IdColumn,
     terms: Vec<u32>,
     starts: Vec<Tick>,
     ends: Vec<Tick>,
@@ -121,16 +156,22 @@ struct Read {
     times: Vec<RareTimes>,
 }
 
-/// Everything in a row that makes its terms, as codes: cheap to hash.
+impl Read {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            customers: IdColumn::with_capacity(rows),
+            subscriptions: IdColumn::with_capacity(rows),
+            terms: Vec::with_capacity(rows),
+            starts: Vec::with_capacity(rows),
+            ends: Vec::with_capacity(rows),
+            times: Vec::new(),
+        }
+    }
+}
+
+/// Everything that makes a row's terms but the amount and the quantity, as codes. Few rows have a class of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Codes {
-    amount_picos: i128,
-    discount_amount_picos: i128,
-    discount_percent_picos: i128,
-    quantity: i64,
-    package_size: i64,
-    interval_count: i64,
-    discount_end: Tick,
+struct Class {
     plan: u32,
     product: u32,
     currency: u32,
@@ -141,8 +182,64 @@ struct Codes {
     duration: u32,
     status: u32,
     reason: u32,
+    discount_end: Tick,
     has_discount: bool,
     withdrawn: bool,
+    package_size: i64,
+    interval_count: i64,
+    discount_amount_picos: i128,
+    discount_percent_picos: i128,
+}
+
+/// A class with its amount and quantity: what terms are made of. Small, because there may be millions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Priced {
+    amount_picos: i128,
+    quantity: i64,
+    class: u32,
+}
+
+/// Numbers the terms of rows as they are read.
+#[derive(Default)]
+struct Numbered {
+    columns: CodedColumns,
+    classes: Vec<Class>,
+    known_classes: HashMap<Class, u32>,
+    priced: Vec<Priced>,
+    known_priced: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Numbered {
+    fn class(&mut self, class: Class) -> Result<u32, BooksError> {
+        match self.known_classes.entry(class) {
+            Entry::Occupied(entry) => Ok(*entry.get()),
+            Entry::Vacant(entry) => {
+                let number = u32::try_from(self.classes.len()).map_err(|_| BooksError::TooMany { what: "terms" })?;
+                self.classes.push(class);
+                Ok(*entry.insert(number))
+            }
+        }
+    }
+
+    fn priced(&mut self, priced: Priced) -> Result<u32, BooksError> {
+        let entries = &mut self.priced;
+        let hash = self.hasher.hash_one(priced);
+        let entry = self.known_priced.entry(
+            hash,
+            |number| entries[*number as usize] == priced,
+            |number| self.hasher.hash_one(entries[*number as usize]),
+        );
+        match entry {
+            TableEntry::Occupied(entry) => Ok(*entry.get()),
+            TableEntry::Vacant(free) => {
+                let number = u32::try_from(entries.len()).map_err(|_| BooksError::TooMany { what: "terms" })?;
+                free.insert(number);
+                entries.push(priced);
+                Ok(number)
+            }
+        }
+    }
 }
 
 /// Gives each different text of a column a number; 0 stands for null.
@@ -175,7 +272,11 @@ impl Coded {
             let same = self.last_dictionary == Some(address)
                 && self.dictionary.len() == values.len()
                 && (0..values.len()).all(|index| {
-                    self.dictionary[index] == 0 || self.texts.get(self.dictionary[index] as usize - 1).is_some_and(|text| text == values.value(index))
+                    self.dictionary[index] == 0
+                        || self
+                            .texts
+                            .get(self.dictionary[index] as usize - 1)
+                            .is_some_and(|text| text == values.value(index))
                 });
             if !same {
                 self.dictionary = (0..values.len())
@@ -226,10 +327,8 @@ pub fn load(
     ticks: &Ticks,
     is_known: &dyn Fn(i64) -> bool,
 ) -> Result<SubscriptionFacts, BooksError> {
-    let mut coded = CodedColumns::default();
-    let mut known: HashMap<Codes, u32> = HashMap::new();
-    let mut codes: Vec<Codes> = Vec::new();
-    let mut read = Read::default();
+    let mut numbered = Numbered::default();
+    let mut read = Read::with_capacity(count_rows(files)?);
     let mut file_firsts = Vec::new();
     let mut import_firsts = Vec::new();
     let mut last_import = None;
@@ -258,17 +357,17 @@ pub fn load(
                     batch
                 }
             };
-            read_batch(&batch, several_sources, ticks, &mut coded, &mut known, &mut codes, &mut read)?;
+            read_batch(&batch, several_sources, ticks, &mut numbered, &mut read)?;
         }
     }
-    let (offers, terms, renumbered) = number_terms(&codes, &coded)?;
+    let (offers, terms) = settle_terms(numbered)?;
     let Read { customers, subscriptions, terms: term_numbers, starts, ends, times } = read;
-    let (customer_ids, customer_keys) = Ids::of(customers)?;
-    let (subscription_ids, subscription_keys) = Ids::of(subscriptions)?;
+    let (customer_ids, customer_keys) = customers.finish();
+    let (subscription_ids, subscription_keys) = subscriptions.finish();
     let keyed = |fact: usize| Keyed {
         customer: customer_keys[fact],
         subscription: subscription_keys[fact],
-        terms: renumbered[term_numbers[fact] as usize],
+        terms: term_numbers[fact],
         fact: fact as u32,
         start: starts[fact],
         end: ends[fact],
@@ -396,8 +495,8 @@ impl SubscriptionFacts {
         claims.sort_unstable_by_key(|fact| (fact.subscription, fact.start, offset(fact), fact.fact));
         let mut refused = std::collections::BTreeSet::new();
         let mut conflicts = Vec::new();
-        for versions in claims
-            .chunk_by(|a, b| a.subscription == b.subscription && a.start == b.start && offset(a) == offset(b))
+        for versions in
+            claims.chunk_by(|a, b| a.subscription == b.subscription && a.start == b.start && offset(a) == offset(b))
         {
             if versions.iter().all(|fact| fact.customer == versions[0].customer) {
                 continue;
@@ -504,9 +603,7 @@ fn read_batch(
     batch: &RecordBatch,
     several_sources: bool,
     ticks: &Ticks,
-    coded: &mut CodedColumns,
-    known: &mut HashMap<Codes, u32>,
-    codes: &mut Vec<Codes>,
+    numbered: &mut Numbered,
     read: &mut Read,
 ) -> Result<(), BooksError> {
     let column = |name: &str| {
@@ -530,57 +627,55 @@ fn read_batch(
     let tick = |moment: Option<Moment>, none: Tick| moment.map_or(none, |moment| ticks.of(moment));
     let withdrawn = batch.column_by_name("withdrawn").is_some();
 
+    let columns = &mut numbered.columns;
     for (coded, texts) in [
-        (&mut coded.plan, &plan),
-        (&mut coded.product, &product),
-        (&mut coded.currency, &currency),
-        (&mut coded.pricing, &pricing),
-        (&mut coded.tiers, &tiers),
-        (&mut coded.interval, &interval),
-        (&mut coded.usage, &usage),
-        (&mut coded.duration, &duration),
-        (&mut coded.status, &status),
-        (&mut coded.reason, &reason),
+        (&mut columns.plan, &plan),
+        (&mut columns.product, &product),
+        (&mut columns.currency, &currency),
+        (&mut columns.pricing, &pricing),
+        (&mut columns.tiers, &tiers),
+        (&mut columns.interval, &interval),
+        (&mut columns.usage, &usage),
+        (&mut columns.duration, &duration),
+        (&mut columns.status, &status),
+        (&mut columns.reason, &reason),
     ] {
         coded.begin(texts);
     }
-    let mut last: Option<(Codes, u32)> = None;
+    let mut last: Option<(Class, u32)> = None;
     for row in 0..batch.num_rows() {
         let (percent, discount) = (percent.picos(row), discount.picos(row));
-        let found = Codes {
-            amount_picos: amount.picos(row).unwrap_or(0),
-            discount_amount_picos: discount.unwrap_or(0),
-            discount_percent_picos: percent.unwrap_or(0),
-            quantity: quantity.get(row).unwrap_or(1),
-            package_size: package.get(row).unwrap_or(1),
-            interval_count: count.get(row).unwrap_or(1),
+        let columns = &mut numbered.columns;
+        let class = Class {
+            plan: columns.plan.of(&plan, row),
+            product: columns.product.of(&product, row),
+            currency: columns.currency.of(&currency, row),
+            pricing: columns.pricing.of(&pricing, row),
+            tiers: columns.tiers.of(&tiers, row),
+            interval: columns.interval.of(&interval, row),
+            usage: columns.usage.of(&usage, row),
+            duration: columns.duration.of(&duration, row),
+            status: columns.status.of(&status, row),
+            reason: columns.reason.of(&reason, row),
             discount_end: tick(discount_end.get(row), NEVER),
-            plan: coded.plan.of(&plan, row),
-            product: coded.product.of(&product, row),
-            currency: coded.currency.of(&currency, row),
-            pricing: coded.pricing.of(&pricing, row),
-            tiers: coded.tiers.of(&tiers, row),
-            interval: coded.interval.of(&interval, row),
-            usage: coded.usage.of(&usage, row),
-            duration: coded.duration.of(&duration, row),
-            status: coded.status.of(&status, row),
-            reason: coded.reason.of(&reason, row),
             has_discount: percent.is_some() || discount.is_some(),
             withdrawn: withdrawn && is_true(batch, "withdrawn", row),
+            package_size: package.get(row).unwrap_or(1),
+            interval_count: count.get(row).unwrap_or(1),
+            discount_amount_picos: discount.unwrap_or(0),
+            discount_percent_picos: percent.unwrap_or(0),
         };
         let number = match last {
-            Some((codes, number)) if codes == found => number,
-            _ => match known.entry(found) {
-                Entry::Occupied(entry) => *entry.get(),
-                Entry::Vacant(entry) => {
-                    let number = u32::try_from(codes.len()).map_err(|_| BooksError::TooMany { what: "terms" })?;
-                    codes.push(found);
-                    *entry.insert(number)
-                }
-            },
+            Some((known, number)) if known == class => number,
+            _ => numbered.class(class)?,
         };
-        last = Some((found, number));
-        read.terms.push(number);
+        last = Some((class, number));
+        let priced = Priced {
+            amount_picos: amount.picos(row).unwrap_or(0),
+            quantity: quantity.get(row).unwrap_or(1),
+            class: number,
+        };
+        read.terms.push(numbered.priced(priced)?);
         read.starts.push(tick(start.get(row), Tick::MIN));
         read.ends.push(tick(end.get(row), NEVER));
         if rare || !read.times.is_empty() {
@@ -597,10 +692,10 @@ fn read_batch(
             }
         }
     }
-    read.customers.push(column("customer")?);
+    read.customers.push(&column("customer")?)?;
     let subscription = column("subscription")?;
     let parts = !matches!(item, Texts::Absent) || several_sources;
-    read.subscriptions.push(if parts {
+    let subscription = if parts {
         joined(&subscription, |row| {
             let item = item.get(row);
             match (item, several_sources.then(|| source.get(row)).flatten()) {
@@ -611,29 +706,38 @@ fn read_batch(
         })?
     } else {
         subscription
-    });
-    Ok(())
+    };
+    read.subscriptions.push(&subscription)
 }
 
-/// Turns codes into offers and terms, sorted by content, and tells what number each had before.
-fn number_terms(codes: &[Codes], coded: &CodedColumns) -> Result<(Vec<Offer>, Vec<Terms>, Vec<u32>), BooksError> {
-    let mut offers = Vec::new();
-    for code in codes {
-        offers.push(offer_of(code, coded)?);
-    }
-    let offer_of_code = offers.clone();
+/// How many rows files hold, so that room is made once.
+fn count_rows(files: &[FactFile]) -> Result<usize, BooksError> {
+    files.iter().map(|file| super::columns::rows_in(&file.path)).sum()
+}
+
+/// Turns codes into offers, sorted by content, and terms.
+fn settle_terms(numbered: Numbered) -> Result<(Vec<Offer>, Vec<Terms>), BooksError> {
+    let Numbered { columns, classes, priced, .. } = numbered;
+    let of_class = classes.iter().map(|class| offer_of(class, &columns)).collect::<Result<Vec<Offer>, _>>()?;
+    let mut offers = of_class.clone();
     offers.sort_unstable();
     offers.dedup();
-    let mut stated = Vec::with_capacity(codes.len());
-    for (code, offer) in codes.iter().zip(&offer_of_code) {
-        let offer = offers.partition_point(|other| other < offer) as u32;
-        stated.push(terms_of(code, offer, coded)?);
-    }
-    let mut terms = stated.clone();
-    terms.sort_unstable();
-    terms.dedup();
-    let renumbered = stated.iter().map(|found| terms.partition_point(|other| other < found) as u32).collect();
-    Ok((offers, terms, renumbered))
+    // What a class says is read once; its rows differ in amount and quantity alone.
+    let patterns = classes
+        .iter()
+        .zip(&of_class)
+        .map(|(class, offer)| terms_of(class, offers.partition_point(|other| other < offer) as u32, &columns))
+        .collect::<Result<Vec<Terms>, _>>()?;
+    let terms = priced
+        .iter()
+        .map(|found| {
+            let mut terms = patterns[found.class as usize].clone();
+            terms.price.amount_picos = found.amount_picos;
+            terms.price.quantity = found.quantity;
+            terms
+        })
+        .collect();
+    Ok((offers, terms))
 }
 
 /// A value that the importer would have refused: the file was not written by it.
@@ -641,7 +745,7 @@ fn unreadable(column: &str, value: &str) -> BooksError {
     BooksError::UnknownValue { column: column.to_owned(), value: value.to_owned() }
 }
 
-fn offer_of(code: &Codes, coded: &CodedColumns) -> Result<Offer, BooksError> {
+fn offer_of(code: &Class, coded: &CodedColumns) -> Result<Offer, BooksError> {
     let currency = coded.currency.text(code.currency);
     let interval = coded.interval.text(code.interval);
     Ok(Offer {
@@ -653,7 +757,7 @@ fn offer_of(code: &Codes, coded: &CodedColumns) -> Result<Offer, BooksError> {
     })
 }
 
-fn terms_of(code: &Codes, offer: u32, coded: &CodedColumns) -> Result<Terms, BooksError> {
+fn terms_of(code: &Class, offer: u32, coded: &CodedColumns) -> Result<Terms, BooksError> {
     let status = coded.status.text(code.status);
     let status = match status {
         _ if code.withdrawn => Status::Withdrawn,
@@ -685,8 +789,8 @@ fn terms_of(code: &Codes, offer: u32, coded: &CodedColumns) -> Result<Terms, Boo
         offer,
         status,
         price: Price {
-            amount_picos: code.amount_picos,
-            quantity: code.quantity,
+            amount_picos: 0,
+            quantity: 0,
             pricing,
             interval: Interval::parse(interval).unwrap_or(Interval::OneOff),
             interval_count: i32::try_from(code.interval_count.max(1)).unwrap_or(i32::MAX),

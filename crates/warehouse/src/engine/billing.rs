@@ -106,7 +106,9 @@ impl Billing {
         }
         let mut contracts = Vec::new();
         for row in &stated {
-            let (Some(id), Some(customer), Some(currency)) = (&row.texts[0], &row.texts[1], &row.texts[3]) else { continue };
+            let (Some(id), Some(customer), Some(currency)) = (&row.texts[0], &row.texts[1], &row.texts[3]) else {
+                continue;
+            };
             let (Some(start), Some(end), Some(value)) = (day(row.moments[0]), day(row.moments[1]), row.picos[0]) else {
                 continue;
             };
@@ -158,7 +160,12 @@ impl Billing {
     }
 
     /// Each line is spread evenly over the days of its service period; one without a period counts on its day.
-    fn invoice_lines(&mut self, books: &Books, segmentation: &Segmentation, windows: &[Days]) -> Result<(), EngineError> {
+    fn invoice_lines(
+        &mut self,
+        books: &Books,
+        segmentation: &Segmentation,
+        windows: &[Days],
+    ) -> Result<(), EngineError> {
         self.computed.extend(INVOICE_MEASURES);
         let stated = newest(
             books,
@@ -169,11 +176,14 @@ impl Billing {
             &["service_start", "service_end", "issued"],
         )?;
         for row in &stated {
-            let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[2], row.picos[0]) else { continue };
+            let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[2], row.picos[0]) else {
+                continue;
+            };
             if matches!(row.texts[3].as_deref(), Some("tax")) {
                 continue;
             }
-            let Some(segment) = segmentation.segment_of_other(books, customer, row.texts[1].as_deref(), currency) else {
+            let Some(segment) = segmentation.segment_of_other(books, customer, row.texts[1].as_deref(), currency)
+            else {
                 continue;
             };
             let day = |index: usize| row.moments[index].map(|moment| books.ticks.zone().day_of(moment));
@@ -210,7 +220,9 @@ impl Billing {
             &["paid_at"],
         )?;
         for row in &stated {
-            let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[1], row.picos[0]) else { continue };
+            let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[1], row.picos[0]) else {
+                continue;
+            };
             let sign = match row.texts[2].as_deref() {
                 Some("succeeded") => 1,
                 Some("refunded" | "disputed") => -1,

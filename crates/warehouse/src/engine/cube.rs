@@ -3,11 +3,7 @@
 use std::{collections::HashMap, ops::Range};
 
 use rayon::prelude::*;
-use revenue::{
-    calendar::Day,
-    ledger::Ledger,
-    movement::Kind,
-};
+use revenue::{calendar::Day, ledger::Ledger, movement::Kind};
 
 use super::segment::{OUTSIDE, Segmentation};
 
@@ -180,8 +176,8 @@ pub fn cube(
             a.3.iter_mut().zip(&b.3).for_each(|(a, b)| *a += b);
             a
         });
-    let (sums, spread, survival, subscriptions) =
-        shares.unwrap_or_else(|| (vec![0; cells * SUMS], vec![Vec::new(); cells], vec![Vec::new(); cells], vec![0; cells]));
+    let (sums, spread, survival, subscriptions) = shares
+        .unwrap_or_else(|| (vec![0; cells * SUMS], vec![Vec::new(); cells], vec![Vec::new(); cells], vec![0; cells]));
     Cube {
         windows: sorted.iter().enumerate().map(|(index, window)| (*window, index)).collect(),
         segments,
@@ -291,7 +287,15 @@ impl<'a> Pass<'a> {
                             seen.moved += delta;
                         }
                         None => {
-                            self.group.push(Seen { day, segment, kind: *kind, cause, delta, moved: delta, counts: true });
+                            self.group.push(Seen {
+                                day,
+                                segment,
+                                kind: *kind,
+                                cause,
+                                delta,
+                                moved: delta,
+                                counts: true,
+                            });
                         }
                     }
                 }

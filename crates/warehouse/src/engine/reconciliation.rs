@@ -107,8 +107,14 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
         &["amount"],
         &["service_start", "service_end", "issued"],
     )?;
-    let payments =
-        newest(books, "payment", &["payment"], &["customer", "invoice", "currency", "status", "payment"], &["amount"], &["paid_at"])?;
+    let payments = newest(
+        books,
+        "payment",
+        &["payment"],
+        &["customer", "invoice", "currency", "status", "payment"],
+        &["amount"],
+        &["paid_at"],
+    )?;
     let subscriptions: BTreeSet<String> =
         (0..books.subscriptions.len() as u32).map(|subscription| books.subscription_id(subscription)).collect();
     let invoices: BTreeSet<&str> = lines.iter().filter_map(|line| line.texts[4].as_deref()).collect();
@@ -127,7 +133,9 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
     let mut served: BTreeMap<&str, Vec<(Day, Day)>> = BTreeMap::new();
     let mut orphans_on: Vec<(Day, OrphanKind)> = Vec::new();
     for line in &lines {
-        let (Some(customer), Some(currency), Some(picos)) = (&line.texts[0], &line.texts[2], line.picos[0]) else { continue };
+        let (Some(customer), Some(currency), Some(picos)) = (&line.texts[0], &line.texts[2], line.picos[0]) else {
+            continue;
+        };
         let day = |index: usize| line.moments[index].map(|moment| zone.day_of(moment));
         let Some(issued) = day(2) else { continue };
         let kind = line.texts[3].as_deref().unwrap_or("subscription");
@@ -143,24 +151,27 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
             Some(subscription) if subscriptions.contains(subscription) => {
                 served.entry(subscription).or_default().push((start, end));
             }
-            _ if kind == "subscription" || kind == "proration" => {
-                if issued >= from && issued < to {
-                    orphans_on.push((issued, OrphanKind::BillWithoutSubscription));
-                    found.orphans.push(Orphan {
-                        what: OrphanKind::BillWithoutSubscription,
-                        customer: customer.clone(),
-                        id: [line.texts[4].as_deref(), line.texts[5].as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/"),
-                        day: Some(issued),
-                        micros,
-                    });
-                }
+            _ if (kind == "subscription" || kind == "proration") && issued >= from && issued < to => {
+                orphans_on.push((issued, OrphanKind::BillWithoutSubscription));
+                found.orphans.push(Orphan {
+                    what: OrphanKind::BillWithoutSubscription,
+                    customer: customer.clone(),
+                    id: [line.texts[4].as_deref(), line.texts[5].as_deref()]
+                        .into_iter()
+                        .flatten()
+                        .collect::<Vec<_>>()
+                        .join("/"),
+                    day: Some(issued),
+                    micros,
+                });
             }
             _ => {}
         }
     }
     let mut collected: Vec<(Day, i128)> = Vec::new();
     for payment in &payments {
-        let (Some(customer), Some(currency), Some(picos)) = (&payment.texts[0], &payment.texts[2], payment.picos[0]) else {
+        let (Some(customer), Some(currency), Some(picos)) = (&payment.texts[0], &payment.texts[2], payment.picos[0])
+        else {
             continue;
         };
         let Some(day) = payment.moments[0].map(|moment| zone.day_of(moment)) else { continue };
@@ -195,7 +206,11 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
             before(period.end) - before(period.start)
         };
         let sum = |recurring: bool| -> i128 {
-            billed.iter().filter(|line| line.recurring == recurring && within(line.issued)).map(|line| line.micros).sum()
+            billed
+                .iter()
+                .filter(|line| line.recurring == recurring && within(line.issued))
+                .map(|line| line.micros)
+                .sum()
         };
         let mut month = Month {
             month: period.label,

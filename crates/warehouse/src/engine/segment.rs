@@ -182,9 +182,9 @@ fn cohorts(books: &Books) -> Attributes {
     let first: Vec<Option<i32>> = (0..books.customers.len())
         .map(|customer| {
             let rows = books.ledger.of_customer(customer);
-            rows.clone().find(|row| books.ledger.kind[*row] == Kind::New).map(|row| {
-                revenue::calendar::Day(books.ledger.day[row]).first_of(Grain::Month).0
-            })
+            rows.clone()
+                .find(|row| books.ledger.kind[*row] == Kind::New)
+                .map(|row| revenue::calendar::Day(books.ledger.day[row]).first_of(Grain::Month).0)
         })
         .collect();
     let mut months: Vec<i32> = first.iter().flatten().copied().collect();

@@ -36,7 +36,8 @@ pub fn expected_months(lives: &[(u32, bool)], discount_rate_yearly: f64) -> Opti
         expected += survival * discount / (1.0 - kept);
     }
     // Twelve decimals of an estimate are more than it deserves, and enough to be the same everywhere.
-    BigRational::from_float((expected * 1e12).round()).map(|scaled| scaled / BigRational::from_integer(1_000_000_000_000i64.into()))
+    BigRational::from_float((expected * 1e12).round())
+        .map(|scaled| scaled / BigRational::from_integer(1_000_000_000_000i64.into()))
 }
 
 #[cfg(test)]
