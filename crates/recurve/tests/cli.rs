@@ -330,6 +330,22 @@ fn check_holds_on_good_data_and_breaks_on_a_damaged_file() {
     folder.run(&["check"]).ends_with(0);
 }
 
+/// A killed import, or one that is running now, leaves a file that nothing names yet. No fact is touched by it, so it
+/// is told and no law is broken: 3 is for data that is wrong.
+#[test]
+fn a_file_that_is_left_over_breaks_no_law() {
+    let folder = Folder::small();
+    let kind = folder.data().join("files").join("main").join("subscription");
+    let known = std::fs::read_dir(&kind).unwrap().next().unwrap().unwrap().path();
+    std::fs::copy(known, kind.join("facts-01a201dd-0000-7000-8000-000000000000.parquet")).unwrap();
+    let said = folder.run(&["check"]).ends_with(0).says(&["facts-01a201dd-0000-7000-8000-000000000000.parquet"]);
+    assert!(!said.out.contains("broken"), "{}", said.out);
+    // The next writer clears it away.
+    folder.run(&["import", "subscriptions", "subscriptions.csv"]).ends_with(0).says(&["unchanged"]);
+    let said = folder.run(&["check"]).ends_with(0);
+    assert!(!said.out.contains("facts-01a201dd-0000"), "{}", said.out);
+}
+
 #[test]
 fn a_policy_lists_its_settings_and_what_they_take() {
     let folder = Folder::empty();
