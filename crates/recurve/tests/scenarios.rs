@@ -103,6 +103,23 @@ fn play_folder(name: &str) {
     );
 }
 
+/// Every reason to refuse a row has a file that causes it, under its name in `tests/errors`. What no text file can
+/// hold, or only a very large one, is in `cli/bad_input.rs`.
+#[test]
+fn every_issue_has_a_file_that_causes_it() {
+    const ELSEWHERE: &[&str] = &["field-too-long", "record-too-long", "too-many-columns", "not-text", "nul-byte"];
+    let folder = root().join("../errors");
+    let there: BTreeSet<String> =
+        pages_of(&folder).iter().map(|page| page.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let wanted: BTreeSet<String> = warehouse::source::issue::ISSUES
+        .iter()
+        .filter(|issue| !ELSEWHERE.contains(&issue.name))
+        .map(|issue| issue.name.to_owned())
+        .collect();
+    assert_eq!(there, wanted);
+    play_folder("../errors");
+}
+
 #[test]
 fn every_folder_of_pages_is_played() {
     let there: BTreeSet<String> = std::fs::read_dir(root())

@@ -117,6 +117,24 @@ fn invalid_text() {
 }
 
 #[test]
+fn a_null_byte() {
+    one_bad_row("s1,a\0nn,USD,10,month,2024-01-01,\n", &["line 2", "nul-byte"]);
+}
+
+#[test]
+fn a_field_beyond_its_limit() {
+    one_bad_row(&format!("s1,{},USD,10,month,2024-01-01,\n", "x".repeat(2 << 20)), &["line 2", "field-too-long"]);
+}
+
+#[test]
+fn more_columns_than_any_table_has() {
+    let folder = Folder::empty();
+    folder.file("wide.csv", format!("{HEADER}s1,ann,USD,10,month,2024-01-01,{}\n{GOOD}", ",".repeat(20_000)));
+    folder.run(&["import", "subscriptions", "wide.csv"]).ends_with(1).says(&["line 2", "too-many-columns"]);
+    folder.run(&["movements"]).ends_with(0).says(&["zoe"]);
+}
+
+#[test]
 fn a_quotation_mark_that_is_never_closed() {
     let folder = Folder::empty();
     folder.file(
