@@ -303,7 +303,7 @@ pub struct Conflict {
 }
 
 /// Leaves one version of each fact of one subscription item: the one that was recorded last, where the same content
-/// again is the same version. Two different contents in one import are a [`Conflict`]: the greater by content is
+/// again is the same version (unless it was taken back in between). Two different contents in one import are a [`Conflict`]: the greater by content is
 /// used, whatever order they came in, and the other is reported.
 ///
 /// `rows` are those of one subscription item, in any order; returns how many are left, in order of start.
@@ -342,8 +342,11 @@ fn content<'a>(row: &Row, terms: &'a [Terms]) -> Content<'a> {
 
 /// The version that holds, of several rows with the same key. `versions` are in order of recording.
 fn winner(versions: &[Row], terms: &[Terms], recorded: &Recorded, conflicts: &mut Vec<Conflict>) -> Row {
+    // Taking a fact back ends what was said of it before: the same said again afterwards is a new statement.
+    let is_withdrawn = |row: &&Row| terms.get(row.terms as usize).is_some_and(|t| t.status == Status::Withdrawn);
+    let withdrawn = versions.iter().filter(is_withdrawn).map(|row| recorded.import_of(row.fact)).max();
     let mut first_recorded: BTreeMap<Content<'_>, Row> = BTreeMap::new();
-    for row in versions {
+    for row in versions.iter().filter(|row| withdrawn.is_none_or(|import| recorded.import_of(row.fact) >= import)) {
         first_recorded.entry(content(row, terms)).or_insert(*row);
     }
     let mut latest = versions[0];

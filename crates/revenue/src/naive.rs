@@ -122,24 +122,27 @@ pub fn agrees(ledger: &Ledger, evaluation: &Evaluation) -> Vec<Breach> {
 
 /// Of all that was recorded about a row (a subscription item from one start on), the content that was first recorded
 /// by the latest import; of two from one import the greater one, as nothing says which is meant. What a source took
-/// back is gone.
+/// back is gone, and what was recorded before that is forgotten: stating it again is a new statement.
 fn versions_that_hold(rows: &[Row], recorded: &Recorded, terms: &[Terms]) -> Vec<Row> {
     let mut keys: BTreeMap<(u32, u32, Tick, u32), Vec<&Row>> = BTreeMap::new();
     for row in rows {
         keys.entry((row.customer, row.subscription, row.start, row.start_offset)).or_default().push(row);
     }
-    let content = |row: &Row| (row.terms, row.end, row.trial_end, row.cancel_at, row.cancel_requested_at);
+    let stated = |row: &Row| terms.get(row.terms as usize);
+    let is_withdrawn = |row: &Row| stated(row).is_some_and(|stated| stated.status == Status::Withdrawn);
+    let content = |row: &Row| (stated(row), row.end, row.trial_end, row.cancel_at, row.cancel_requested_at);
     let mut holding = Vec::new();
-    for versions in keys.values() {
+    for all in keys.values() {
+        let withdrawn = all.iter().filter(|row| is_withdrawn(row)).map(|row| recorded.import_of(row.fact)).max();
+        let versions: Vec<&&Row> =
+            all.iter().filter(|row| withdrawn.is_none_or(|import| recorded.import_of(row.fact) >= import)).collect();
         let first_import = |wanted: &Row| {
             let same = versions.iter().filter(|row| content(row) == content(wanted));
             same.map(|row| recorded.import_of(row.fact)).min()
         };
         let newest = versions.iter().max_by_key(|row| (first_import(row), content(row)));
-        if let Some(row) = newest
-            && terms.get(row.terms as usize).is_some_and(|stated| stated.status != Status::Withdrawn)
-        {
-            holding.push(**row);
+        if let Some(row) = newest.filter(|row| !is_withdrawn(row)) {
+            holding.push(***row);
         }
     }
     holding

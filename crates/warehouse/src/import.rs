@@ -29,6 +29,7 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use export::printed;
 pub use export::{Export, ExportColumn, export};
 pub use quarantine::{ReplayReport, quarantined, replay};
 

@@ -39,9 +39,9 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 .ok_or_else(|| CommandError::Usage(format!("the setting `{name}` takes a number, not `{value}`")))
         };
         match name.as_str() {
-            "currency" => drop(session::currency_of(value)?),
-            "policy" => drop(policies::find(value, &options.data)?),
-            "gross_margin" | "discount_rate" | "committed_months" => drop(number()?),
+            "currency" => session::currency_of(value).map(|_| ())?,
+            "policy" => policies::find(value, &options.data).map(|_| ())?,
+            "gross_margin" | "discount_rate" | "committed_months" => number().map(|_| ())?,
             // The session that is opened next reads the zone, and refuses one that is none.
             _ => {}
         }

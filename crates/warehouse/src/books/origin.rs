@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::{
     Books, BooksError,
-    columns::{Decimals, Integers, Texts, open},
+    columns::{Integers, open},
     subscriptions::unreadable_file,
 };
-use crate::lake::ImportRecord;
+use crate::{import::printed, lake::ImportRecord};
 
 /// Where each subscription fact came from.
 pub struct Origins {
@@ -91,16 +91,7 @@ pub fn stated(books: &Books, fact: u32) -> Result<Vec<(String, String)>, BooksEr
             .iter()
             .zip(row.columns())
             .filter(|(_, column)| column.null_count() == 0)
-            .map(|(field, column)| {
-                let decimal = Decimals::of(&row, field.name()).ok().and_then(|decimals| decimals.picos(0));
-                let text = match (decimal, Texts::of(&row, field.name())) {
-                    (Some(picos), _) => revenue::money::print_scaled(picos, 12, 0),
-                    (None, Ok(texts)) => texts.get(0).unwrap_or_default().to_owned(),
-                    (None, Err(_)) => arrow::util::display::array_value_to_string(column, 0)
-                        .map_err(|error| unreadable_file(file, &error))?,
-                };
-                Ok((field.name().clone(), text))
-            })
+            .map(|(field, column)| Ok((field.name().clone(), printed(column.as_ref(), 0).unwrap_or_default())))
             .collect();
     }
     Ok(Vec::new())

@@ -36,7 +36,8 @@ const PAYMENT_MEASURES: &[&str] = &["cash_received"];
 /// A contract may be signed again some days late; within these it still counts as renewed.
 const RENEWAL_GRACE_DAYS: i32 = 30;
 
-/// One row of a kind of facts, the newest version of it.
+/// What one row of a kind of facts states.
+#[derive(PartialEq)]
 pub(super) struct Stated {
     pub(super) texts: Vec<Option<String>>,
     pub(super) picos: Vec<Option<i128>>,
@@ -240,7 +241,8 @@ impl Billing {
     }
 }
 
-/// The newest version of each fact of a kind, without those that were withdrawn, in order of their keys.
+/// The newest version of each fact of a kind, without those that were withdrawn, in order of their sources and keys. As
+/// in the ledger, the same content again is the same version.
 pub(super) fn newest(
     books: &Books,
     table: &str,
@@ -249,7 +251,7 @@ pub(super) fn newest(
     decimals: &[&str],
     moments: &[&str],
 ) -> Result<Vec<Stated>, EngineError> {
-    let mut facts: BTreeMap<Vec<Option<String>>, Stated> = BTreeMap::new();
+    let mut facts: BTreeMap<Vec<Option<String>>, Vec<Stated>> = BTreeMap::new();
     let Some(lake) = books.lake() else { return Ok(Vec::new()) };
     if lake.table_schema(table)?.is_none() {
         return Ok(Vec::new());
@@ -257,7 +259,8 @@ pub(super) fn newest(
     for batch in lake.read(table, &[], books.view.as_known_at)? {
         let batch = batch?;
         let columns = texts.iter().map(|name| Texts::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
-        let keys = key.iter().map(|name| Texts::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
+        let keys = std::iter::once(&"source").chain(key);
+        let keys = keys.map(|name| Texts::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
         let numbers = decimals.iter().map(|name| Decimals::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
         let times = moments.iter().map(|name| Moments::of(&batch, name)).collect::<Result<Vec<_>, BooksError>>()?;
         for row in 0..batch.num_rows() {
@@ -266,17 +269,18 @@ pub(super) fn newest(
                 facts.remove(&key);
                 continue;
             }
-            facts.insert(
-                key,
-                Stated {
-                    texts: columns.iter().map(|column| column.get(row).map(str::to_owned)).collect(),
-                    picos: numbers.iter().map(|column| column.picos(row)).collect(),
-                    moments: times.iter().map(|column| column.get(row)).collect(),
-                },
-            );
+            let stated = Stated {
+                texts: columns.iter().map(|column| column.get(row).map(str::to_owned)).collect(),
+                picos: numbers.iter().map(|column| column.picos(row)).collect(),
+                moments: times.iter().map(|column| column.get(row)).collect(),
+            };
+            let versions = facts.entry(key).or_default();
+            if !versions.contains(&stated) {
+                versions.push(stated);
+            }
         }
     }
-    Ok(facts.into_values().collect())
+    Ok(facts.into_values().filter_map(|mut versions| versions.pop()).collect())
 }
 
 /// The term of a contract in years, as a quotient: whole months where it is whole months, else days ÷ 365.

@@ -33,9 +33,18 @@ impl Keys {
 }
 
 /// The latest version of each fact: in which import (by commit order) and row.
+///
+/// As in the ledger, the same content again is the same version, which counts from its first recording; a withdrawal
+/// ends what was said before it.
 pub(super) struct Latest {
     versions: HashMap<Identity, (usize, i64)>,
     ranks: HashMap<i64, usize>,
+}
+
+/// One content of a fact, as it was first recorded.
+struct Said {
+    content: Identity,
+    version: (usize, i64),
 }
 
 impl Latest {
@@ -49,26 +58,36 @@ impl Latest {
         let ranks: HashMap<i64, usize> =
             lake.imports(as_known_at)?.iter().enumerate().map(|(rank, import)| (import.id, rank)).collect();
         let mut latest = Self { versions: HashMap::new(), ranks };
-        let mut columns: Vec<String> = Vec::new();
-        for key in kind.key {
-            if let Some(column) = kind.position(key).and_then(|at| kind.columns.get(at)) {
-                columns.extend(column.storage().into_iter().map(|(name, _)| name));
-            }
-        }
-        columns.extend(["source", "import", "row"].map(str::to_owned));
-        let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-        for batch in lake.read(kind.table, &names, as_known_at)? {
+        let mut said: HashMap<Identity, Vec<Said>> = HashMap::new();
+        let mut stored: Vec<String> =
+            kind.columns.iter().flat_map(|column| column.storage()).map(|(name, _)| name).collect();
+        stored.extend(["attributes", "withdrawn"].map(str::to_owned));
+        for batch in lake.read(kind.table, &[], as_known_at)? {
             let batch = batch?;
             let identities = identities(kind, &batch).map_err(fault)?;
+            let contents = hashes(&stored, &batch).map_err(fault)?;
             let places = Places::of(&batch).map_err(fault)?;
-            for (row, identity) in identities.into_iter().enumerate() {
+            let withdrawn = column(&batch, "withdrawn").map_err(fault)?.as_boolean_opt();
+            let withdrawn = withdrawn.ok_or_else(|| fault(wrong("withdrawn")))?;
+            for (row, (identity, content)) in identities.into_iter().zip(contents).enumerate() {
                 if source.is_some_and(|source| places.sources.value(row) != source) {
                     continue;
                 }
                 let version = latest.version(&places, row);
-                latest.versions.entry(identity).and_modify(|known| *known = (*known).max(version)).or_insert(version);
+                let contents = said.entry(identity).or_default();
+                // Rows come in the order of their recording.
+                if withdrawn.value(row) {
+                    contents.clear();
+                }
+                if contents.iter().all(|known| known.content != content) {
+                    contents.push(Said { content, version });
+                }
             }
         }
+        latest.versions = said
+            .into_iter()
+            .filter_map(|(identity, contents)| Some((identity, contents.iter().map(|said| said.version).max()?)))
+            .collect();
         Ok(latest)
     }
 
@@ -175,9 +194,14 @@ fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowEr
             names.extend(column.storage().into_iter().map(|(name, _)| name));
         }
     }
+    hashes(&names, batch)
+}
+
+/// The hash of the values of some columns, for each row.
+fn hashes(names: &[String], batch: &RecordBatch) -> Result<Vec<Identity>, ArrowError> {
     let mut columns = Vec::with_capacity(names.len());
     for name in names {
-        let array = column(batch, &name)?;
+        let array = column(batch, name)?;
         columns.push((array, array.as_string_opt::<i32>()));
     }
     let mut identities = Vec::with_capacity(batch.num_rows());
