@@ -302,8 +302,8 @@ pub struct Conflict {
     pub refused: u32,
 }
 
-/// Leaves one version of each fact of one subscription item: the one that was recorded last, where the same content
-/// again is the same version (unless it was taken back in between). Two different contents in one import are a [`Conflict`]: the greater by content is
+/// Leaves one version of each fact of one subscription item: the one that the latest import states, where the same
+/// content again changes nothing. Two different contents in one import are a [`Conflict`]: the greater by content is
 /// used, whatever order they came in, and the other is reported.
 ///
 /// `rows` are those of one subscription item, in any order; returns how many are left, in order of start.
@@ -340,29 +340,25 @@ fn content<'a>(row: &Row, terms: &'a [Terms]) -> Content<'a> {
     (stated, row.end, row.trial_end, row.cancel_at, row.cancel_requested_at, row.customer)
 }
 
-/// The version that holds, of several rows with the same key. `versions` are in order of recording.
+/// The version that holds, of several rows with the same key: what the latest import says. Where imports go on saying
+/// the same, the first of them is the one that made it so. `versions` are in order of recording.
 fn winner(versions: &[Row], terms: &[Terms], recorded: &Recorded, conflicts: &mut Vec<Conflict>) -> Row {
-    // Taking a fact back ends what was said of it before: the same said again afterwards is a new statement.
-    let is_withdrawn = |row: &&Row| terms.get(row.terms as usize).is_some_and(|t| t.status == Status::Withdrawn);
-    let withdrawn = versions.iter().filter(is_withdrawn).map(|row| recorded.import_of(row.fact)).max();
-    let mut first_recorded: BTreeMap<Content<'_>, Row> = BTreeMap::new();
-    for row in versions.iter().filter(|row| withdrawn.is_none_or(|import| recorded.import_of(row.fact) >= import)) {
-        first_recorded.entry(content(row, terms)).or_insert(*row);
-    }
-    let mut latest = versions[0];
-    let mut latest_import = 0;
-    for row in first_recorded.values() {
-        let import = recorded.import_of(row.fact);
-        // Contents come in ascending order, so of two in one import the greater is kept.
-        if import >= latest_import {
-            if import == latest_import && latest_import > 0 {
-                conflicts.push(Conflict { used: row.fact, refused: latest.fact });
-            }
-            latest = *row;
-            latest_import = import;
+    let mut holds = versions[0];
+    let same_import = |a: &Row, b: &Row| recorded.import_of(a.fact) == recorded.import_of(b.fact);
+    for (number, of_import) in versions.chunk_by(same_import).enumerate() {
+        let mut said: BTreeMap<Content<'_>, Row> = BTreeMap::new();
+        for row in of_import {
+            said.entry(content(row, terms)).or_insert(*row);
+        }
+        // Contents come in ascending order, so of several in one import the greatest is used.
+        let Some(greatest) = said.values().next_back().copied() else { continue };
+        let others = said.values().take(said.len() - 1);
+        conflicts.extend(others.map(|other| Conflict { used: greatest.fact, refused: other.fact }));
+        if number == 0 || content(&greatest, terms) != content(&holds, terms) {
+            holds = greatest;
         }
     }
-    latest
+    holds
 }
 
 #[cfg(test)]

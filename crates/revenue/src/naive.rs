@@ -120,9 +120,8 @@ pub fn agrees(ledger: &Ledger, evaluation: &Evaluation) -> Vec<Breach> {
     breaches
 }
 
-/// Of all that was recorded about a row (a subscription item from one start on), the content that was first recorded
-/// by the latest import; of two from one import the greater one, as nothing says which is meant. What a source took
-/// back is gone, and what was recorded before that is forgotten: stating it again is a new statement.
+/// Of all that was recorded about a row (a subscription item from one start on), what the latest import says; of two
+/// contents from one import the greater one, as nothing says which is meant. What a source took back is gone.
 fn versions_that_hold(rows: &[Row], recorded: &Recorded, terms: &[Terms]) -> Vec<Row> {
     let mut keys: BTreeMap<(u32, u32, Tick, u32), Vec<&Row>> = BTreeMap::new();
     for row in rows {
@@ -132,17 +131,10 @@ fn versions_that_hold(rows: &[Row], recorded: &Recorded, terms: &[Terms]) -> Vec
     let is_withdrawn = |row: &Row| stated(row).is_some_and(|stated| stated.status == Status::Withdrawn);
     let content = |row: &Row| (stated(row), row.end, row.trial_end, row.cancel_at, row.cancel_requested_at);
     let mut holding = Vec::new();
-    for all in keys.values() {
-        let withdrawn = all.iter().filter(|row| is_withdrawn(row)).map(|row| recorded.import_of(row.fact)).max();
-        let versions: Vec<&&Row> =
-            all.iter().filter(|row| withdrawn.is_none_or(|import| recorded.import_of(row.fact) >= import)).collect();
-        let first_import = |wanted: &Row| {
-            let same = versions.iter().filter(|row| content(row) == content(wanted));
-            same.map(|row| recorded.import_of(row.fact)).min()
-        };
-        let newest = versions.iter().max_by_key(|row| (first_import(row), content(row)));
+    for versions in keys.values() {
+        let newest = versions.iter().max_by_key(|row| (recorded.import_of(row.fact), content(row)));
         if let Some(row) = newest.filter(|row| !is_withdrawn(row)) {
-            holding.push(***row);
+            holding.push(**row);
         }
     }
     holding

@@ -2,7 +2,7 @@
 //! written out in full, and the series and cohorts over it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,10 +20,16 @@ use parquet::{
     file::properties::{EnabledStatistics, WriterProperties},
     schema::types::ColumnPath,
 };
-use revenue::{calendar::Zone, fx::Rates, movement::Kind, policy::Policy};
+use revenue::{
+    calendar::{Day, Moment, Zone},
+    fx::Rates,
+    movement::Kind,
+    policy::Policy,
+};
+use sha2::{Digest, Sha256};
 
 use crate::{
-    books::{self, Books, BooksError, FactFile, Key, View},
+    books::{self, Books, BooksError, FactFile, Integers, Key, Moments, Texts, View},
     engine::EngineError,
 };
 
@@ -32,6 +38,10 @@ use crate::{
 pub enum Task {
     /// Periods → movements, written to a file.
     Ledger,
+    /// The ledger by month, plan and country.
+    Series,
+    /// The ledger by cohort and age.
+    Cohorts,
 }
 
 impl Task {
@@ -40,6 +50,8 @@ impl Task {
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "ledger" => Some(Task::Ledger),
+            "series" => Some(Task::Series),
+            "cohorts" => Some(Task::Cohorts),
             _ => None,
         }
     }
@@ -61,12 +73,13 @@ pub struct Done {
 /// # Errors
 /// When a file cannot be read or written.
 pub fn run(task: Task, periods: &str, customers: &Path, out: &Path) -> Result<Done, EngineError> {
-    let _ = customers;
     match task {
+        Task::Series => Ok(table(out, "series", &series(out, customers)?)?),
+        Task::Cohorts => Ok(table(out, "cohorts", &cohorts(out)?)?),
         Task::Ledger => {
             let books = open(periods)?;
-            write(&books, out)?;
-            Ok(Done { rows: books.ledger.rows() as u64, ..Done::default() })
+            let rows = write(&books, out)?;
+            Ok(Done { rows, ..Done::default() })
         }
     }
 }
@@ -111,7 +124,7 @@ const BATCH_ROWS: usize = 65_536;
 const GROUP_ROWS: usize = 1_048_576;
 
 /// Writes the ledger in full.
-fn write(books: &Books, out: &Path) -> Result<(), BooksError> {
+fn write(books: &Books, out: &Path) -> Result<u64, BooksError> {
     let failed = |error: &dyn std::fmt::Display| BooksError::Unreadable {
         file: out.display().to_string(),
         words: error.to_string(),
@@ -149,50 +162,112 @@ fn write(books: &Books, out: &Path) -> Result<(), BooksError> {
         Arc::new(StringArray::from_iter_values(books.facts.offers.iter().map(|offer| offer.plan.as_str())));
     let kinds: ArrayRef = Arc::new(StringArray::from_iter_values(Kind::ALL.iter().map(|(_, name)| *name)));
     let ledger = &books.ledger;
-    let mut customer = 0;
-    let mut day_of = (usize::MAX, i32::MIN);
-    let (mut before, mut after) = (0i64, 0i64);
-    for first in (0..ledger.rows()).step_by(BATCH_ROWS) {
-        let rows = first..(first + BATCH_ROWS).min(ledger.rows());
-        let (mut customers, mut subscriptions) = (Ids::default(), Ids::default());
-        let (mut befores, mut afters) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for row in rows.clone() {
-            while ledger.offsets[customer + 1] as usize <= row {
-                customer += 1;
+    // Plans are numbered by the first offer that has them, so that rows of one plan can be told by a number.
+    let offers = &books.facts.offers;
+    let plan_of: Vec<i32> = offers
+        .iter()
+        .map(|offer| offers.iter().position(|other| other.plan == offer.plan).unwrap_or_default() as i32)
+        .collect();
+    let mut columns = Columns::default();
+    let mut written = 0u64;
+    for customer in 0..ledger.customers() {
+        let rows = ledger.of_customer(customer);
+        let mut before = 0i64;
+        let mut first = rows.start;
+        while first < rows.end {
+            let day = ledger.day[first];
+            let last = (first..rows.end).find(|row| ledger.day[*row] != day).unwrap_or(rows.end);
+            let after = before + ledger.delta_micros[first..last].iter().sum::<i64>();
+            let begun = columns.delta.len();
+            for row in first..last {
+                let (subscription, plan) = (ledger.subscription[row], plan_of[ledger.offer[row] as usize]);
+                // Offers of one plan lie side by side, as offers are sorted by plan.
+                let same = columns.delta.len() > begun
+                    && columns.subscription.last() == Some(&subscription)
+                    && columns.plan.last() == Some(&plan);
+                if same && let Some(delta) = columns.delta.last_mut() {
+                    *delta += ledger.delta_micros[row];
+                    if *delta == 0 {
+                        columns.pop();
+                    }
+                    continue;
+                }
+                columns.customer.push(customer as u32);
+                columns.day.push(day);
+                columns.subscription.push(subscription);
+                columns.plan.push(plan);
+                columns.kind.push(ledger.kind[row] as i32);
+                columns.delta.push(ledger.delta_micros[row]);
+                columns.before.push(before);
+                columns.after.push(after);
             }
-            customers.push(&books.facts.customer_ids, books.customers[customer]);
-            subscriptions.push(&books.facts.subscription_ids, books.subscriptions[ledger.subscription[row] as usize]);
-            let day = (customer, ledger.day[row]);
-            if day != day_of {
-                before = if day.0 == day_of.0 { after } else { 0 };
-                day_of = day;
-                let end = ledger.offsets[customer + 1] as usize;
-                let same_day = (row..end).take_while(|other| ledger.day[*other] == day.1);
-                after = before + same_day.map(|other| ledger.delta_micros[other]).sum::<i64>();
-            }
-            befores.push(before);
-            afters.push(after);
+            before = after;
+            first = last;
         }
-        let keys = |keys: Vec<i32>, values: &ArrayRef| -> Result<ArrayRef, BooksError> {
-            Ok(Arc::new(
-                DictionaryArray::try_new(Int32Array::from(keys), Arc::clone(values)).map_err(|error| failed(&error))?,
-            ))
-        };
-        let columns: Vec<ArrayRef> = vec![
-            customers.finish().map_err(|error| failed(&error))?,
-            Arc::new(Date32Array::from(ledger.day[rows.clone()].to_vec())),
-            subscriptions.finish().map_err(|error| failed(&error))?,
-            keys(ledger.offer[rows.clone()].iter().map(|offer| *offer as i32).collect(), &plans)?,
-            keys(ledger.kind[rows.clone()].iter().map(|kind| *kind as i32).collect(), &kinds)?,
-            Arc::new(Int64Array::from(ledger.delta_micros[rows.clone()].to_vec())),
-            Arc::new(Int64Array::from(befores)),
-            Arc::new(Int64Array::from(afters)),
-        ];
-        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| failed(&error))?;
-        writer.write(&batch).map_err(|error| failed(&error))?;
+        if columns.delta.len() >= BATCH_ROWS || customer + 1 == ledger.customers() {
+            written += columns.delta.len() as u64;
+            let batch = std::mem::take(&mut columns).batch(books, &schema, &plans, &kinds);
+            writer.write(&batch.map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
+        }
     }
     writer.close().map_err(|error| failed(&error))?;
-    Ok(())
+    Ok(written)
+}
+
+/// Rows that are being put together.
+#[derive(Default)]
+struct Columns {
+    customer: Vec<u32>,
+    day: Vec<i32>,
+    subscription: Vec<u32>,
+    plan: Vec<i32>,
+    kind: Vec<i32>,
+    delta: Vec<i64>,
+    before: Vec<i64>,
+    after: Vec<i64>,
+}
+
+impl Columns {
+    fn pop(&mut self) {
+        self.customer.pop();
+        self.day.pop();
+        self.subscription.pop();
+        self.plan.pop();
+        self.kind.pop();
+        self.delta.pop();
+        self.before.pop();
+        self.after.pop();
+    }
+
+    fn batch(
+        self,
+        books: &Books,
+        schema: &Arc<Schema>,
+        plans: &ArrayRef,
+        kinds: &ArrayRef,
+    ) -> Result<RecordBatch, ArrowError> {
+        let (mut customers, mut subscriptions) = (Ids::default(), Ids::default());
+        for (customer, subscription) in self.customer.iter().zip(&self.subscription) {
+            customers.push(&books.facts.customer_ids, books.customers[*customer as usize]);
+            subscriptions.push(&books.facts.subscription_ids, books.subscriptions[*subscription as usize]);
+        }
+        let few = |keys: Vec<i32>, values: &ArrayRef| -> Result<ArrayRef, ArrowError> {
+            Ok(Arc::new(DictionaryArray::try_new(Int32Array::from(keys), Arc::clone(values))?))
+        };
+        RecordBatch::try_new(
+            Arc::clone(schema),
+            vec![
+                customers.finish()?,
+                Arc::new(Date32Array::from(self.day)),
+                subscriptions.finish()?,
+                few(self.plan, plans)?,
+                few(self.kind, kinds)?,
+                Arc::new(Int64Array::from(self.delta)),
+                Arc::new(Int64Array::from(self.before)),
+                Arc::new(Int64Array::from(self.after)),
+            ],
+        )
+    }
 }
 
 /// A column of ids that is being put together.
@@ -215,6 +290,161 @@ impl Ids {
         let ends = OffsetBuffer::new(ScalarBuffer::from(self.ends));
         Ok(Arc::new(StringArray::try_new(ends, Buffer::from_vec(self.bytes), None)?))
     }
+}
+
+/// Writes a table beside the ledger, with the digest of its sorted lines.
+fn table(ledger: &Path, name: &str, (header, lines): &(&str, Vec<String>)) -> Result<Done, BooksError> {
+    let out = ledger.with_extension(format!("{name}.csv"));
+    let mut text = String::from(*header);
+    text.push('\n');
+    let mut sorted: Vec<&String> = lines.iter().collect();
+    sorted.sort_unstable();
+    let mut digest = Sha256::new();
+    for line in &sorted {
+        digest.update(line.as_bytes());
+        digest.update(b"\n");
+        text.push_str(line);
+        text.push('\n');
+    }
+    std::fs::write(&out, text)
+        .map_err(|error| BooksError::Unreadable { file: out.display().to_string(), words: error.to_string() })?;
+    let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Done { rows: lines.len() as u64, digest: Some(digest), ..Done::default() })
+}
+
+/// The first day of the month of a day, and how many months after January 1970 it is.
+fn month_of(day: i32) -> i32 {
+    let (year, month, _) = Day(day).civil();
+    (year - 1970) * 12 + month as i32 - 1
+}
+
+fn month_name(month: i32) -> String {
+    format!("{:04}-{:02}-01", 1970 + month.div_euclid(12), month.rem_euclid(12) + 1)
+}
+
+/// Reads the columns of the ledger that a table needs, batch by batch.
+fn each_batch(
+    file: &Path,
+    columns: &[&str],
+    few: &[&str],
+    mut take: impl FnMut(&RecordBatch) -> Result<(), BooksError>,
+) -> Result<(), BooksError> {
+    for batch in books::open_parquet(file, columns, few)? {
+        let failed =
+            |error: ArrowError| BooksError::Unreadable { file: file.display().to_string(), words: error.to_string() };
+        take(&batch.map_err(failed)?)?;
+    }
+    Ok(())
+}
+
+/// MRR at the end of each month and what moved in it, by plan and country.
+fn series(ledger: &Path, customers: &Path) -> Result<(&'static str, Vec<String>), BooksError> {
+    let mut countries: HashMap<String, String> = HashMap::new();
+    each_batch(customers, &["customer", "country"], &["country"], |batch| {
+        let (ids, found) = (Texts::of(batch, "customer")?, Texts::of(batch, "country")?);
+        for row in 0..batch.num_rows() {
+            if let (Some(id), Some(country)) = (ids.get(row), found.get(row)) {
+                countries.insert(id.to_owned(), country.to_owned());
+            }
+        }
+        Ok(())
+    })?;
+    // MRR and then each kind, by month, for each plan and country that occurs.
+    let mut cells: HashMap<(String, String), BTreeMap<i32, [i64; 8]>> = HashMap::new();
+    let (mut first, mut last) = (i32::MAX, i32::MIN);
+    let mut country = (String::new(), String::new());
+    each_batch(ledger, &["customer", "day", "plan", "kind", "delta"], &["plan", "kind"], |batch| {
+        let (ids, plans) = (Texts::of(batch, "customer")?, Texts::of(batch, "plan")?);
+        let (kinds, days) = (Texts::of(batch, "kind")?, Moments::of(batch, "day")?);
+        let deltas = Integers::of(batch, "delta")?;
+        for row in 0..batch.num_rows() {
+            let (Some(id), Some(plan), Some(kind)) = (ids.get(row), plans.get(row), kinds.get(row)) else { continue };
+            let (Some(Moment::Day(day)), Some(delta)) = (days.get(row), deltas.get(row)) else { continue };
+            if country.0 != id {
+                country = (id.to_owned(), countries.get(id).cloned().unwrap_or_default());
+            }
+            let month = month_of(day.0);
+            (first, last) = (first.min(month), last.max(month));
+            let kind = Kind::ALL.iter().position(|(_, name)| *name == kind).unwrap_or_default();
+            let key = (plan.to_owned(), country.1.clone());
+            let sums = cells.entry(key).or_default().entry(month).or_default();
+            sums[0] += delta;
+            sums[1 + kind.min(6)] += delta;
+        }
+        Ok(())
+    })?;
+    let mut lines = Vec::new();
+    for ((plan, country), months) in &cells {
+        let mut mrr = 0;
+        for month in first..=last {
+            let sums = months.get(&month).copied().unwrap_or_default();
+            mrr += sums[0];
+            let kind = |kind: Kind| sums[1 + kind as usize];
+            lines.push(format!(
+                "{},{plan},{country},{mrr},{},{},{},{},{},{}",
+                month_name(month),
+                kind(Kind::New),
+                kind(Kind::Reactivation),
+                kind(Kind::Expansion),
+                kind(Kind::Contraction),
+                kind(Kind::Churn),
+                kind(Kind::Transfer)
+            ));
+        }
+    }
+    Ok(("month,plan,country,mrr,new,reactivation,expansion,contraction,churn,transfer", lines))
+}
+
+/// Customers and MRR left of each month's new customers, at the end of each month.
+fn cohorts(ledger: &Path) -> Result<(&'static str, Vec<String>), BooksError> {
+    #[derive(Default)]
+    struct Cohort {
+        size: i64,
+        /// What changed in a month: customers who pay, and MRR.
+        steps: BTreeMap<i32, (i64, i64)>,
+    }
+    let mut cohorts: BTreeMap<i32, Cohort> = BTreeMap::new();
+    let mut last = i32::MIN;
+    let mut of = (String::new(), 0);
+    let mut counted = i32::MIN;
+    each_batch(ledger, &["customer", "day", "delta", "mrr_before", "mrr_after"], &[], |batch| {
+        let (ids, days) = (Texts::of(batch, "customer")?, Moments::of(batch, "day")?);
+        let (deltas, befores) = (Integers::of(batch, "delta")?, Integers::of(batch, "mrr_before")?);
+        let afters = Integers::of(batch, "mrr_after")?;
+        for row in 0..batch.num_rows() {
+            let (Some(id), Some(Moment::Day(day)), Some(delta)) = (ids.get(row), days.get(row), deltas.get(row)) else {
+                continue;
+            };
+            let month = month_of(day.0);
+            last = last.max(month);
+            if of.0 != id {
+                of = (id.to_owned(), month);
+                cohorts.entry(month).or_default().size += 1;
+                counted = i32::MIN;
+            }
+            let Some(cohort) = cohorts.get_mut(&of.1) else { continue };
+            let step = cohort.steps.entry(month).or_default();
+            step.1 += delta;
+            // A day may have several rows, which all say what the customer paid before and after it.
+            if counted != day.0 {
+                counted = day.0;
+                let pays = |micros: Option<i64>| i64::from(micros.unwrap_or(0) > 0);
+                step.0 += pays(afters.get(row)) - pays(befores.get(row));
+            }
+        }
+        Ok(())
+    })?;
+    let mut lines = Vec::new();
+    for (month, cohort) in &cohorts {
+        let (mut customers, mut mrr) = (0, 0);
+        for now in *month..=last {
+            let step = cohort.steps.get(&now).copied().unwrap_or_default();
+            customers += step.0;
+            mrr += step.1;
+            lines.push(format!("{},{},{},{customers},{mrr}", month_name(*month), cohort.size, now - month));
+        }
+    }
+    Ok(("cohort,size,age,customers,mrr", lines))
 }
 
 /// CPU seconds that this process has used, user and system, all threads.

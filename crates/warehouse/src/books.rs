@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use revenue::{
-    calendar::{Day, Zone},
+    calendar::{Day, Grain, Zone},
     fact::{Conflict, Row, Tick, Ticks},
     fx::Rates,
     ledger::{self, Ledger},
@@ -25,7 +25,7 @@ use revenue::{
 };
 
 pub use attributes::Attributes;
-pub use columns::{Decimals, Integers, Moments, Texts, is_true};
+pub use columns::{Decimals, Integers, Moments, Texts, is_true, open as open_parquet};
 pub use ids::{Ids, JOINT, Key};
 pub use origin::{Origin, Origins};
 pub use subscriptions::{FactFile, SubscriptionFacts};
@@ -171,7 +171,7 @@ pub struct Books {
     pub errors: Vec<(u32, MovementError)>,
     /// The files of the subscription facts.
     pub files: Vec<FactFile>,
-    /// The last day on which exchange rates are known.
+    /// The last day on which amounts are valued again.
     revalue_until: Tick,
     /// Where the rest is read from, when it is asked for.
     lake: Option<Lake>,
@@ -239,7 +239,9 @@ impl Books {
         let mut books = Self {
             // Whoever needs one currency has refused several by now; facts can be looked at in any.
             reporting: reporting.unwrap_or_else(|currencies| currencies.first().copied().unwrap_or(Currency::USD)),
-            revalue_until: last_rate.map_or(Tick::MIN, |day| ticks.of_day(day)),
+            // A rate holds until the next one, so the month of the last one is still valued again at its end.
+            revalue_until: last_rate
+                .map_or(Tick::MIN, |day| ticks.of_day(day.first_of(Grain::Month).plus_months(1).plus_days(-1))),
             ticks,
             worth,
             ledger: Ledger::default(),
@@ -355,6 +357,20 @@ impl Books {
             Some((id, _)) => id.to_owned(),
             None => text,
         }
+    }
+
+    /// For each subscription item the number of its subscription: items of one lie side by side.
+    #[must_use]
+    pub fn subscriptions_of_items(&self) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(self.subscriptions.len());
+        let mut before = String::new();
+        for item in 0..self.subscriptions.len() as u32 {
+            let id = self.subscription_id(item);
+            let same = item > 0 && id == before;
+            numbers.push(if same { numbers.last().copied().unwrap_or(item) } else { item });
+            before = id;
+        }
+        numbers
     }
 
     /// The lake that the books were opened from.

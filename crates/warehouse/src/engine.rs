@@ -253,9 +253,9 @@ impl<'a> Solver<'a> {
             spread: uses(&["mrr_top_20", "mrr_largest"]),
             lifetimes: uses(&["lifetime_days_observed_sum", "lifetimes_observed_count"]),
             survival: uses(&["survival_lifetime_months", "survival_discounted_months"]),
-            subscriptions: uses(&["subscriptions_closing"]),
+            subscriptions: uses(&["subscriptions_closing"]).then(|| books.subscriptions_of_items()),
         };
-        let cube = cube(&books.ledger, segmentation, &windows, wanted, books.view.policy.free_is_customer);
+        let cube = cube(&books.ledger, segmentation, &windows, &wanted, books.view.policy.free_is_customer);
         let ahead = uses(&["trial_mrr_closing", "committed_mrr_closing", "committed_mrr_annual_closing"])
             .then(|| look_ahead(books));
         let billing = Billing::new(books, segmentation, &windows, &uses)?;

@@ -150,9 +150,10 @@ proptest! {
         prop_assert_eq!(books.lines(&share.ledger), shuffled_books.lines(&other.ledger));
         prop_assert_eq!(&share.ledger.offsets, &other.ledger.offsets);
         prop_assert_eq!(books.oddities(&share), shuffled_books.oddities(&other));
-        // A whole import that comes again later changes nothing either.
+        // What the latest import said changes nothing when it is said again. (An older file that comes again is known by
+        // its content and not imported; an older fact in a new file is a correction back.)
         let mut late = company.imports.clone();
-        late.extend(company.imports.get(usize::from(again[0]) % company.imports.len()).cloned());
+        late.extend(company.imports.last().cloned());
         prop_assert_eq!(books.lines(&share.ledger), lines_of(&company, &late));
     }
 

@@ -37,7 +37,6 @@ const PAYMENT_MEASURES: &[&str] = &["cash_received"];
 const RENEWAL_GRACE_DAYS: i32 = 30;
 
 /// What one row of a kind of facts states.
-#[derive(PartialEq)]
 pub(super) struct Stated {
     pub(super) texts: Vec<Option<String>>,
     pub(super) picos: Vec<Option<i128>>,
@@ -241,8 +240,7 @@ impl Billing {
     }
 }
 
-/// The newest version of each fact of a kind, without those that were withdrawn, in order of their sources and keys. As
-/// in the ledger, the same content again is the same version.
+/// The newest version of each fact of a kind, without those that were withdrawn, in order of their sources and keys.
 pub(super) fn newest(
     books: &Books,
     table: &str,
@@ -251,7 +249,7 @@ pub(super) fn newest(
     decimals: &[&str],
     moments: &[&str],
 ) -> Result<Vec<Stated>, EngineError> {
-    let mut facts: BTreeMap<Vec<Option<String>>, Vec<Stated>> = BTreeMap::new();
+    let mut facts: BTreeMap<Vec<Option<String>>, Stated> = BTreeMap::new();
     let Some(lake) = books.lake() else { return Ok(Vec::new()) };
     if lake.table_schema(table)?.is_none() {
         return Ok(Vec::new());
@@ -274,13 +272,10 @@ pub(super) fn newest(
                 picos: numbers.iter().map(|column| column.picos(row)).collect(),
                 moments: times.iter().map(|column| column.get(row)).collect(),
             };
-            let versions = facts.entry(key).or_default();
-            if !versions.contains(&stated) {
-                versions.push(stated);
-            }
+            facts.insert(key, stated);
         }
     }
-    Ok(facts.into_values().filter_map(|mut versions| versions.pop()).collect())
+    Ok(facts.into_values().collect())
 }
 
 /// The term of a contract in years, as a quotient: whole months where it is whole months, else days ÷ 365.

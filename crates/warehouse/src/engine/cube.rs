@@ -67,7 +67,7 @@ pub mod sum {
 use sum::{COUNT as SUMS, KINDS};
 
 /// What the pass keeps besides sums, when it is wanted.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// Each customer's MRR at the end of each window, for shares of the largest.
     pub spread: bool,
@@ -75,8 +75,8 @@ pub struct Wanted {
     pub lifetimes: bool,
     /// Months of paying by customer, for survival.
     pub survival: bool,
-    /// Subscriptions that pay at the end.
-    pub subscriptions: bool,
+    /// Subscriptions that pay at the end: for each subscription item the number of its subscription.
+    pub subscriptions: Option<Vec<u32>>,
 }
 
 /// Sums by window and segment.
@@ -136,7 +136,7 @@ pub fn cube(
     ledger: &Ledger,
     segmentation: &Segmentation,
     windows: &[Days],
-    wanted: Wanted,
+    wanted: &Wanted,
     free_is_customer: bool,
 ) -> Cube {
     let mut sorted: Vec<Days> = windows.to_vec();
@@ -192,7 +192,7 @@ struct Pass<'a> {
     ledger: &'a Ledger,
     segmentation: &'a Segmentation,
     lanes: &'a [Vec<(usize, Days)>],
-    wanted: Wanted,
+    wanted: &'a Wanted,
     free_is_customer: bool,
     segments: usize,
     sums: Vec<i128>,
@@ -218,7 +218,7 @@ impl<'a> Pass<'a> {
         segmentation: &'a Segmentation,
         lanes: &'a [Vec<(usize, Days)>],
         cells: usize,
-        wanted: Wanted,
+        wanted: &'a Wanted,
         free_is_customer: bool,
     ) -> Self {
         Self {
@@ -251,8 +251,8 @@ impl<'a> Pass<'a> {
                 self.walk(lane, *segment);
             }
         }
-        if self.wanted.subscriptions {
-            self.count_subscriptions(customer, rows);
+        if let Some(subscriptions) = &self.wanted.subscriptions {
+            self.count_subscriptions(customer, rows, subscriptions);
         }
         touched.clear();
         self.touched = touched;
@@ -412,14 +412,14 @@ impl<'a> Pass<'a> {
         self.seen = seen;
     }
 
-    /// Counts the subscription items that pay at the end of each window.
-    fn count_subscriptions(&mut self, customer: usize, rows: Range<usize>) {
+    /// Counts the subscriptions that pay at the end of each window.
+    fn count_subscriptions(&mut self, customer: usize, rows: Range<usize>, subscriptions: &[u32]) {
         self.items.clear();
         for row in rows {
             let segment = self.segmentation.segment(customer, self.ledger.offer[row]);
             if segment != OUTSIDE {
                 self.items.push((
-                    self.ledger.subscription[row],
+                    subscriptions.get(self.ledger.subscription[row] as usize).copied().unwrap_or_default(),
                     segment,
                     self.ledger.day[row],
                     self.ledger.delta_micros[row],

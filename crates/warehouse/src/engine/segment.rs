@@ -66,6 +66,10 @@ pub struct Segmentation {
     /// The segment of (customer code × parts + part code).
     segment_of: Vec<u32>,
     parts: usize,
+    /// The code of customers that no subscription fact knows: all their dimensions are unknown.
+    stranger_code: u32,
+    /// Whether parts are told apart at all.
+    splits_parts: bool,
 }
 
 impl Segmentation {
@@ -101,7 +105,8 @@ impl Segmentation {
             attributes.insert(COHORT.to_owned(), cohorts(books));
         }
 
-        let (customer_code, customer_labels) = code_customers(books, by, filters, &attributes);
+        let (mut customer_code, customer_labels) = code_customers(books, by, filters, &attributes);
+        let stranger_code = customer_code.pop().unwrap_or(OUTSIDE);
         let (part_code, part_labels) = code_parts(books, by, filters);
         let parts = part_labels.len();
         let mut order: Vec<(Vec<String>, usize)> = Vec::with_capacity(customer_labels.len() * parts);
@@ -123,7 +128,8 @@ impl Segmentation {
             segment_of[place] = labels.len() as u32;
             labels.push(label);
         }
-        Ok(Self { labels, customer_code, part_code, segment_of, parts })
+        let splits_parts = by.iter().chain(filters.iter().map(|filter| &filter.dimension)).any(|name| is_part(name));
+        Ok(Self { labels, customer_code, part_code, segment_of, parts, stranger_code, splits_parts })
     }
 
     /// How many segments there are.
@@ -160,16 +166,26 @@ impl Segmentation {
     /// line: by the customer's dimensions, and by a plan and currency that are given.
     #[must_use]
     pub fn segment_of_other(&self, books: &Books, customer: &str, plan: Option<&str>, currency: &str) -> Option<u32> {
-        let customer = books.customer_of_id(customer)?;
+        let customer = match books.customer_of_id(customer) {
+            Some(customer) => *self.customer_code.get(customer as usize)?,
+            None => self.stranger_code,
+        };
         let offers = &books.facts.offers;
-        let found = offers
-            .iter()
-            .position(|offer| Some(offer.plan.as_str()) == plan && offer.currency.code() == currency)
-            .or_else(|| offers.iter().position(|offer| Some(offer.plan.as_str()) == plan))
-            .or_else(|| offers.iter().position(|offer| offer.currency.code() == currency))
-            .or((!offers.is_empty()).then_some(0))?;
-        let segment = self.segment(customer as usize, found as u32);
-        (segment != OUTSIDE).then_some(segment)
+        let part = if self.splits_parts {
+            let found = offers
+                .iter()
+                .position(|offer| Some(offer.plan.as_str()) == plan && offer.currency.code() == currency)
+                .or_else(|| offers.iter().position(|offer| Some(offer.plan.as_str()) == plan))
+                .or_else(|| offers.iter().position(|offer| offer.currency.code() == currency))?;
+            *self.part_code.get(found)?
+        } else {
+            0
+        };
+        if customer == OUTSIDE || part == OUTSIDE {
+            return None;
+        }
+        let segment = self.segment_of.get(customer as usize * self.parts + part as usize).copied();
+        segment.filter(|segment| *segment != OUTSIDE)
     }
 }
 
@@ -248,7 +264,8 @@ fn code_customers(
         codes.of(&[], Vec::new);
     }
     let mut values = Vec::new();
-    let of_customer = (0..books.customers.len())
+    // One more than there are: who is not among them, of whom nothing is known.
+    let of_customer = (0..=books.customers.len())
         .map(|customer| {
             let value = |attribute: &Attributes| attribute.of_customer.get(customer).copied().flatten();
             if !wanted.iter().all(|(attribute, wanted)| wanted.contains(&value(attribute))) {

@@ -34,14 +34,13 @@ impl Keys {
 
 /// The latest version of each fact: in which import (by commit order) and row.
 ///
-/// As in the ledger, the same content again is the same version, which counts from its first recording; a withdrawal
-/// ends what was said before it.
+/// As in the ledger, the latest import holds, and the same content again changes nothing.
 pub(super) struct Latest {
     versions: HashMap<Identity, (usize, i64)>,
     ranks: HashMap<i64, usize>,
 }
 
-/// One content of a fact, as it was first recorded.
+/// What was last said of a fact, and since when.
 struct Said {
     content: Identity,
     version: (usize, i64),
@@ -58,7 +57,7 @@ impl Latest {
         let ranks: HashMap<i64, usize> =
             lake.imports(as_known_at)?.iter().enumerate().map(|(rank, import)| (import.id, rank)).collect();
         let mut latest = Self { versions: HashMap::new(), ranks };
-        let mut said: HashMap<Identity, Vec<Said>> = HashMap::new();
+        let mut said: HashMap<Identity, Said> = HashMap::new();
         let mut stored: Vec<String> =
             kind.columns.iter().flat_map(|column| column.storage()).map(|(name, _)| name).collect();
         stored.extend(["attributes", "withdrawn"].map(str::to_owned));
@@ -67,27 +66,19 @@ impl Latest {
             let identities = identities(kind, &batch).map_err(fault)?;
             let contents = hashes(&stored, &batch).map_err(fault)?;
             let places = Places::of(&batch).map_err(fault)?;
-            let withdrawn = column(&batch, "withdrawn").map_err(fault)?.as_boolean_opt();
-            let withdrawn = withdrawn.ok_or_else(|| fault(wrong("withdrawn")))?;
             for (row, (identity, content)) in identities.into_iter().zip(contents).enumerate() {
                 if source.is_some_and(|source| places.sources.value(row) != source) {
                     continue;
                 }
                 let version = latest.version(&places, row);
-                let contents = said.entry(identity).or_default();
                 // Rows come in the order of their recording.
-                if withdrawn.value(row) {
-                    contents.clear();
-                }
-                if contents.iter().all(|known| known.content != content) {
-                    contents.push(Said { content, version });
+                let known = said.entry(identity).or_insert_with(|| Said { content, version });
+                if known.content != content {
+                    *known = Said { content, version };
                 }
             }
         }
-        latest.versions = said
-            .into_iter()
-            .filter_map(|(identity, contents)| Some((identity, contents.iter().map(|said| said.version).max()?)))
-            .collect();
+        latest.versions = said.into_iter().map(|(identity, said)| (identity, said.version)).collect();
         Ok(latest)
     }
 
