@@ -95,11 +95,24 @@ impl Ledger {
         self.offsets.push(u32::try_from(self.day.len()).unwrap_or(u32::MAX));
     }
 
+    /// Makes room once for shares that are to be appended.
+    pub fn reserve(&mut self, customers: usize, rows: usize) {
+        self.offsets.reserve(customers + 1);
+        self.day.reserve(rows);
+        self.subscription.reserve(rows);
+        self.offer.reserve(rows);
+        self.fact.reserve(rows);
+        self.delta_micros.reserve(rows);
+        self.kind.reserve(rows);
+        self.cause.reserve(rows);
+        self.reason.reserve(rows);
+        self.confidence.reserve(rows);
+    }
+
     /// Appends the customers of another share, which come after the ones here.
     pub fn append(&mut self, mut share: Ledger) {
         if self.offsets.is_empty() {
-            *self = share;
-            return;
+            self.offsets.push(0);
         }
         let base = self.offsets.last().copied().unwrap_or_default();
         self.offsets.extend(share.offsets.iter().skip(1).map(|offset| offset + base));

@@ -277,6 +277,7 @@ impl Books {
     fn make_ledger(&mut self) {
         let shares: Vec<ledger::Share> = self.over_shares(|_, _| {});
         let mut whole = Ledger::default();
+        whole.reserve(self.customers.len(), shares.iter().map(|share| share.ledger.rows()).sum());
         for (part, share) in self.facts.shares.iter().zip(shares) {
             let errors = share.errors.iter().map(|(customer, _, error)| (part.customers_before + customer, *error));
             self.errors.extend(errors);

@@ -208,6 +208,9 @@ struct Numbered {
     priced: Vec<Priced>,
     known_priced: HashTable<u32>,
     hasher: DefaultHashBuilder,
+    /// Room that is used again for each batch.
+    batch: Vec<Priced>,
+    hashes: Vec<u64>,
 }
 
 impl Numbered {
@@ -222,9 +225,21 @@ impl Numbered {
         }
     }
 
-    fn priced(&mut self, priced: Priced) -> Result<u32, BooksError> {
+    /// Numbers the terms of a batch of rows. Hashes come first and look-ups after them in a loop of their own, so that
+    /// the memory that one look-up waits for is fetched while others go on.
+    fn number_batch(&mut self, batch: &[Priced], numbers: &mut Vec<u32>) -> Result<(), BooksError> {
+        let mut hashes = std::mem::take(&mut self.hashes);
+        hashes.clear();
+        hashes.extend(batch.iter().map(|priced| self.hasher.hash_one(priced)));
+        for (priced, hash) in batch.iter().zip(&hashes) {
+            numbers.push(self.priced(*priced, *hash)?);
+        }
+        self.hashes = hashes;
+        Ok(())
+    }
+
+    fn priced(&mut self, priced: Priced, hash: u64) -> Result<u32, BooksError> {
         let entries = &mut self.priced;
-        let hash = self.hasher.hash_one(priced);
         let entry = self.known_priced.entry(
             hash,
             |number| entries[*number as usize] == priced,
@@ -643,6 +658,8 @@ fn read_batch(
         coded.begin(texts);
     }
     let mut last: Option<(Class, u32)> = None;
+    let mut rows = std::mem::take(&mut numbered.batch);
+    rows.clear();
     for row in 0..batch.num_rows() {
         let (percent, discount) = (percent.picos(row), discount.picos(row));
         let columns = &mut numbered.columns;
@@ -670,12 +687,11 @@ fn read_batch(
             _ => numbered.class(class)?,
         };
         last = Some((class, number));
-        let priced = Priced {
+        rows.push(Priced {
             amount_picos: amount.picos(row).unwrap_or(0),
             quantity: quantity.get(row).unwrap_or(1),
             class: number,
-        };
-        read.terms.push(numbered.priced(priced)?);
+        });
         read.starts.push(tick(start.get(row), Tick::MIN));
         read.ends.push(tick(end.get(row), NEVER));
         if rare || !read.times.is_empty() {
@@ -687,11 +703,13 @@ fn read_batch(
             };
             if times != NO_TIMES || !read.times.is_empty() {
                 // Facts before the first that has such times have none.
-                read.times.resize(read.terms.len() - 1, NO_TIMES);
+                read.times.resize(read.starts.len() - 1, NO_TIMES);
                 read.times.push(times);
             }
         }
     }
+    numbered.number_batch(&rows, &mut read.terms)?;
+    numbered.batch = rows;
     read.customers.push(&column("customer")?)?;
     let subscription = column("subscription")?;
     let parts = !matches!(item, Texts::Absent) || several_sources;
