@@ -6,6 +6,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use arrow::{
@@ -21,7 +22,7 @@ use parquet::{
     schema::types::ColumnPath,
 };
 use revenue::{
-    calendar::{Day, Moment, Zone},
+    calendar::{Day, Grain, Moment, Zone},
     fx::Rates,
     movement::Kind,
     policy::Policy,
@@ -30,7 +31,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     books::{self, Books, BooksError, FactFile, Integers, Key, Moments, Texts, View},
-    engine::EngineError,
+    catalogue::Catalogue,
+    engine::{self, Assumptions, EngineError, Question},
 };
 
 /// What is done and timed.
@@ -42,6 +44,8 @@ pub enum Task {
     Series,
     /// The ledger by cohort and age.
     Cohorts,
+    /// Questions over the books once they are open: the last 24 months of a metric by two dimensions.
+    Questions,
 }
 
 impl Task {
@@ -52,6 +56,7 @@ impl Task {
             "ledger" => Some(Task::Ledger),
             "series" => Some(Task::Series),
             "cohorts" => Some(Task::Cohorts),
+            "questions" => Some(Task::Questions),
             _ => None,
         }
     }
@@ -76,12 +81,42 @@ pub fn run(task: Task, periods: &str, customers: &Path, out: &Path) -> Result<Do
     match task {
         Task::Series => Ok(table(out, "series", &series(out, customers)?)?),
         Task::Cohorts => Ok(table(out, "cohorts", &cohorts(out)?)?),
+        Task::Questions => questions(periods),
         Task::Ledger => {
             let books = open(periods)?;
             let rows = write(&books, out)?;
             Ok(Done { rows, ..Done::default() })
         }
     }
+}
+
+/// How long each question takes once the books are open, the median of five.
+fn questions(periods: &str) -> Result<Done, EngineError> {
+    let books = open(periods)?;
+    let last = books.ledger.day.iter().max().map_or(Day(0), |day| Day(*day));
+    let to = last.first_of(Grain::Month);
+    let mut done = Done { rows: books.ledger.rows() as u64, ..Done::default() };
+    for id in ["mrr", "mrr_new", "customers", "customer_churn", "nrr", "arpa"] {
+        let catalogue = Catalogue::built_in()?;
+        let question = Question {
+            metrics: vec![catalogue.resolve(id, None)?],
+            grain: Grain::Month,
+            from: to.plus_months(-24),
+            to,
+            by: vec!["plan".to_owned(), "interval".to_owned()],
+            filters: Vec::new(),
+            assumptions: Assumptions::default(),
+        };
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let begun = Instant::now();
+            done.rows += engine::answer(&books, &question)?.len() as u64;
+            times.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        done.milliseconds.insert(id.to_owned(), times[times.len() / 2]);
+    }
+    Ok(done)
 }
 
 fn open(periods: &str) -> Result<Books, EngineError> {

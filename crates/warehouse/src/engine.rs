@@ -44,6 +44,12 @@ pub enum EngineError {
     /// The lake could not be read.
     #[error(transparent)]
     Lake(#[from] crate::lake::LakeError),
+    /// The catalogue has faults.
+    #[error(transparent)]
+    Catalogue(#[from] crate::catalogue::CatalogueError),
+    /// No such metric.
+    #[error(transparent)]
+    Lookup(#[from] crate::catalogue::LookupError),
     /// A dimension that nothing has.
     #[error(
         "there is no dimension `{name}`: it is none of {known}, cohort and customer, and no customer has an attribute \

@@ -20,8 +20,8 @@ pub struct Arguments {
     /// The ledger, written by the task `ledger` and read by the others
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// What is timed: ledger, series or cohorts
-    #[arg(long, value_parser = |name: &str| Task::parse(name).ok_or("it is one of ledger, series, cohorts"))]
+    /// What is timed: ledger, series, cohorts or questions
+    #[arg(long, value_parser = |name: &str| Task::parse(name).ok_or("it is one of ledger, series, cohorts, questions"))]
     task: Task,
 }
 
