@@ -175,6 +175,8 @@ pub struct Books {
     revalue_until: Tick,
     /// Where the rest is read from, when it is asked for.
     lake: Option<Lake>,
+    /// What was summed for earlier questions.
+    pub(crate) cubes: crate::engine::Cubes,
 }
 
 impl Books {
@@ -254,6 +256,7 @@ impl Books {
             facts,
             files,
             lake,
+            cubes: crate::engine::Cubes::default(),
             view,
         };
         books.make_ledger();

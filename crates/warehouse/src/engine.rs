@@ -35,6 +35,47 @@ use billing::Billing;
 use cube::{Cube, Days, Wanted, cube, sum};
 use segment::{Filter, Segmentation};
 
+/// Cubes that were made for earlier questions: all sums of one split, so that the next metric over the same periods and
+/// segments is only looked up. Books never change, so nothing in here grows old.
+#[derive(Default)]
+pub struct Cubes {
+    kept: std::sync::Mutex<Vec<(Split, Arc<Made>)>>,
+}
+
+/// What a cube is split by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Split {
+    by: Vec<String>,
+    filters: Vec<Filter>,
+}
+
+/// A split with what was summed over it.
+struct Made {
+    segmentation: Segmentation,
+    cube: Cube,
+    windows: BTreeSet<Days>,
+    wanted: Wanted,
+}
+
+impl Cubes {
+    /// How many splits are kept; each may take some tens of megabytes.
+    const KEPT: usize = 16;
+
+    fn find(&self, split: &Split, windows: &[Days], wanted: &Wanted) -> Option<Arc<Made>> {
+        let kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fits = |made: &Made| windows.iter().all(|days| made.windows.contains(days)) && made.wanted.covers(wanted);
+        kept.iter().find(|(other, made)| other == split && fits(made)).map(|(_, made)| Arc::clone(made))
+    }
+
+    fn keep(&self, split: Split, made: Arc<Made>) {
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.len() >= Self::KEPT {
+            kept.remove(0);
+        }
+        kept.push((split, made));
+    }
+}
+
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -193,12 +234,11 @@ struct Ahead {
 /// # Errors
 /// When facts cannot be read, a dimension is not known, or the answer is too large.
 pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineError> {
-    let segmentation = Segmentation::new(books, &question.by, &question.filters)?;
-    let solver = Solver::new(books, question, &segmentation)?;
+    let solver = Solver::new(books, question)?;
     // A split shows the segments in which something ever was; a whole is shown also when it is empty.
-    let shown: Vec<usize> = (0..segmentation.len())
+    let shown: Vec<usize> = (0..solver.made.segmentation.len())
         .filter(|segment| {
-            question.by.is_empty() || solver.cube.has_anything(*segment) || solver.billing.has_anything(*segment)
+            question.by.is_empty() || solver.made.cube.has_anything(*segment) || solver.billing.has_anything(*segment)
         })
         .collect();
     let mut figures = Vec::new();
@@ -215,8 +255,7 @@ pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineE
 struct Solver<'a> {
     books: &'a Books,
     question: &'a Question,
-    segmentation: &'a Segmentation,
-    cube: Cube,
+    made: Arc<Made>,
     ahead: Option<Ahead>,
     billing: Billing,
     lacking: HashMap<&'static str, bool>,
@@ -227,7 +266,7 @@ struct Solver<'a> {
 
 impl<'a> Solver<'a> {
     /// Computes every measure that a question needs.
-    fn new(books: &'a Books, question: &'a Question, segmentation: &'a Segmentation) -> Result<Self, EngineError> {
+    fn new(books: &'a Books, question: &'a Question) -> Result<Self, EngineError> {
         let to_come = books.first_day_to_come();
         let first_fact = books.ledger.day.iter().min().map_or(question.from, |day| Day(*day));
         let asked: Vec<(Period, Option<Period>)> = periods(question.from, question.to, question.grain)
@@ -247,11 +286,6 @@ impl<'a> Solver<'a> {
         }
         windows.sort_unstable();
         windows.dedup();
-        // A cell holds all sums of a segment in a window: some hundred bytes, for each thread.
-        const CELLS: usize = 4_000_000;
-        if segmentation.len().saturating_mul(windows.len()) > CELLS {
-            return Err(EngineError::TooMany { segments: segmentation.len(), windows: windows.len() });
-        }
         let uses = |names: &[&str]| {
             question.metrics.iter().flat_map(|metric| &metric.inputs).any(|input| names.contains(&input.measure.id))
         };
@@ -261,15 +295,32 @@ impl<'a> Solver<'a> {
             survival: uses(&["survival_lifetime_months", "survival_discounted_months"]),
             subscriptions: uses(&["subscriptions_closing"]).then(|| books.subscriptions_of_items()),
         };
-        let cube = cube(&books.ledger, segmentation, &windows, &wanted, books.view.policy.free_is_customer);
+        let split = Split { by: question.by.clone(), filters: question.filters.clone() };
+        let made = match books.cubes.find(&split, &windows, &wanted) {
+            Some(made) => made,
+            None => {
+                let segmentation = Segmentation::new(books, &question.by, &question.filters)?;
+                // A cell holds all sums of a segment in a window: some hundred bytes, for each thread.
+                const CELLS: usize = 4_000_000;
+                if segmentation.len().saturating_mul(windows.len()) > CELLS {
+                    return Err(EngineError::TooMany { segments: segmentation.len(), windows: windows.len() });
+                }
+                let free = books.view.policy.free_is_customer;
+                let cube = cube(&books.ledger, &segmentation, &windows, &wanted, free);
+                let made = Made { segmentation, cube, windows: windows.iter().copied().collect(), wanted };
+                let made = Arc::new(made);
+                books.cubes.keep(split, Arc::clone(&made));
+                made
+            }
+        };
         let ahead = uses(&["trial_mrr_closing", "committed_mrr_closing", "committed_mrr_annual_closing"])
             .then(|| look_ahead(books));
-        let billing = Billing::new(books, segmentation, &windows, &uses)?;
+        let billing = Billing::new(books, &made.segmentation, &windows, &uses)?;
         let mut lacking: HashMap<&'static str, bool> = HashMap::new();
         for need in need::NEEDS {
             lacking.insert(need.id, !books.has_facts(need.id)?);
         }
-        Ok(Self { books, question, segmentation, cube, ahead, billing, lacking, first_fact, asked })
+        Ok(Self { books, question, made, ahead, billing, lacking, first_fact, asked })
     }
 
     fn figure(
@@ -282,7 +333,7 @@ impl<'a> Solver<'a> {
         let figure = |value: Value, note: Option<String>| Figure {
             metric: Arc::clone(metric),
             period: *period,
-            segment: self.segmentation.labels[segment].clone(),
+            segment: self.made.segmentation.labels[segment].clone(),
             value,
             note,
         };
@@ -320,22 +371,22 @@ impl<'a> Solver<'a> {
     /// One measure over one window in one segment. Money in major units.
     fn measure(&self, input: &Input, period: &Period, segment: usize) -> Value {
         let days = window_days(input.window, period, self.question.grain, self.first_fact);
-        let Some(place) = self.cube.place(days, segment) else {
+        let Some(place) = self.made.cube.place(days, segment) else {
             return Value::NoData(input.measure.needs.iter().copied().collect());
         };
-        let money = |index: usize| micros(self.cube.get(place, index));
-        let count = |index: usize| whole(self.cube.get(place, index));
-        let moved = |kind: Kind| micros(self.cube.get(place, sum::MOVED + kind as usize));
-        let with = |kind: Kind| whole(self.cube.get(place, sum::CUSTOMERS_WITH + kind as usize));
-        let of_opening = |kind: Kind| micros(self.cube.get(place, sum::OF_OPENING + kind as usize));
+        let money = |index: usize| micros(self.made.cube.get(place, index));
+        let count = |index: usize| whole(self.made.cube.get(place, index));
+        let moved = |kind: Kind| micros(self.made.cube.get(place, sum::MOVED + kind as usize));
+        let with = |kind: Kind| whole(self.made.cube.get(place, sum::CUSTOMERS_WITH + kind as usize));
+        let of_opening = |kind: Kind| micros(self.made.cube.get(place, sum::OF_OPENING + kind as usize));
         use revenue::movement::Cause;
-        let expanded = |cause: Cause| micros(self.cube.get(place, sum::EXPANDED + cause as usize));
+        let expanded = |cause: Cause| micros(self.made.cube.get(place, sum::EXPANDED + cause as usize));
         match input.measure.id {
             "mrr_closing" => money(sum::MRR_CLOSING),
             "mrr_opening" => money(sum::MRR_OPENING),
             "customers_closing" => count(sum::CUSTOMERS_CLOSING),
             "customers_opening" => count(sum::CUSTOMERS_OPENING),
-            "subscriptions_closing" => whole(self.cube.subscriptions.get(place).copied().unwrap_or(0).into()),
+            "subscriptions_closing" => whole(self.made.cube.subscriptions.get(place).copied().unwrap_or(0).into()),
             "movement_new" => moved(Kind::New),
             "movement_expansion" => moved(Kind::Expansion),
             "movement_reactivation" => moved(Kind::Reactivation),
@@ -367,7 +418,7 @@ impl<'a> Solver<'a> {
             "lifetimes_observed_count" => count(sum::LIFETIMES),
             "survival_lifetime_months" => self.survival(place, 0.0),
             "survival_discounted_months" => self.survival(place, self.question.assumptions.discount_rate_yearly),
-            "mrr_top_20" => self.cube.spread.get(place).map_or(Value::whole(0), |mrr| {
+            "mrr_top_20" => self.made.cube.spread.get(place).map_or(Value::whole(0), |mrr| {
                 let mut mrr = mrr.clone();
                 mrr.sort_unstable_by(|a, b| b.cmp(a));
                 // The top 20 %, and never nobody: of four customers it is the largest one.
@@ -375,12 +426,13 @@ impl<'a> Solver<'a> {
                 micros(mrr[..top].iter().map(|micros| i128::from(*micros)).sum())
             }),
             "mrr_largest" => self
+                .made
                 .cube
                 .spread
                 .get(place)
                 .map_or(Value::whole(0), |mrr| micros(mrr.iter().copied().max().unwrap_or(0).into())),
             "mrr_hhi_numerator" => {
-                let squares = BigRational::from_integer(self.cube.get(place, sum::SQUARES).into());
+                let squares = BigRational::from_integer(self.made.cube.get(place, sum::SQUARES).into());
                 Value::Number(squares / BigRational::from_integer((MICROS * MICROS).into()))
             }
             "trial_mrr_closing" => self.trials(days.end, segment),
@@ -398,7 +450,7 @@ impl<'a> Solver<'a> {
     }
 
     fn survival(&self, place: usize, discount_rate_yearly: f64) -> Value {
-        let lives = self.cube.survival.get(place).map_or(&[][..], Vec::as_slice);
+        let lives = self.made.cube.survival.get(place).map_or(&[][..], Vec::as_slice);
         match survival::expected_months(lives, discount_rate_yearly) {
             Some(months) => Value::Number(months),
             None => Value::Undefined(Words::fixed(
@@ -423,7 +475,9 @@ impl<'a> Solver<'a> {
     fn spans_in<'s>(&'s self, spans: &'s [(u32, Span)], segment: usize) -> impl Iterator<Item = &'s Span> + 's {
         spans
             .iter()
-            .filter(move |(customer, span)| self.segmentation.segment(*customer as usize, span.offer) == segment as u32)
+            .filter(move |(customer, span)| {
+                self.made.segmentation.segment(*customer as usize, span.offer) == segment as u32
+            })
             .map(|(_, span)| span)
     }
 
@@ -454,16 +508,16 @@ impl<'a> Solver<'a> {
         };
         let known_through = if end >= self.books.first_day_to_come() { horizon } else { end };
         let closing: i128 = if !annual && known_through == end {
-            self.cube.get(place, sum::MRR_CLOSING)
+            self.made.cube.get(place, sum::MRR_CLOSING)
         } else {
             let ledger = &self.books.ledger;
             (0..ledger.customers())
-                .filter(|customer| self.segmentation.has_customer(*customer))
+                .filter(|customer| self.made.segmentation.has_customer(*customer))
                 .flat_map(|customer| ledger.of_customer(customer).map(move |row| (customer, row)))
                 .filter(|(customer, row)| {
                     ledger.day[*row] < known_through.0
                         && fits(ledger.offer[*row])
-                        && self.segmentation.segment(*customer, ledger.offer[*row]) == segment as u32
+                        && self.made.segmentation.segment(*customer, ledger.offer[*row]) == segment as u32
                 })
                 .map(|(_, row)| i128::from(ledger.delta_micros[row]))
                 .sum()
@@ -546,9 +600,9 @@ pub fn window_start(window: Window, from: Day, to: Day, grain: Grain, books: &Bo
 /// # Errors
 /// As [`answer`].
 pub fn parts(books: &Books, question: &Question, figure: &Figure) -> Result<Option<(Value, Value)>, EngineError> {
-    let segmentation = Segmentation::new(books, &question.by, &question.filters)?;
-    let Some(segment) = segmentation.labels.iter().position(|label| *label == figure.segment) else { return Ok(None) };
-    let solver = Solver::new(books, question, &segmentation)?;
+    let solver = Solver::new(books, question)?;
+    let labels = &solver.made.segmentation.labels;
+    let Some(segment) = labels.iter().position(|label| *label == figure.segment) else { return Ok(None) };
     let counted = solver.asked.iter().find(|(period, _)| *period == figure.period).and_then(|(_, counted)| *counted);
     Ok(counted.and_then(|period| figure.metric.parts(&mut |input| solver.measure(input, &period, segment))))
 }

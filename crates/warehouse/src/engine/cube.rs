@@ -79,6 +79,17 @@ pub struct Wanted {
     pub subscriptions: Option<Vec<u32>>,
 }
 
+impl Wanted {
+    /// Whether what is kept for these serves those as well.
+    #[must_use]
+    pub fn covers(&self, other: &Wanted) -> bool {
+        (self.spread || !other.spread)
+            && (self.lifetimes || !other.lifetimes)
+            && (self.survival || !other.survival)
+            && (self.subscriptions.is_some() || other.subscriptions.is_none())
+    }
+}
+
 /// Sums by window and segment.
 pub struct Cube {
     windows: HashMap<Days, usize>,
