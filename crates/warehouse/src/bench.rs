@@ -93,11 +93,11 @@ pub fn run(task: Task, periods: &str, customers: &Path, out: &Path) -> Result<Do
 /// How long each question takes once the books are open, the median of five.
 fn questions(periods: &str) -> Result<Done, EngineError> {
     let books = open(periods)?;
+    let catalogue = Catalogue::built_in()?;
     let last = books.ledger.day.iter().max().map_or(Day(0), |day| Day(*day));
     let to = last.first_of(Grain::Month);
     let mut done = Done { rows: books.ledger.rows() as u64, ..Done::default() };
     for id in ["mrr", "mrr_new", "customers", "customer_churn", "nrr", "arpa"] {
-        let catalogue = Catalogue::built_in()?;
         let question = Question {
             metrics: vec![catalogue.resolve(id, None)?],
             grain: Grain::Month,

@@ -10,7 +10,7 @@ pub mod origin;
 mod rates;
 pub mod subscriptions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 use revenue::{
@@ -201,15 +201,32 @@ impl Books {
         Self::gather(lake, view)
     }
 
+    /// As [`Books::survey`], of the facts that some imports brought, taken from what is known now: by the import that each
+    /// row names, where [`View::as_known_at`] goes by snapshots. Both ways must give the same.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn survey_of_imports(lake: &Lake, view: View, imports: &HashSet<i64>) -> Result<Self, BooksError> {
+        Self::read(lake, view, None, imports)
+    }
+
     fn gather(lake: &Lake, view: View) -> Result<Self, BooksError> {
-        let known = lake.imports(view.as_known_at)?;
-        let known: std::collections::HashSet<i64> = known.iter().map(|import| import.id).collect();
+        let known: HashSet<i64> = lake.imports(view.as_known_at)?.iter().map(|import| import.id).collect();
+        let as_known_at = view.as_known_at;
+        Self::read(lake, view, as_known_at, &known)
+    }
+
+    /// Reads the subscription facts of some imports from the files of a time.
+    fn read(lake: &Lake, view: View, files_of: Option<i64>, known: &HashSet<i64>) -> Result<Self, BooksError> {
         let files = match lake.table_schema("subscription")? {
             None => Vec::new(),
-            Some(_) => lake.files("subscription", view.as_known_at)?,
+            Some(_) => lake.files("subscription", files_of)?,
         };
-        let files: Vec<FactFile> =
-            files.into_iter().map(|file| FactFile { path: file.path, import: file.import }).collect();
+        let files: Vec<FactFile> = files
+            .into_iter()
+            .filter(|file| file.import.is_none_or(|import| known.contains(&import)))
+            .map(|file| FactFile { path: file.path, import: file.import })
+            .collect();
         let rates = rates::load(lake, view.as_known_at)?;
         Self::of_files(files, &|import| known.contains(&import), rates, Some(lake.clone()), view)
     }

@@ -47,18 +47,12 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let origins = Origins::load(&new)?;
     // Which imports touched a customer after the first time.
     let mut touched: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-    for share in &new.facts.shares {
-        for fact in &share.facts {
-            if let Some(origin) = origins.of(fact.fact).filter(|origin| origin.import.recorded_at_micros > first) {
-                touched.entry(new.facts.customer_ids.text(fact.customer)).or_default().insert(origin.import.id);
-            }
-        }
-    }
     // A fact may have been corrected to belong to somebody else: whoever had it is touched by the same import.
     let mut of_subscription: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     for share in &new.facts.shares {
         for fact in &share.facts {
             if let Some(origin) = origins.of(fact.fact).filter(|origin| origin.import.recorded_at_micros > first) {
+                touched.entry(new.facts.customer_ids.text(fact.customer)).or_default().insert(origin.import.id);
                 of_subscription
                     .entry(new.facts.subscription_ids.text(fact.subscription))
                     .or_default()

@@ -191,11 +191,7 @@ impl Billing {
             let amount = in_reporting(books, rounded(picos, MICROS), currency, issued)?;
             let start = day(0).unwrap_or(issued);
             let end = day(1).unwrap_or(start.plus_days(1)).max(start.plus_days(1));
-            // What is earned before a day, rounded once: differences of it add up to the amount exactly.
-            let earned_before = |day: Day| {
-                let served = i128::from((day.0 - start.0).clamp(0, end.0 - start.0));
-                rounded(amount * served, i128::from(end.0 - start.0))
-            };
+            let earned_before = |day: Day| earned_before(amount, start, end, day);
             for days in windows {
                 let earned = earned_before(days.end) - earned_before(days.start);
                 if earned != 0 {
@@ -223,11 +219,7 @@ impl Billing {
             let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[1], row.picos[0]) else {
                 continue;
             };
-            let sign = match row.texts[2].as_deref() {
-                Some("succeeded") => 1,
-                Some("refunded" | "disputed") => -1,
-                _ => continue,
-            };
+            let Some(sign) = cash_sign(row.texts[2].as_deref()) else { continue };
             let Some(segment) = segmentation.segment_of_other(books, customer, None, currency) else { continue };
             let Some(day) = row.moments[0].map(|moment| books.ticks.zone().day_of(moment)) else { continue };
             // Sources write refunds with either sign; money went out all the same.
@@ -237,6 +229,22 @@ impl Billing {
             }
         }
         Ok(())
+    }
+}
+
+/// What of an amount for the service of `[start, end)` is earned before a day, rounded once: differences of it add up to
+/// the amount exactly.
+pub(super) fn earned_before(amount: i128, start: Day, end: Day, day: Day) -> i128 {
+    let served = i128::from((day.0 - start.0).clamp(0, end.0 - start.0));
+    rounded(amount * served, i128::from(end.0 - start.0))
+}
+
+/// Whether a payment of a status brought money in or took it out; nothing for those that moved none.
+pub(super) fn cash_sign(status: Option<&str>) -> Option<i128> {
+    match status {
+        Some("succeeded") => Some(1),
+        Some("refunded" | "disputed") => Some(-1),
+        _ => None,
     }
 }
 

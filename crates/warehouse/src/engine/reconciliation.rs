@@ -9,7 +9,7 @@ use revenue::{
 
 use super::{
     EngineError,
-    billing::{in_reporting, newest},
+    billing::{cash_sign, earned_before, in_reporting, newest},
     rounded,
 };
 use crate::books::Books;
@@ -175,11 +175,7 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
             continue;
         };
         let Some(day) = payment.moments[0].map(|moment| zone.day_of(moment)) else { continue };
-        let sign = match payment.texts[3].as_deref() {
-            Some("succeeded") => 1,
-            Some("refunded" | "disputed") => -1,
-            _ => continue,
-        };
+        let Some(sign) = cash_sign(payment.texts[3].as_deref()) else { continue };
         let micros = sign * in_reporting(books, rounded(picos.abs(), MICROS), currency, day)?;
         collected.push((day, micros));
         let known = payment.texts[1].as_deref().is_some_and(|invoice| invoices.contains(invoice));
@@ -199,10 +195,7 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
     for period in periods(from, to, Grain::Month) {
         let within = |day: Day| day >= period.start && day < period.end;
         let earned = |line: &Line| {
-            let before = |day: Day| {
-                let days = i128::from((day.0 - line.start.0).clamp(0, line.end.0 - line.start.0));
-                rounded(line.micros * days, i128::from(line.end.0 - line.start.0))
-            };
+            let before = |day: Day| earned_before(line.micros, line.start, line.end, day);
             before(period.end) - before(period.start)
         };
         let sum = |recurring: bool| -> i128 {
