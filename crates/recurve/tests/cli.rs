@@ -8,6 +8,9 @@ mod folder;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 
+#[path = "cli/kinds.rs"]
+mod kinds;
+
 use std::process::Stdio;
 
 use folder::{Folder, Said};

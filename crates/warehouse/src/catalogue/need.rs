@@ -35,6 +35,7 @@ pub const NEEDS: &[Need] = &[
     need("cost", "costs", "成本", "coûts"),
     need("cash_balance", "cash balances", "现金余额", "soldes de trésorerie"),
     need("visit", "visits", "访问", "visites"),
+    need("visit_total", "visits by day", "每日访问量", "visites par jour"),
     need("lead", "leads", "线索", "prospects"),
     need("trial", "trials", "试用", "essais"),
     need("signup", "sign-ups", "注册", "inscriptions"),

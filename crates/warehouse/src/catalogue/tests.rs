@@ -393,7 +393,7 @@ fn what_is_wrong_with_a_file_is_said_where_and_how_to_mend_it() {
     undefined.toml:1: metric `k`: it divides and does not say why there may be no answer: add undefined = { en = "...", zh = "...", fr = "..." }, such as "no customers at the start"
     window.toml:1: metric `l`: window = "a while" is not understood: write "period", "period before", "12 months" (or days, weeks, quarters, years), "year to date" or "all history"
     cumulative.toml:1: metric `m`: `mrr_closing` does not add up over periods, so kind = "cumulative" has no meaning for it: use a flow such as cash_received
-    needs.toml:1: metric `n`: needs = "magic" is none of its choices: use customer, plan, subscription, contract, invoice_line, payment, spend, cost, cash_balance, visit, lead, trial, signup, product_event, ticket, survey_answer, referral, experiment_arm, fx_rate or note
+    needs.toml:1: metric `n`: needs = "magic" is none of its choices: use customer, plan, subscription, contract, invoice_line, payment, spend, cost, cash_balance, visit, visit_total, lead, trial, signup, product_event, ticket, survey_answer, referral, experiment_arm, fx_rate or note
     two_defaults.toml:1: metric `o`: default = true is said by x and y: exactly one of its variants must say it
     no_default.toml:1: metric `p`: two of its variants answer to `x`: rename one of them
     no_default.toml:1: metric `p`: default = true is said by none of its variants: exactly one of its variants must say it

@@ -243,7 +243,7 @@ pub(super) fn earned_before(amount: i128, start: Day, end: Day, day: Day) -> i12
 pub(super) fn cash_sign(status: Option<&str>) -> Option<i128> {
     match status {
         Some("succeeded") => Some(1),
-        Some("refunded" | "disputed") => Some(-1),
+        Some("refunded" | "disputed" | "dispute_lost") => Some(-1),
         _ => None,
     }
 }

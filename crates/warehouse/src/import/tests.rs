@@ -172,10 +172,10 @@ fn an_export_imported_adds_nothing_in_meaning() {
     bench.run(&bench.request("customers", "c.csv", content));
     let first = bench.export("customers");
     insta::assert_snapshot!(first, @r#"
-    customer,name,email,country,channel,signed_up,note,size
-    a,,,,,,,
-    b,"'=1+1, ""x""",,,,,'-,10
-    c,'quoted,,,,,,"two
+    customer,name,email,country,channel,signed_up,lead,user,visitor,campaign,note,size
+    a,,,,,,,,,,,
+    b,"'=1+1, ""x""",,,,,,,,,'-,10
+    c,'quoted,,,,,,,,,,"two
     lines"
     "#);
     let report = bench.run(&bench.request("customers", "again.csv", &first));
@@ -364,4 +364,16 @@ fn a_mapping_is_saved_and_used_again() {
     let mut request = bench.request("customers", "b.csv", "Kunde\nb\n");
     request.mapping = Some("crm".to_owned());
     assert_eq!(bench.run(&request).accepted, 1);
+}
+
+#[test]
+fn a_table_from_before_a_column_is_exported_and_gains_it() {
+    let bench = Bench::new();
+    let kind = Kind::parse("spend").unwrap();
+    let now = kind.schema();
+    let before: Vec<_> = now.fields().iter().filter(|field| field.name() != "ad_group").cloned().collect();
+    bench.lake.define_table(kind.table, &arrow::datatypes::Schema::new(before)).unwrap();
+    assert_eq!(bench.export("spend").lines().count(), 1);
+    bench.run(&bench.request("spend", "s.csv", "day,currency,amount,ad_group\n2024-01-01,USD,5,brand\n"));
+    assert!(bench.export("spend").contains("2024-01-01,,,,USD,5,brand,"));
 }

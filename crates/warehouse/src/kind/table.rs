@@ -22,6 +22,9 @@ const CUSTOMER: &[&str] = &["customer_id", "cust_id", "customer_key", "account_i
 const CURRENCY: &[&str] = &["currency_code", "iso_currency", "ccy", "plan_currency", "price_currency"];
 const CHANNEL: &[&str] = &["utm_source", "acquisition_channel", "lead_source", "traffic_source", "medium"];
 const CAMPAIGN: &[&str] = &["utm_campaign", "campaign_name", "campaign_id"];
+const VISITOR: &[&str] = &["visitor_id", "anonymous_id", "device_id"];
+const USER: &[&str] = &["user_id", "signup", "signup_id"];
+const LEAD: &[&str] = &["lead_id", "contact_id"];
 const COUNTRY: &[&str] = &["country_code", "address_country", "billing_country", "card_address_country"];
 
 const INTERVAL: ValueKind = ValueKind::Choice(&[
@@ -89,7 +92,11 @@ const PAYMENT_STATUS: ValueKind = ValueKind::Choice(&[
     choice("succeeded", &["success", "successful", "paid", "captured", "complete", "completed", "settled"]),
     choice("failed", &["failure", "declined", "error", "requires_payment_method"]),
     choice("refunded", &["refund", "reversed"]),
-    choice("disputed", &["dispute", "chargeback", "charged_back", "lost_dispute"]),
+    choice("disputed", &["dispute", "chargeback", "charged_back", "needs_response", "under_review"]),
+    choice("dispute_lost", &["lost_dispute", "chargeback_lost"]),
+    choice("dispute_won", &["won_dispute", "chargeback_won", "chargeback_reversed", "dispute_reversed"]),
+    choice("pending", &["processing", "requires_action", "requires_confirmation", "requires_capture", "in_process"]),
+    choice("canceled", &["cancelled", "voided", "abandoned"]),
 ]);
 
 const LINE_KIND: ValueKind = ValueKind::Choice(&[
@@ -100,6 +107,14 @@ const LINE_KIND: ValueKind = ValueKind::Choice(&[
     choice("discount", &["coupon", "credit"]),
     choice("tax", &["vat", "sales_tax"]),
     choice("shipping", &["freight", "delivery"]),
+    choice("credit_note", &["credit_memo", "credit_adjustment"]),
+]);
+
+const RECOGNITION: ValueKind = ValueKind::Choice(&[
+    choice("by_day", &["daily", "straight_line", "ratable", "rateable"]),
+    choice("by_month", &["monthly", "even_months", "by_months"]),
+    choice("when_used", &["usage", "by_use"]),
+    choice("at_once", &["point_in_time", "immediate", "immediately", "on_invoice"]),
 ]);
 
 const SPEND_CATEGORY: ValueKind =
@@ -153,6 +168,10 @@ pub const KINDS: &[Kind] = &[
             column("country", Text, Optional, COUNTRY, "Where it is, preferably as an ISO 3166 code."),
             column("channel", Text, Optional, CHANNEL, "What brought it."),
             column("signed_up", Moment, Optional, &["signed_up_at", "signup_date", "created", "created_at", "customer_since"], "When it signed up."),
+            column("lead", Id, Optional, LEAD, "The lead that it was before."),
+            column("user", Id, Optional, USER, "Who signed up for it."),
+            column("visitor", Id, Optional, VISITOR, "The visitor that it was before."),
+            column("campaign", Text, Optional, CAMPAIGN, "Which campaign brought it."),
         ],
         rules: &[],
     },
@@ -272,18 +291,26 @@ pub const KINDS: &[Kind] = &[
             column("service_end", Moment, Optional, &["period_end", "service_period_end", "line_period_end"], "When what it pays for ends."),
             column("issued", Moment, Required, &["issued_at", "date", "invoice_date", "created", "created_at", "finalized_at", "issue_date"], "When the invoice was issued."),
             column("kind", LINE_KIND, Optional, &["line_type", "type", "line_kind", "item_type"], "What the line bills."),
+            column("quantity", Decimal, Optional, &["qty", "units"], "Units that it bills."),
+            column("recognition", RECOGNITION, Optional, &["recognition_method", "revenue_recognition"], "How it is earned, where that is not as the rest of its kind: evenly over the days of its service, in equal parts over its months, when it is used, or at once."),
+            column("corrects", Id, Optional, &["corrected_invoice", "original_invoice", "credited_invoice", "credit_note_for"], "The invoice that a credit note corrects."),
+            column("corrects_line", Id, Optional, &["corrected_line", "original_line", "credited_line"], "The line of that invoice, where the credit note names one."),
+            column("voided", Moment, Optional, &["voided_at", "void_date", "voided_on"], "When the invoice was declared void: it counts as never billed from then on."),
+            column("written_off", Moment, Optional, &["written_off_at", "marked_uncollectible_at", "write_off_date", "uncollectible_at"], "When it was given up as bad debt."),
         ],
         rules: &[
             Rule::FitsLedger("amount", None),
             Rule::FitsLedger("tax", None),
             Rule::NotBefore("service_start", "service_end"),
+            Rule::NotBefore("issued", "voided"),
+            Rule::NotBefore("issued", "written_off"),
         ],
     },
     Kind {
         name: "payments",
         table: "payment",
         aliases: &["charges"],
-        words: "Attempts to take money, refunds and disputes.",
+        words: "Attempts to take money, and refunds and disputes, each a fact with an id of its own: money that came in stays `succeeded`.",
         key: &["payment"],
         columns: &[
             column("payment", Id, Required, &["payment_id", "charge_id", "transaction_id", "id"], "Which payment it is."),
@@ -291,12 +318,20 @@ pub const KINDS: &[Kind] = &[
             column("customer", Id, Required, CUSTOMER, "Who pays."),
             column("currency", Currency, Required, CURRENCY, "The currency of its amount."),
             column("amount", Decimal, Required, &["payment_amount", "gross", "total"], "How much, in major units."),
-            column("status", PAYMENT_STATUS, Required, &["payment_status", "state", "outcome"], "What became of it."),
+            column("status", PAYMENT_STATUS, Required, &["payment_status", "state", "outcome"], "What became of it: came in, failed, went out again (refunded, disputed, dispute_lost), a dispute that took nothing in the end (dispute_won), or nothing yet."),
             column("paid_at", Moment, Required, &["paid", "date", "payment_date", "created", "created_at", "attempted_at"], "When it was attempted."),
             column("failure_reason", Text, Optional, &["failure_code", "decline_code", "failure_message"], "Why it failed."),
             column("attempt", Integer, Optional, &["attempt_number", "attempt_count"], "Which attempt at its invoice this is, from 1."),
+            column("original", Id, Optional, &["original_payment", "refund_of", "refunded_payment", "disputed_payment", "disputed_charge"], "The payment that a refund or dispute takes back."),
+            column("fee", Decimal, Optional, &["fees", "processing_fee", "transaction_fee"], "What the processor kept of it, in major units."),
         ],
-        rules: &[Rule::NotNegative("amount"), Rule::FitsLedger("amount", None), Rule::AtLeastOne("attempt")],
+        rules: &[
+            Rule::NotNegative("amount"),
+            Rule::FitsLedger("amount", None),
+            Rule::FitsLedger("fee", None),
+            Rule::AtLeastOne("attempt"),
+            Rule::Differs("payment", "original"),
+        ],
     },
     Kind {
         name: "fx-rates",
@@ -316,8 +351,8 @@ pub const KINDS: &[Kind] = &[
         name: "spend",
         table: "spend",
         aliases: &["marketing-spend"],
-        words: "What was spent on getting customers, by day, channel and campaign.",
-        key: &["day", "channel", "campaign", "category"],
+        words: "What was spent on getting customers, by day, channel and campaign (and group of ads and ad, where they are told apart).",
+        key: &["day", "channel", "campaign", "ad_group", "ad", "category"],
         columns: &[
             column("day", Day, Required, &["date", "spend_date"], "The day it was spent."),
             column("channel", Text, Optional, &["utm_source", "source", "platform", "medium"], "Through what."),
@@ -325,8 +360,18 @@ pub const KINDS: &[Kind] = &[
             column("category", SPEND_CATEGORY, Optional, &["type", "kind"], "Marketing or sales; marketing unless set."),
             column("currency", Currency, Required, CURRENCY, "The currency of its amount."),
             column("amount", Decimal, Required, &["spend", "cost", "total"], "How much, in major units."),
+            column("ad_group", Text, Optional, &["ad_group_name", "ad_set", "ad_set_name", "adset", "adset_name"], "For which group of ads of the campaign."),
+            column("ad", Text, Optional, &["ad_name", "creative"], "For which ad of it."),
+            column("impressions", Integer, Optional, &["impr", "views"], "How often it was shown."),
+            column("clicks", Integer, Optional, &["link_clicks"], "How often it was clicked on."),
+            column("conversions", Decimal, Optional, &["results", "conv"], "Conversions that the seller of the ads claims."),
         ],
-        rules: &[Rule::FitsLedger("amount", None)],
+        rules: &[
+            Rule::FitsLedger("amount", None),
+            Rule::NotNegative("impressions"),
+            Rule::NotNegative("clicks"),
+            Rule::NotNegative("conversions"),
+        ],
     },
     Kind {
         name: "costs",
@@ -374,8 +419,27 @@ pub const KINDS: &[Kind] = &[
             column("referrer", Text, Optional, &["referer", "referring_url"], "The page that they came from."),
             column("page", Text, Optional, &["url", "landing_page", "path"], "The page that they came to."),
             column("country", Text, Optional, COUNTRY, "From where."),
+            column("user", Id, Optional, USER, "Who it was, where they were known."),
         ],
         rules: &[],
+    },
+    Kind {
+        name: "visit-totals",
+        table: "visit_total",
+        aliases: &["traffic"],
+        words: "Visits and visitors of a day as totals, from tools that do not tell single visits.",
+        key: &["day", "channel", "campaign", "country", "page"],
+        columns: &[
+            column("day", Day, Required, &["date", "visit_date"], "The day."),
+            column("channel", Text, Optional, CHANNEL, "What brought them."),
+            column("campaign", Text, Optional, CAMPAIGN, "For which campaign."),
+            column("country", Text, Optional, COUNTRY, "From where."),
+            column("page", Text, Optional, &["landing_page", "page_path", "url", "path"], "The page that they came to."),
+            column("visitors", Integer, Optional, &["unique_visitors", "total_users", "users", "active_users", "uniques"], "How many different people came on that day."),
+            column("visits", Integer, Optional, &["sessions", "total_visits"], "How often they came."),
+            column("new_visitors", Integer, Optional, &["new_users", "first_time_visitors"], "How many of them came for the first time."),
+        ],
+        rules: &[Rule::NotNegative("visitors"), Rule::NotNegative("visits"), Rule::NotNegative("new_visitors")],
     },
     Kind {
         name: "leads",
@@ -393,6 +457,8 @@ pub const KINDS: &[Kind] = &[
             column("score", Decimal, Optional, &["points", "lead_score", "score_change"], "Points that this event gave or took."),
             column("score_reason", Text, Optional, &["reason", "score_event"], "What gave or took them."),
             column("country", Text, Optional, COUNTRY, "From where."),
+            column("visitor", Id, Optional, VISITOR, "The visitor that it was before."),
+            column("user", Id, Optional, USER, "The sign-up that it became."),
         ],
         rules: &[],
     },
@@ -428,6 +494,7 @@ pub const KINDS: &[Kind] = &[
             column("end", Moment, Optional, &["trial_end", "trial_ends_at", "ended_at", "ends_at", "end_date", "end_at"], "When it ends."),
             column("converted", Moment, Optional, &["converted_at", "conversion_date", "paid_at"], "When it turned into paying."),
             column("channel", Text, Optional, CHANNEL, "What brought them."),
+            column("user", Id, Optional, USER, "The sign-up that tries."),
         ],
         rules: &[Rule::After("start", "end"), Rule::NotBefore("start", "converted")],
     },
@@ -445,6 +512,8 @@ pub const KINDS: &[Kind] = &[
             column("name", Text, Required, &["event_name", "event_type", "action", "type"], "What they did."),
             column("occurred", Moment, Required, &["occurred_at", "timestamp", "time", "created_at", "date"], "When."),
             column("feature", Text, Optional, &["feature_name", "module"], "With which feature."),
+            column("visitor", Id, Optional, VISITOR, "The visitor that they were before they were known."),
+            column("quantity", Decimal, Optional, &["units", "amount_used"], "How much of it they used, where use is measured."),
         ],
         rules: &[],
     },
@@ -463,6 +532,8 @@ pub const KINDS: &[Kind] = &[
             column("opened", Moment, Required, &["opened_at", "created_at", "created", "date"], "When it was opened."),
             column("first_response", Moment, Optional, &["first_response_at", "first_replied_at", "first_reply_at"], "When it was first answered."),
             column("resolved", Moment, Optional, &["resolved_at", "solved_at", "closed_at"], "When it was resolved."),
+            column("user", Id, Optional, &["user_id", "requester_id", "requester", "requester_email", "contact_id"], "The person who asked."),
+            column("status", Text, Optional, &["ticket_status", "state"], "Its state when the source last spoke of it."),
         ],
         rules: &[Rule::NotBefore("opened", "first_response"), Rule::NotBefore("opened", "resolved")],
     },
@@ -481,6 +552,7 @@ pub const KINDS: &[Kind] = &[
             column("scale", Integer, Optional, &["out_of", "max_score"], "The highest score of the scale; 10 for nps and 5 otherwise, unless set."),
             column("answered", Moment, Required, &["answered_at", "responded_at", "submitted_at", "created_at", "date", "timestamp"], "When."),
             column("comment", Text, Optional, &["feedback", "text", "verbatim"], "What was said."),
+            column("ticket", Id, Optional, &["ticket_id", "conversation_id"], "The request for support that it is about."),
         ],
         rules: &[Rule::NotNegative("score"), Rule::AtLeastOne("scale")],
     },
