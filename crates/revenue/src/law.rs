@@ -1,6 +1,12 @@
 //! The laws that every ledger keeps. Each is a property test, a `check` on the user's own data and a line on screen.
 
-use crate::{fact::Offer, ledger::Ledger, money::Currency, movement::Kind};
+use crate::{
+    fact::Offer,
+    ledger::Ledger,
+    money::{Currency, MoneyError},
+    movement::Kind,
+    recognition::{Change, Line, Position, position},
+};
 
 /// One law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +40,11 @@ pub const LAWS: &[Law] = &[
         words: "a cohort never grows in customers beyond its start, and the cohorts' MRR adds up to the whole",
     },
     Law { number: 7, name: "currencies", words: "currency totals before conversion are conserved" },
+    Law {
+        number: 8,
+        name: "recognition",
+        words: "money recognised + money deferred = money billed, for each invoice line and in total",
+    },
 ];
 
 /// A law that does not hold, with the customer where it was seen.
@@ -154,4 +165,53 @@ pub fn currencies_are_conserved(stated: &[(Currency, i128)], booked: &[(Currency
             })
         })
         .collect()
+}
+
+/// Law 8 for the accounts of a line, of many, or of a period: what was billed or earned ahead of the bill is recognised,
+/// deferred or cancelled, and the books balance: what is owned is what is owed and what was gained.
+#[must_use]
+pub fn billed_is_recognised_or_deferred(position: &Position) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let mut equal = |left: i128, right: i128, left_words: &str, right_words: &str| {
+        if left != right {
+            let words = format!("{left_words} is {left} micro-units, {right_words} is {right}");
+            breaches.push(Breach { law: 8, customer: None, words });
+        }
+    };
+    equal(
+        position.revenue_micros + position.deferred_micros + position.cancelled_micros,
+        position.billed_micros + position.unbilled_micros,
+        "recognised + deferred + cancelled",
+        "billed + unbilled",
+    );
+    equal(
+        position.cash_micros + position.receivable_micros + position.unbilled_micros,
+        position.deferred_micros + position.tax_payable_micros + position.net_revenue_micros()
+            - position.bad_debt_micros
+            + position.recovered_micros
+            + position.exchange_gain_micros,
+        "cash + receivables",
+        "what is owed + what was gained",
+    );
+    breaches
+}
+
+/// Law 8 in time: nothing is earned before the service begins, and when the service has ended and the bill is out,
+/// nothing is left deferred or unbilled.
+///
+/// # Errors
+/// When an amount does not fit the ledger.
+pub fn service_is_earned_out(line: &Line, changes: &[Change]) -> Result<Vec<Breach>, MoneyError> {
+    let start = position(line, changes, line.schedule.start())?;
+    let end = position(line, changes, line.schedule.end().max(line.issued.plus_days(1)))?;
+    let mut breaches = Vec::new();
+    let mut nothing = |micros: i128, words: &str| {
+        if micros != 0 {
+            breaches.push(Breach { law: 8, customer: None, words: format!("{micros} micro-units {words}") });
+        }
+    };
+    nothing(start.revenue_micros, "are earned before the service begins");
+    nothing(end.deferred_micros, "are still deferred when the service has ended");
+    nothing(end.unbilled_micros, "are still unbilled when the bill is out");
+    Ok(breaches)
 }

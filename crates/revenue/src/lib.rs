@@ -7,6 +7,8 @@
 //!   │ movement::movements                movement::Movement         new, expansion, contraction, churn, reactivation, ...
 //!   ▼ ledger::build                      ledger::Ledger             every movement of every customer, as columns
 //! law · cohort                           what must hold; what is left of those who came together
+//!
+//! recognition                            beside it, from invoice lines: what of the money billed has been earned
 //! ```
 //!
 //! One function makes the movements of one customer. Bulk is that function over all of them, a live update is the
@@ -28,4 +30,5 @@ pub mod movement;
 pub mod naive;
 pub mod policy;
 pub mod price;
+pub mod recognition;
 pub mod timeline;

@@ -7,6 +7,8 @@
 //!
 //! Its time grows with days × rows, so a large company is judged by shares of its customers. It says what moved,
 //! not why: cause, reason, confidence and the fact behind a movement are not judged.
+//!
+//! [`position`] does the same for revenue recognition (law 8): it posts each day of an invoice line's life by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +19,9 @@ use crate::{
     law::Breach,
     ledger::Ledger,
     movement::{Context, Kind, MovementError},
-    policy::{Cancellation, Discounts, Exchange, Metered, Policy},
+    policy::{Cancellation, Discounts, Exchange, Metered, Policy, Recognition},
     price::{DiscountDuration, Interval, Price, Pricing},
+    recognition::{Change, ChangeKind, Line, Position},
 };
 
 /// One row of the ledger, as far as it is judged.
@@ -652,6 +655,10 @@ impl Quotient {
         Self::new(left.above.checked_mul(right.above)?, left.below.checked_mul(right.below)?)
     }
 
+    fn plus(self, other: Self) -> Option<Self> {
+        self.minus(Self { above: other.above.checked_neg()?, below: other.below })
+    }
+
     fn minus(self, other: Self) -> Option<Self> {
         let left = self.above.checked_mul(other.below)?;
         let right = other.above.checked_mul(self.below)?;
@@ -667,4 +674,127 @@ impl Quotient {
         let rounded = i128::try_from(whole + u128::from(up)).ok()?;
         i64::try_from(if self.above < 0 { -rounded } else { rounded }).ok()
     }
+}
+
+/// The accounts of an invoice line before a day, by posting every day since it began. The line is earned over the service
+/// of `[start, end)` by `recognition`, or on the day `start` where there is none; the schedule of the line is not looked
+/// at. Changes come in order of their days. `None` when an amount does not fit.
+#[must_use]
+pub fn position(
+    line: &Line,
+    recognition: Option<Recognition>,
+    (start, end): (Day, Day),
+    changes: &[Change],
+    day: Day,
+) -> Option<Position> {
+    let shares = shares_of_days(recognition, start, end)?;
+    let in_ledger =
+        |micros: i128, rate: (i128, i128)| Quotient::new(micros, 1)?.times(rate.0, rate.1)?.rounded().map(i128::from);
+    // Amount and tax of what is left of the line, when `gross_left` of both together is.
+    let (amount, tax) = (i128::from(line.amount_micros), i128::from(line.tax_micros));
+    let claim = |gross_left: i128| -> Option<(i128, i128)> {
+        let net = if gross_left == amount + tax {
+            amount
+        } else {
+            // A credit is below zero in all its parts; a quotient has its sign above the line.
+            let sign = (amount + tax).signum();
+            i128::from(Quotient::new(gross_left, 1)?.times(amount * sign, (amount + tax) * sign)?.rounded()?)
+        };
+        Some((in_ledger(net, line.rate)?, in_ledger(gross_left - net, line.rate)?))
+    };
+    let mut books = Position::default();
+    let mut gross_left = amount + tax;
+    let (mut net, mut tax_left) = claim(gross_left)?;
+    let mut served = Quotient::new(0, 1)?;
+    let (mut earned, mut billed, mut written_off) = (0i128, false, 0i128);
+    let mut today = start.min(line.issued);
+    while today < day {
+        if today == line.issued {
+            billed = true;
+            books.billed_micros += net;
+            books.tax_payable_micros += tax_left;
+            books.receivable_micros += net + tax_left;
+            books.deferred_micros += net - books.unbilled_micros;
+            books.unbilled_micros = 0;
+        }
+        for change in changes.iter().filter(|change| change.day.max(line.issued) == today) {
+            let at_issue = in_ledger(change.amount_micros.into(), line.rate)?;
+            let at_change = in_ledger(change.amount_micros.into(), change.rate)?;
+            if change.kind == ChangeKind::Payment {
+                books.cash_micros += at_change;
+                books.exchange_gain_micros += at_change - at_issue;
+                books.receivable_micros -= at_issue;
+                if books.receivable_micros < 0 && written_off > 0 {
+                    let recovered = written_off.min(-books.receivable_micros);
+                    written_off -= recovered;
+                    books.recovered_micros += recovered;
+                    books.receivable_micros += recovered;
+                }
+                continue;
+            }
+            let wanted = i128::from(change.amount_micros);
+            let same_side = wanted.signum() == gross_left.signum();
+            let taken = if same_side && wanted.abs() > gross_left.abs() { gross_left } else { wanted };
+            gross_left -= if same_side { taken } else { 0 };
+            let (net_after, tax_after) = claim(gross_left)?;
+            let earned_after = i128::from(served.times(net_after, 1)?.rounded()?);
+            *books.taken_back(change.kind)? += earned - earned_after;
+            let unearned = (net - earned) - (net_after - earned_after);
+            books.deferred_micros -= unearned;
+            books.cancelled_micros += unearned;
+            books.tax_payable_micros -= tax_left - tax_after;
+            let claim_taken = net + tax_left - net_after - tax_after;
+            if matches!(change.kind, ChangeKind::Refund | ChangeKind::Dispute) {
+                books.cash_micros -= at_change;
+                books.exchange_gain_micros += at_issue - at_change;
+                books.receivable_micros += at_issue - claim_taken;
+            } else {
+                books.receivable_micros -= claim_taken;
+            }
+            if change.kind == ChangeKind::WriteOff {
+                written_off += claim_taken;
+            }
+            (net, tax_left, earned) = (net_after, tax_after, earned_after);
+        }
+        if let Some((_, share)) = shares.iter().find(|(share_day, _)| *share_day == today) {
+            served = served.plus(*share)?;
+            let now = i128::from(served.times(net, 1)?.rounded()?);
+            books.revenue_micros += now - earned;
+            if billed {
+                books.deferred_micros -= now - earned;
+            } else {
+                books.unbilled_micros += now - earned;
+            }
+            earned = now;
+        }
+        today = today.plus_days(1);
+    }
+    Some(books)
+}
+
+/// Every day of a service with the share that it earns.
+fn shares_of_days(recognition: Option<Recognition>, start: Day, end: Day) -> Option<Vec<(Day, Quotient)>> {
+    let end = if recognition.is_none() { start.plus_days(1) } else { end.max(start.plus_days(1)) };
+    let days = |from: Day, to: Day| (from.0..to.0).map(Day);
+    if recognition != Some(Recognition::MonthEven) {
+        let share = Quotient::new(1, i128::from(end.0 - start.0))?;
+        return Some(days(start, end).map(|day| (day, share)).collect());
+    }
+    let mut months = (0..).take_while(|months| start.plus_months(months + 1) <= end).count() as i32;
+    let rest = days(start.plus_months(months), end).count();
+    let month = start.plus_months(months).first_of(Grain::Month);
+    if 2 * rest >= days(month, month.plus_months(1)).count() {
+        months += 1;
+    }
+    let months = months.max(1);
+    let mut shares = Vec::new();
+    for month in 0..months {
+        let first = start.first_of(Grain::Month).plus_months(month);
+        let in_month = days(first, first.plus_months(1)).filter(|day| *day >= start);
+        let served: Vec<Day> = in_month.clone().filter(|day| *day < end).collect();
+        let served = if served.is_empty() { in_month.collect() } else { served };
+        let share = Quotient::new(1, i128::from(months) * served.len() as i128)?;
+        shares.extend(served.into_iter().map(|day| (day, share)));
+    }
+    Some(shares)
 }

@@ -63,6 +63,15 @@ pub enum Exchange {
     Constant(Day),
 }
 
+/// Over what the amount of an invoice line with a service period is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recognition {
+    /// Its days: each earns the same.
+    Day,
+    /// Its months, counted from the calendar month in which it begins: each earns the same.
+    MonthEven,
+}
+
 /// The choices by which facts become MRR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -92,6 +101,8 @@ pub struct Policy {
     pub day_factor: Factor,
     /// How amounts reach the reporting currency.
     pub exchange: Exchange,
+    /// Over what billed amounts are earned.
+    pub recognition: Recognition,
 }
 
 impl Default for Policy {
@@ -111,6 +122,7 @@ impl Default for Policy {
             week_factor: Factor { numerator: 13, denominator: 3 },
             day_factor: Factor { numerator: 365, denominator: 12 },
             exchange: Exchange::AtMovement,
+            recognition: Recognition::Day,
         }
     }
 }
@@ -361,6 +373,27 @@ pub const SETTINGS: &[Setting] = &[
             Exchange::AtMovement => "at_movement".to_owned(),
             Exchange::Revalue => "revalue".to_owned(),
             Exchange::Constant(day) => format!("constant:{day}"),
+        },
+    },
+    Setting {
+        name: "recognition",
+        words: "what an invoice line bills is earned evenly over the days of its service, or over its months, from the \
+                calendar month in which it begins",
+        choices: &["day", "month_even"],
+        set: |policy, value| {
+            policy.recognition = match value {
+                "day" => Recognition::Day,
+                "month_even" => Recognition::MonthEven,
+                _ => return None,
+            };
+            Some(())
+        },
+        print: |policy| {
+            match policy.recognition {
+                Recognition::Day => "day",
+                Recognition::MonthEven => "month_even",
+            }
+            .to_owned()
         },
     },
     Setting {

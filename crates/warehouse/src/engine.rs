@@ -91,6 +91,9 @@ pub enum EngineError {
     /// No such metric.
     #[error(transparent)]
     Lookup(#[from] crate::catalogue::LookupError),
+    /// An amount does not fit the ledger.
+    #[error(transparent)]
+    Money(#[from] revenue::money::MoneyError),
     /// A dimension that nothing has.
     #[error(
         "there is no dimension `{name}`: it is none of {known}, cohort and customer, and no customer has an attribute \

@@ -7,15 +7,23 @@ use revenue::{
     cohort::{cohorts_add_up, triangle},
     fact::Row,
     fx::Rates,
-    law::{Breach, LAWS, currencies_are_conserved, movements_add_up, segments_add_up},
+    law::{
+        Breach, LAWS, billed_is_recognised_or_deferred, currencies_are_conserved, movements_add_up, segments_add_up,
+        service_is_earned_out,
+    },
     ledger::Ledger,
     money::Currency,
     movement::Context,
     naive,
     policy::{Exchange, Policy},
+    recognition::Position,
 };
 use warehouse::{
     books::{Books, Origins, View},
+    engine::{
+        EngineError,
+        billing::{BilledLine, billed_lines},
+    },
     lake::{Access, LakeFault, LakeFaultKind},
 };
 
@@ -72,6 +80,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let cells = triangle(&books.ledger, Grain::Month, first, last, &|_| 0);
     breaches.extend(cohorts_add_up(&books.ledger, &cells, Grain::Month, last));
     judge_currencies(&books, &mut breaches);
+    judge_recognition(&books, session.today(), &mut breaches)?;
 
     for law in LAWS {
         let found: Vec<&Breach> = breaches.iter().filter(|breach| breach.law == law.number).collect();
@@ -236,4 +245,39 @@ fn judge_currencies(books: &Books, breaches: &mut Vec<Breach>) {
         }
     }
     breaches.extend(currencies_are_conserved(&stated, &booked));
+}
+
+/// Law 8, for each invoice line and in total, at the end of each month in which anything was billed or earned.
+fn judge_recognition(books: &Books, today: Day, breaches: &mut Vec<Breach>) -> Result<(), CommandError> {
+    let lines = billed_lines(books)?;
+    let bounds =
+        lines.iter().map(|billed| (billed.line.schedule.start().min(billed.line.issued), billed.line.schedule.end()));
+    let Some((mut day, last)) = bounds.reduce(|(first, last), (start, end)| (first.min(start), last.max(end))) else {
+        return Ok(());
+    };
+    let named = |billed: &BilledLine, breach: Breach| Breach {
+        words: format!(
+            "line `{}` of invoice `{}`, customer `{}`: {}",
+            billed.id, billed.invoice, billed.customer, breach.words
+        ),
+        ..breach
+    };
+    for billed in &lines {
+        let found = service_is_earned_out(&billed.line, &[]).map_err(EngineError::from)?;
+        breaches.extend(found.into_iter().map(|breach| named(billed, breach)));
+    }
+    // Beyond a year from now only what is served for longer is left, and the end of each line was judged above.
+    let last = last.min(today.plus_months(12));
+    while day <= last {
+        day = day.next_of(Grain::Month).first_of(Grain::Month);
+        let mut total = Position::default();
+        for billed in &lines {
+            let position = billed.position(&[], day)?;
+            let found = billed_is_recognised_or_deferred(&position);
+            breaches.extend(found.into_iter().map(|breach| named(billed, breach)));
+            total += position;
+        }
+        breaches.extend(billed_is_recognised_or_deferred(&total));
+    }
+    Ok(())
 }

@@ -154,6 +154,8 @@ fn policy(genes: &[u8]) -> Policy {
             genes[12],
             &[(2, Exchange::AtMovement), (2, Exchange::Revalue), (1, Exchange::Constant(day("2024-02-29")))],
         ),
+        // Law 8 has invoice lines of its own and chooses there.
+        recognition: plain.recognition,
     }
 }
 

@@ -9,6 +9,8 @@ mod company;
 #[cfg(test)]
 mod found;
 #[cfg(test)]
+mod recognition;
+#[cfg(test)]
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};

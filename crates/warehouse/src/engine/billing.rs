@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use num_rational::BigRational;
 use revenue::{
     calendar::{Day, Moment},
-    money::{Currency, MICROS},
+    money::{Currency, MICROS, to_micros},
+    recognition::{Change, Line, Position, Schedule, position},
 };
 
 use super::{EngineError, cube::Days, rounded, segment::Segmentation};
@@ -159,7 +160,7 @@ impl Billing {
         Ok(())
     }
 
-    /// Each line is spread evenly over the days of its service period; one without a period counts on its day.
+    /// What of each line is earned in a window, and what is deferred at its end.
     fn invoice_lines(
         &mut self,
         books: &Books,
@@ -167,38 +168,17 @@ impl Billing {
         windows: &[Days],
     ) -> Result<(), EngineError> {
         self.computed.extend(INVOICE_MEASURES);
-        let stated = newest(
-            books,
-            "invoice_line",
-            &["invoice", "line"],
-            &["customer", "plan", "currency", "kind", "invoice", "line"],
-            &["amount"],
-            &["service_start", "service_end", "issued"],
-        )?;
-        for row in &stated {
-            let (Some(customer), Some(currency), Some(picos)) = (&row.texts[0], &row.texts[2], row.picos[0]) else {
-                continue;
-            };
-            if matches!(row.texts[3].as_deref(), Some("tax")) {
-                continue;
-            }
-            let Some(segment) = segmentation.segment_of_other(books, customer, row.texts[1].as_deref(), currency)
-            else {
-                continue;
-            };
-            let day = |index: usize| row.moments[index].map(|moment| books.ticks.zone().day_of(moment));
-            let Some(issued) = day(2) else { continue };
-            let amount = in_reporting(books, rounded(picos, MICROS), currency, issued)?;
-            let start = day(0).unwrap_or(issued);
-            let end = day(1).unwrap_or(start.plus_days(1)).max(start.plus_days(1));
-            let earned_before = |day: Day| earned_before(amount, start, end, day);
+        for billed in billed_lines(books)? {
+            let (customer, plan, currency) = (&billed.customer, billed.plan.as_deref(), billed.currency.code());
+            let Some(segment) = segmentation.segment_of_other(books, customer, plan, currency) else { continue };
             for days in windows {
-                let earned = earned_before(days.end) - earned_before(days.start);
+                let (opening, closing) = (billed.position(&[], days.start)?, billed.position(&[], days.end)?);
+                let earned = closing.net_revenue_micros() - opening.net_revenue_micros();
                 if earned != 0 {
                     self.add("revenue_recognised", *days, segment, earned);
                 }
-                if issued < days.end {
-                    self.add("revenue_deferred_closing", *days, segment, amount - earned_before(days.end));
+                if closing.deferred_micros != 0 {
+                    self.add("revenue_deferred_closing", *days, segment, closing.deferred_micros);
                 }
             }
         }
@@ -232,11 +212,79 @@ impl Billing {
     }
 }
 
-/// What of an amount for the service of `[start, end)` is earned before a day, rounded once: differences of it add up to
-/// the amount exactly.
-pub(super) fn earned_before(amount: i128, start: Day, end: Day, day: Day) -> i128 {
-    let served = i128::from((day.0 - start.0).clamp(0, end.0 - start.0));
-    rounded(amount * served, i128::from(end.0 - start.0))
+/// A line of an invoice that bills something other than tax.
+#[derive(Debug, Clone)]
+pub struct BilledLine {
+    /// Its own id, or its number within its invoice.
+    pub id: String,
+    /// The invoice.
+    pub invoice: String,
+    /// Who is billed.
+    pub customer: String,
+    /// The subscription that it bills.
+    pub subscription: Option<String>,
+    /// The plan that it bills.
+    pub plan: Option<String>,
+    /// The currency of its amount.
+    pub currency: Currency,
+    /// What kind of line it is, where the source says so.
+    pub kind: Option<String>,
+    /// The line in the shape of the method.
+    pub line: Line,
+}
+
+impl BilledLine {
+    /// Its accounts before a day.
+    ///
+    /// # Errors
+    /// When an amount does not fit the ledger.
+    pub fn position(&self, changes: &[Change], day: Day) -> Result<Position, EngineError> {
+        Ok(position(&self.line, changes, day)?)
+    }
+}
+
+/// Every line of an invoice, in order of sources and ids, without those that bill tax. A line with a service period is
+/// earned over it, as the policy says; another one on the day it was issued.
+///
+/// # Errors
+/// When facts cannot be read or brought to one currency.
+pub fn billed_lines(books: &Books) -> Result<Vec<BilledLine>, EngineError> {
+    let stated = newest(
+        books,
+        "invoice_line",
+        &["invoice", "line"],
+        &["line", "invoice", "customer", "subscription", "plan", "currency", "kind"],
+        &["amount"],
+        &["service_start", "service_end", "issued"],
+    )?;
+    let mut lines = Vec::with_capacity(stated.len());
+    for row in stated {
+        let day = |index: usize| row.moments[index].map(|moment| books.ticks.zone().day_of(moment));
+        let (service_start, service_end, issued) = (day(0), day(1), day(2));
+        let Ok([id, invoice, customer, subscription, plan, currency, kind]) = <[_; 7]>::try_from(row.texts) else {
+            continue;
+        };
+        let (Some(customer), Some(currency), Some(picos), Some(issued)) = (customer, currency, row.picos[0], issued)
+        else {
+            continue;
+        };
+        if kind.as_deref() == Some("tax") {
+            continue;
+        }
+        let start = service_start.unwrap_or(issued);
+        let line = Line {
+            issued,
+            amount_micros: to_micros(rounded(picos, MICROS))?,
+            tax_micros: 0,
+            rate: rate(books, &currency, issued)?,
+            schedule: service_end
+                .map_or(Schedule::at_once(start), |end| Schedule::over(books.view.policy.recognition, start, end)),
+        };
+        let currency = known_currency(&currency)?;
+        let (id, invoice) = (id.unwrap_or_default(), invoice.unwrap_or_default());
+        lines.push(BilledLine { id, invoice, customer, subscription, plan, currency, kind, line });
+    }
+    Ok(lines)
 }
 
 /// Whether a payment of a status brought money in or took it out; nothing for those that moved none.
@@ -297,19 +345,19 @@ fn term_years(start: Day, end: Day) -> (i128, i128) {
     }
 }
 
+fn known_currency(code: &str) -> Result<Currency, EngineError> {
+    let unknown = || BooksError::UnknownValue { column: "currency".to_owned(), value: code.to_owned() };
+    Ok(Currency::parse(code).ok_or_else(unknown)?)
+}
+
+/// What one unit of a currency is worth in the one that is reported in, on a day.
+fn rate(books: &Books, currency: &str, day: Day) -> Result<(i128, i128), EngineError> {
+    let from = known_currency(currency)?;
+    let missing = || BooksError::MissingRates { count: 1, from, to: books.reporting, day, customer: String::new() };
+    Ok(books.rates.rate(from, books.reporting, day).ok_or_else(missing)?)
+}
+
 pub(super) fn in_reporting(books: &Books, micros: i128, currency: &str, day: Day) -> Result<i128, EngineError> {
-    let Some(from) = Currency::parse(currency) else {
-        return Err(BooksError::UnknownValue { column: "currency".to_owned(), value: currency.to_owned() }.into());
-    };
-    if from == books.reporting {
-        return Ok(micros);
-    }
-    let (numerator, denominator) = books.rates.rate(from, books.reporting, day).ok_or(BooksError::MissingRates {
-        count: 1,
-        from,
-        to: books.reporting,
-        day,
-        customer: String::new(),
-    })?;
+    let (numerator, denominator) = rate(books, currency, day)?;
     Ok(rounded(micros.saturating_mul(numerator), denominator))
 }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use revenue::{
     calendar::{Day, Grain, periods},
     money::MICROS,
+    recognition::Schedule,
 };
 
 use super::{
     EngineError,
-    billing::{cash_sign, earned_before, in_reporting, newest},
+    billing::{cash_sign, in_reporting, newest},
     rounded,
 };
 use crate::books::Books;
@@ -124,8 +125,7 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
     struct Line {
         recurring: bool,
         issued: Day,
-        start: Day,
-        end: Day,
+        schedule: Schedule,
         micros: i128,
     }
     let mut billed: Vec<Line> = Vec::new();
@@ -146,7 +146,8 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
         let micros = in_reporting(books, rounded(picos, MICROS), currency, issued)?;
         let start = day(0).unwrap_or(issued);
         let end = day(1).unwrap_or(start.plus_days(1)).max(start.plus_days(1));
-        billed.push(Line { recurring, issued, start, end, micros });
+        let schedule = Schedule::over(books.view.policy.recognition, start, end);
+        billed.push(Line { recurring, issued, schedule, micros });
         match line.texts[1].as_deref() {
             Some(subscription) if subscriptions.contains(subscription) => {
                 served.entry(subscription).or_default().push((start, end));
@@ -194,9 +195,9 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
     let ledger = &books.ledger;
     for period in periods(from, to, Grain::Month) {
         let within = |day: Day| day >= period.start && day < period.end;
-        let earned = |line: &Line| {
-            let before = |day: Day| earned_before(line.micros, line.start, line.end, day);
-            before(period.end) - before(period.start)
+        let earned = |line: &Line| -> Result<i128, EngineError> {
+            let before = |day: Day| line.schedule.earned_before(line.micros, day);
+            Ok(before(period.end)? - before(period.start)?)
         };
         let sum = |recurring: bool| -> i128 {
             billed
@@ -211,7 +212,7 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
                 .filter(|row| ledger.day[*row] < period.end.0)
                 .map(|row| i128::from(ledger.delta_micros[row]))
                 .sum(),
-            earned: billed.iter().filter(|line| line.recurring).map(earned).sum(),
+            earned: billed.iter().filter(|line| line.recurring).map(earned).sum::<Result<_, _>>()?,
             invoiced_recurring: sum(true),
             invoiced_other: sum(false),
             collected: collected.iter().filter(|(day, _)| within(*day)).map(|(_, micros)| micros).sum(),
