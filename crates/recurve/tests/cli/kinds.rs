@@ -16,9 +16,11 @@ fn value(column: &Column, position: usize, row: usize) -> String {
         ValueKind::Decimal => format!("{}.0625", row + 7),
         ValueKind::Integer => (row + 1).to_string(),
         ValueKind::Percent => format!("{row}.5"),
-        ValueKind::Moment if row % 2 == 0 => format!("2024-{:02}-{:02}T10:00:00.000001Z", row + 1, position + 1),
+        ValueKind::Moment if row.is_multiple_of(2) => {
+            format!("2024-{:02}-{:02}T10:00:00.000001Z", row + 1, position + 1)
+        }
         ValueKind::Moment | ValueKind::Day => format!("2024-{:02}-{:02}", row + 1, position + 1),
-        ValueKind::Boolean => (row % 2 == 0).to_string(),
+        ValueKind::Boolean => (row.is_multiple_of(2)).to_string(),
         ValueKind::Choice(choices) | ValueKind::ChoiceOrMonths(choices) => {
             choices[row % choices.len()].canonical.into()
         }

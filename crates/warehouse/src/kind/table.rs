@@ -24,6 +24,7 @@ const CHANNEL: &[&str] = &["utm_source", "acquisition_channel", "lead_source", "
 const CAMPAIGN: &[&str] = &["utm_campaign", "campaign_name", "campaign_id"];
 const VISITOR: &[&str] = &["visitor_id", "anonymous_id", "device_id"];
 const USER: &[&str] = &["user_id", "signup", "signup_id"];
+const UNTIL: &[&str] = &["until_day", "end_date", "reporting_ends", "period_end"];
 const LEAD: &[&str] = &["lead_id", "contact_id"];
 const COUNTRY: &[&str] = &["country_code", "address_country", "billing_country", "card_address_country"];
 
@@ -352,7 +353,7 @@ pub const KINDS: &[Kind] = &[
         table: "spend",
         aliases: &["marketing-spend"],
         words: "What was spent on getting customers, by day, channel and campaign (and group of ads and ad, where they are told apart).",
-        key: &["day", "channel", "campaign", "ad_group", "ad", "category"],
+        key: &["day", "channel", "campaign", "ad_group", "ad", "category", "until"],
         columns: &[
             column("day", Day, Required, &["date", "spend_date"], "The day it was spent."),
             column("channel", Text, Optional, &["utm_source", "source", "platform", "medium"], "Through what."),
@@ -365,8 +366,10 @@ pub const KINDS: &[Kind] = &[
             column("impressions", Integer, Optional, &["impr", "views"], "How often it was shown."),
             column("clicks", Integer, Optional, &["link_clicks"], "How often it was clicked on."),
             column("conversions", Decimal, Optional, &["results", "conv"], "Conversions that the seller of the ads claims."),
+            column("until", Day, Optional, UNTIL, "The last day that it covers, where it is a total of several days; it counts evenly over them."),
         ],
         rules: &[
+            Rule::NotBefore("day", "until"),
             Rule::FitsLedger("amount", None),
             Rule::NotNegative("impressions"),
             Rule::NotNegative("clicks"),
@@ -387,8 +390,9 @@ pub const KINDS: &[Kind] = &[
             column("currency", Currency, Required, CURRENCY, "The currency of its amount."),
             column("amount", Decimal, Required, &["total", "value"], "How much, in major units."),
             column("description", Text, Optional, &["memo", "note"], "What it was, in words."),
+            column("until", Day, Optional, UNTIL, "The last day that it covers, where it is a total of several days, as a month's in a profit and loss; it counts evenly over them."),
         ],
-        rules: &[Rule::FitsLedger("amount", None)],
+        rules: &[Rule::FitsLedger("amount", None), Rule::NotBefore("day", "until")],
     },
     Kind {
         name: "cash-balances",
@@ -427,19 +431,25 @@ pub const KINDS: &[Kind] = &[
         name: "visit-totals",
         table: "visit_total",
         aliases: &["traffic"],
-        words: "Visits and visitors of a day as totals, from tools that do not tell single visits.",
-        key: &["day", "channel", "campaign", "country", "page"],
+        words: "Visits and visitors of a day (or of a span of days) as totals, from tools that do not tell single visits.",
+        key: &["day", "channel", "campaign", "country", "page", "until"],
         columns: &[
             column("day", Day, Required, &["date", "visit_date"], "The day."),
             column("channel", Text, Optional, CHANNEL, "What brought them."),
             column("campaign", Text, Optional, CAMPAIGN, "For which campaign."),
             column("country", Text, Optional, COUNTRY, "From where."),
             column("page", Text, Optional, &["landing_page", "page_path", "url", "path"], "The page that they came to."),
-            column("visitors", Integer, Optional, &["unique_visitors", "total_users", "users", "active_users", "uniques"], "How many different people came on that day."),
+            column("visitors", Integer, Optional, &["unique_visitors", "total_users", "users", "active_users", "uniques"], "How many different people came."),
             column("visits", Integer, Optional, &["sessions", "total_visits"], "How often they came."),
             column("new_visitors", Integer, Optional, &["new_users", "first_time_visitors"], "How many of them came for the first time."),
+            column("until", Day, Optional, UNTIL, "The last day that it covers, where it is a total of several days: its visitors are those of the whole span, each once."),
         ],
-        rules: &[Rule::NotNegative("visitors"), Rule::NotNegative("visits"), Rule::NotNegative("new_visitors")],
+        rules: &[
+            Rule::NotNegative("visitors"),
+            Rule::NotNegative("visits"),
+            Rule::NotNegative("new_visitors"),
+            Rule::NotBefore("day", "until"),
+        ],
     },
     Kind {
         name: "leads",

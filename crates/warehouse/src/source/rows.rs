@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use revenue::calendar::Moment;
+use revenue::calendar::{Day, Moment};
 use revenue::money::Currency;
 
 use super::block::{Block, Position, Record, Span};
@@ -400,6 +400,9 @@ impl RowReader {
         let moment = |column: usize, row: usize| -> Option<Moment> {
             match columns.get(column)? {
                 Cells::Moment(cells) => cells.get(row).copied().flatten(),
+                Cells::Day(cells, present) => {
+                    present.get(row)?.then(|| cells.get(row).map(|day| Moment::Day(Day(*day))))?
+                }
                 _ => None,
             }
         };
