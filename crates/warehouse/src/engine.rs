@@ -8,7 +8,6 @@ pub mod billing;
 pub mod cube;
 pub mod reconciliation;
 pub mod segment;
-mod survival;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,6 +16,7 @@ use std::{
 
 use num_rational::BigRational;
 use num_traits::Zero;
+use outlook::survival::expected_lifetime;
 use revenue::{
     calendar::{Day, Grain, Period, periods},
     fact::NEVER,
@@ -454,7 +454,9 @@ impl<'a> Solver<'a> {
 
     fn survival(&self, place: usize, discount_rate_yearly: f64) -> Value {
         let lives = self.made.cube.survival.get(place).map_or(&[][..], Vec::as_slice);
-        match survival::expected_months(lives, discount_rate_yearly) {
+        // A year's discount by months.
+        let rate = (1.0 + discount_rate_yearly).powf(1.0 / 12.0) - 1.0;
+        match expected_lifetime(lives, rate, INTERVAL_LEVEL).and_then(|months| estimate(months.mean)) {
             Some(months) => Value::Number(months),
             None => Value::Undefined(Words::fixed(
                 "nobody has left yet, so nothing limits the lifetime",
@@ -566,6 +568,16 @@ fn look_ahead(books: &Books) -> Ahead {
         }
     });
     found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The level of the intervals of estimates.
+const INTERVAL_LEVEL: f64 = 0.95;
+
+/// An estimate as a quotient: twelve decimals are more than it deserves, and enough to be the same everywhere. `None`
+/// where it is no number.
+fn estimate(value: f64) -> Option<BigRational> {
+    let scaled = BigRational::from_float((value * 1e12).round())?;
+    Some(scaled / BigRational::from_integer(1_000_000_000_000i64.into()))
 }
 
 fn micros(value: i128) -> Value {

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
+use outlook::survival::Life;
 use rayon::prelude::*;
 use revenue::{calendar::Day, ledger::Ledger, movement::Kind};
 
@@ -98,7 +99,7 @@ pub struct Cube {
     /// MRR of each customer at the end, by window and segment.
     pub spread: Vec<Vec<i64>>,
     /// Months of paying (how many, and whether they ended), by window and segment.
-    pub survival: Vec<Vec<(u32, bool)>>,
+    pub survival: Vec<Vec<Life>>,
     /// Subscriptions that pay at the end, by window and segment.
     pub subscriptions: Vec<i64>,
 }
@@ -208,7 +209,7 @@ struct Pass<'a> {
     segments: usize,
     sums: Vec<i128>,
     spread: Vec<Vec<i64>>,
-    survival: Vec<Vec<(u32, bool)>>,
+    survival: Vec<Vec<Life>>,
     subscriptions: Vec<i64>,
     seen: Vec<Seen>,
     group: Vec<Seen>,
@@ -415,7 +416,7 @@ impl<'a> Pass<'a> {
                     if self.wanted.survival {
                         // Months of 365/12 days.
                         let months = u32::try_from(i64::from(days) * 12 / 365).unwrap_or(0);
-                        self.survival[place].push((months, left.is_some()));
+                        self.survival[place].push(Life { time: months, ended: left.is_some() });
                     }
                 }
             }

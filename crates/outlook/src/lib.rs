@@ -1,0 +1,14 @@
+//! The judgement: estimates, choices and scores over what the method worked out.
+//!
+//! ```text
+//! survival      how long customers stay, from lives of which most have not ended
+//! retention     how a cohort will go on, from how it went
+//! ```
+//!
+//! Everything is a function of its arguments: no input or output, no clock, and no chance, so that the same question has
+//! the same answer on every machine. Estimates use floats, and say how sure they are; money and counts stay integers.
+//! What is too little to judge by says so, as a value.
+
+pub mod normal;
+pub mod retention;
+pub mod survival;
