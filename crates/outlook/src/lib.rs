@@ -1,14 +1,22 @@
 //! The judgement: estimates, choices and scores over what the method worked out.
 //!
 //! ```text
+//! identity      which visitors, leads and users are one person, and whose customer they became
+//! attribution   which channel brought them
+//! funnel        how far they went
 //! survival      how long customers stay, from lives of which most have not ended
 //! retention     how a cohort will go on, from how it went
+//! segment       what each customer is to the business, and how much few of them hold
 //! ```
 //!
 //! Everything is a function of its arguments: no input or output, no clock, and no chance, so that the same question has
 //! the same answer on every machine. Estimates use floats, and say how sure they are; money and counts stay integers.
 //! What is too little to judge by says so, as a value.
 
+pub mod attribution;
+pub mod funnel;
+pub mod identity;
 pub mod normal;
 pub mod retention;
+pub mod segment;
 pub mod survival;
