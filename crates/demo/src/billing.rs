@@ -6,6 +6,7 @@ use crate::person::Person;
 use crate::price::{Terms, share_of};
 use crate::sheet::Sheets;
 use crate::story::{self, PLANS};
+use crate::till::Till;
 
 /// What became of an invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +34,37 @@ pub(crate) struct Billing<'a> {
     pub(crate) person: Person,
     pub(crate) sheets: &'a mut Sheets,
     pub(crate) dice: Dice,
+    till: &'a mut Till,
+    /// The days on which a card failed at first.
+    pub(crate) failed: Vec<Day>,
     invoices: u32,
     payments: u32,
     /// Lines of the invoice being written.
     lines: u32,
     /// What they add up to, tax included.
     total: i64,
+    /// The tax in it.
+    tax: i64,
 }
 
 impl<'a> Billing<'a> {
-    pub(crate) fn new(calendar: &'a Calendar, person: Person, sheets: &'a mut Sheets, dice: Dice) -> Billing<'a> {
-        Billing { calendar, person, sheets, dice, invoices: 0, payments: 0, lines: 0, total: 0 }
+    pub(crate) fn new(
+        calendar: &'a Calendar,
+        person: Person,
+        sheets: &'a mut Sheets,
+        till: &'a mut Till,
+        dice: Dice,
+    ) -> Billing<'a> {
+        let failed = Vec::new();
+        Billing { calendar, person, sheets, dice, till, failed, invoices: 0, payments: 0, lines: 0, total: 0, tax: 0 }
+    }
+
+    /// What the seller is paid, once there is one, for a contract that begins on `day` and is worth so much a year.
+    pub(crate) fn commission(&mut self, day: Day, yearly_amount: i64) {
+        let hired = story::SALES_HIRE.has_begun(self.calendar.story_month(day));
+        if hired && day < self.calendar.end {
+            self.till.commission(day, self.person.channel, self.person.country.currency, yearly_amount);
+        }
     }
 
     /// Invoices a full period on its first day and collects the money.
@@ -132,6 +153,7 @@ impl<'a> Billing<'a> {
         self.invoices += 1;
         self.lines = 0;
         self.total = 0;
+        self.tax = 0;
     }
 
     fn line(&mut self, subscription: u32, plan: usize, amount: i64, service: Service, issued: Day, kind: &str) {
@@ -139,6 +161,7 @@ impl<'a> Billing<'a> {
         let tax = share_of(amount, i64::from(self.person.country.tax_percent), 100);
         self.lines += 1;
         self.total += amount + tax;
+        self.tax += tax;
         self.sheets
             .invoices
             .id(b'l', self.person.number, self.invoices, self.lines)
@@ -175,6 +198,12 @@ impl<'a> Billing<'a> {
             .text(failure_reason)
             .number(attempt)
             .end_row();
+        let by_card = !self.person.size.contract;
+        match status {
+            "succeeded" => self.till.receive(day, currency, self.total, self.tax, by_card),
+            "refunded" | "disputed" => self.till.give_back(day, currency, self.total, self.tax),
+            _ => {}
+        }
     }
 
     fn collect_by_transfer(&mut self, issued: Day) -> Outcome {
@@ -200,6 +229,9 @@ impl<'a> Billing<'a> {
             story::CARD_FAILURE_REASON_IN_WAVE
         };
         self.payment(issued, "failed", reason, 1);
+        if issued < self.calendar.end {
+            self.failed.push(issued);
+        }
         for ((days, works), attempt) in story::RETRIES.into_iter().zip(2..) {
             let day = issued + days;
             if self.dice.happens(works) {

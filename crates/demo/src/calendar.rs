@@ -9,6 +9,29 @@ use jiff::civil::Date;
 /// A day, counted from the first day of the calendar.
 pub(crate) type Day = u32;
 
+/// A second of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    pub(crate) day: Day,
+    /// Since midnight.
+    pub(crate) second: u32,
+}
+
+impl Moment {
+    /// So many minutes after that hour of the day.
+    pub(crate) fn new(day: Day, hour: u32, minutes: u32) -> Moment {
+        Moment { day, second: hour * SECONDS_AN_HOUR }.plus_minutes(minutes)
+    }
+
+    pub(crate) fn plus_minutes(self, minutes: u32) -> Moment {
+        let second = self.second + minutes * 60;
+        Moment { day: self.day + second / SECONDS_A_DAY, second: second % SECONDS_A_DAY }
+    }
+}
+
+const SECONDS_AN_HOUR: u32 = 3_600;
+const SECONDS_A_DAY: u32 = 86_400;
+
 /// The longest reach beyond the end of the story: a contract of three years,
 /// signed on the last day, with time to begin.
 const MONTHS_BEYOND_END: i32 = 42;
@@ -112,6 +135,11 @@ impl Calendar {
 
     pub(crate) fn is_weekend(&self, day: Day) -> bool {
         self.facts(day).weekend
+    }
+
+    /// Whether it is the last day of its calendar month.
+    pub(crate) fn is_month_end(&self, day: Day) -> bool {
+        self.facts(day).calendar_month != self.facts(day + 1).calendar_month
     }
 
     /// The same day so many months later, or the last day of a shorter month.

@@ -42,6 +42,24 @@ pub(crate) enum Purpose {
     AddOn = 4,
     /// The daily exchange rates; keyed by currency instead of customer.
     Rates = 5,
+    /// By which visits a customer came.
+    Visits = 6,
+    /// Who visits without becoming a customer; keyed by day instead of customer.
+    Audience = 7,
+    /// The talks of the sellers with a customer.
+    Leads = 8,
+    /// What a customer's users do in the product.
+    Usage = 9,
+    /// What a customer asks of support, and when support answers.
+    Support = 10,
+    /// What a customer answers when asked how content it is.
+    Surveys = 11,
+    /// Whom a customer invites.
+    Referrals = 12,
+    /// The arm of the annual price test.
+    AnnualTest = 13,
+    /// The arm of the checklist test.
+    ChecklistTest = 14,
 }
 
 /// A stream of random numbers (splitmix64).

@@ -6,37 +6,58 @@
 //! ```text
 //! story ─▶ person ─▶ life ──▶ timeline ─▶ sheet     subscriptions.csv
 //!  what     who       when ─▶ billing ──▶ sheet     invoices.csv, payments.csv
-//!  shapes   comes     they decide
-//!  it all
+//!  shapes   comes     they decide │
+//!  it all              │          └─▶ till          spend.csv, costs.csv, cash-balances.csv
+//!                      ▼
+//!                  biography ─▶ audience, pipeline  visits.csv, signups.csv, trials.csv, leads.csv
+//!                               usage               events.csv
+//!                               support, surveys    tickets.csv, surveys.csv
+//!                               referrals, experiments, notes
 //! ```
 //!
 //! Customers are told one after the other, in the order in which they signed
 //! up, each with dice of their own. So memory stays bounded whatever their
-//! number, and every file but the rates is sorted by customer.
+//! number, and every file of billing but the rates is sorted by customer.
+//! What follows from a life, such as use or tickets, is told from its
+//! biography with dice of its own, and changes nothing in it.
 //!
 //! What happens in which month is the table in [`story`], told in `STORY.md`.
 
+mod audience;
 mod billing;
+mod biography;
 mod calendar;
 mod dice;
+mod experiments;
 mod life;
+mod notes;
 mod person;
+mod pipeline;
 mod price;
 mod rates;
+mod referrals;
 mod sheet;
 pub mod story;
+mod support;
+mod surveys;
+mod till;
 mod timeline;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
 pub use crate::dice::Chance;
 pub use crate::price::Currency;
 
+use crate::biography::Biography;
 use crate::calendar::Calendar;
 use crate::life::Pages;
 use crate::person::{Person, SignUps};
 use crate::price::{Interval, PriceList};
-use crate::sheet::{Sheet, Sheets};
+use crate::rates::Rates;
+use crate::referrals::Promoters;
+use crate::sheet::{Folder, Sheet, Surroundings};
+use crate::till::Till;
 
 /// The longest story that can be told: fifty years.
 const MONTHS_LIMIT: u32 = 600;
@@ -54,11 +75,22 @@ pub struct Company {
     pub customers: u64,
     /// The day on which it opened. The story's months are counted from here.
     pub start: jiff::civil::Date,
+    /// Which files are written.
+    pub facts: Facts,
+}
+
+/// Which files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Facts {
+    /// Every kind of fact.
+    All,
+    /// Customers, plans, subscriptions, contracts, invoices, payments and rates only: much less, for large companies.
+    Billing,
 }
 
 impl Default for Company {
     fn default() -> Company {
-        Company { seed: 1, months: 24, customers: 2_000, start: jiff::civil::date(2024, 11, 1) }
+        Company { seed: 1, months: 24, customers: 2_000, start: jiff::civil::date(2024, 11, 1), facts: Facts::All }
     }
 }
 
@@ -172,28 +204,74 @@ pub fn write(company: &Company, folder: &Path, progress: &mut dyn FnMut(Progress
     if let Err(source) = std::fs::create_dir_all(folder) {
         return Err(DemoError::Folder { path: folder.to_path_buf(), source });
     }
-    let mut sheets = Sheets::new(folder)?;
-    write_plans(company, &mut sheets.plans);
-    rates::write(company.seed, &calendar, &mut sheets.rates);
+    let mut folder = Folder::new(folder, company.facts)?;
+    write_plans(company, &mut folder.billing.plans);
+    let rates = Rates::new(company.seed, &calendar);
+    rates.write(&calendar, &mut folder.billing.rates);
 
     let sign_ups = SignUps::new(company, &calendar);
+    let mut till = Till::new(rates, &calendar);
     let mut pages = Pages::default();
+    let mut aftermath = Aftermath::default();
     let mut scratch = String::new();
     let mut number = 1;
     for (day, first_of_next_day) in sign_ups.days() {
         while number < first_of_next_day {
             let person = Person::new(company, &calendar, number, day);
-            person.write(&calendar, &mut sheets.customers, &mut scratch);
-            life::live(company, &calendar, person, &mut sheets, &mut pages);
-            sheets.write_if_full()?;
+            person.write(&calendar, &mut folder.billing.customers, &mut scratch);
+            life::live(company, &calendar, person, &mut folder.billing, &mut till, &mut pages);
+            folder.billing.write_if_full()?;
+            if let Some(surroundings) = &mut folder.surroundings {
+                aftermath.tell(company, &calendar, &person, &pages.biography, &mut till, surroundings);
+                surroundings.write_if_full()?;
+            }
             if number % CUSTOMERS_A_PROGRESS == 0 {
-                progress(Progress { customers_done: number, customers, rows: sheets.rows() });
+                progress(Progress { customers_done: number, customers, rows: folder.rows() });
             }
             number += 1;
         }
+        if let Some(surroundings) = &mut folder.surroundings {
+            audience::pass_by(company, &calendar, &sign_ups, day, &mut till, surroundings)?;
+        }
     }
-    progress(Progress { customers_done: customers, customers, rows: sheets.rows() });
-    Ok(Summary { end, files: sheets.close()? })
+    if let Some(surroundings) = &mut folder.surroundings {
+        till.write(company, &calendar, &sign_ups, surroundings);
+        aftermath.talks.write(company, &calendar, surroundings);
+    }
+    progress(Progress { customers_done: customers, customers, rows: folder.rows() });
+    Ok(Summary { end, files: folder.close()? })
+}
+
+/// What follows from the lives of customers, with what is remembered from one to the next.
+#[derive(Debug, Default)]
+struct Aftermath {
+    promoters: Promoters,
+    talks: notes::Talks,
+    /// Kept for their memory.
+    tickets: Vec<support::Ticket>,
+    promoter_on: Vec<calendar::Day>,
+}
+
+impl Aftermath {
+    fn tell(
+        &mut self,
+        company: &Company,
+        calendar: &Calendar,
+        person: &Person,
+        biography: &Biography,
+        till: &mut Till,
+        to: &mut Surroundings,
+    ) {
+        till.carry(calendar, biography);
+        let way = audience::tell(company, calendar, person, biography, till, to);
+        let activated = usage::tell(company, calendar, person, biography, to);
+        pipeline::tell(company, calendar, person, biography, activated, &way, to);
+        support::tell(company, calendar, person, biography, &mut self.tickets, to);
+        surveys::tell(company, calendar, person, biography, &self.tickets, to, &mut self.promoter_on);
+        self.promoters.tell(company, calendar, person, biography, &self.promoter_on, to);
+        experiments::tell(company, calendar, person, biography, to);
+        self.talks.hear(calendar, person, biography);
+    }
 }
 
 /// The price list as it stands on the last day: a row for each plan, currency and interval.

@@ -6,19 +6,23 @@
 
 use crate::Company;
 use crate::billing::{Billing, Outcome, Service};
+use crate::biography::Biography;
 use crate::calendar::{Calendar, Day};
 use crate::dice::{Chance, Dice, Purpose};
 use crate::person::Person;
 use crate::price::{Discount, Interval, PriceList, Terms};
 use crate::sheet::Sheets;
 use crate::story::{self, Coupon, PLANS};
+use crate::till::Till;
 use crate::timeline::{Reason, Status, Timeline};
 
-/// The two subscriptions being told; kept from customer to customer for their memory.
+/// The two subscriptions being told, kept from customer to customer for their memory, and what has been told
+/// of the customer.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
     desk: Timeline,
     add_on: Timeline,
+    pub(crate) biography: Biography,
 }
 
 /// How a subscription to the desk came out.
@@ -41,19 +45,28 @@ struct Departure {
     reason: Reason,
 }
 
-/// Tells the life of one customer into the sheets.
-pub(crate) fn live(company: &Company, calendar: &Calendar, person: Person, sheets: &mut Sheets, pages: &mut Pages) {
+/// Tells the life of one customer into the sheets, and leaves its biography in the pages.
+pub(crate) fn live(
+    company: &Company,
+    calendar: &Calendar,
+    person: Person,
+    sheets: &mut Sheets,
+    till: &mut Till,
+    pages: &mut Pages,
+) {
+    pages.biography.clear();
     let dice = |purpose| Dice::new(company.seed, person.number, purpose);
     let mut life = Life {
         calendar,
         person,
         dice: dice(Purpose::Life),
         add_on_dice: dice(Purpose::AddOn),
-        billing: Billing::new(calendar, person, sheets, dice(Purpose::Billing)),
+        billing: Billing::new(calendar, person, sheets, till, dice(Purpose::Billing)),
         subscriptions: 0,
         contracts: 0,
     };
     life.tell(pages);
+    pages.biography.card_failed.append(&mut life.billing.failed);
 }
 
 #[derive(Debug)]
@@ -158,6 +171,7 @@ impl Life<'_> {
             }
         };
         pages.desk.write(subscription, &self.person, self.calendar, &mut self.billing.sheets.subscriptions);
+        pages.biography.chapters.push(pages.desk.clone());
 
         if let Some(from) = add_on_from.filter(|from| *from < self.calendar.end) {
             self.add_on(pages, from);
@@ -412,6 +426,7 @@ impl Life<'_> {
         let value = terms.net_amount(currency) * i64::from(years);
         let renewal_of = self.contracts;
         self.contracts += 1;
+        self.billing.commission(day, terms.yearly_amount(currency));
         let sheet = &mut self.billing.sheets.contracts;
         sheet
             .id(b'k', self.person.number, self.contracts, 0)

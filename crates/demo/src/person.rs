@@ -137,6 +137,25 @@ impl SignUps {
     }
 }
 
+impl SignUps {
+    /// How many sign-ups the season, the growth and the launch let one expect on a day, in millionths.
+    pub(crate) fn expected_millionths(&self, day: Day) -> u64 {
+        let index = (day - self.first) as usize;
+        let upto = |index: usize| self.weights.get(index).copied().unwrap_or(0);
+        let weight = upto(index) - if index > 0 { upto(index - 1) } else { 0 };
+        let total = u128::from(self.weights.last().copied().unwrap_or(1).max(1));
+        (u128::from(weight) * u128::from(self.customers) * 1_000_000 / total) as u64
+    }
+
+    /// How many customers have signed up before a day.
+    pub(crate) fn before(&self, day: Day) -> u64 {
+        let total = u128::from(self.weights.last().copied().unwrap_or(1).max(1));
+        let index = (day.saturating_sub(self.first) as usize).min(self.weights.len());
+        let weight = if index > 0 { self.weights[index - 1] } else { 0 };
+        (u128::from(weight) * u128::from(self.customers) / total) as u64
+    }
+}
+
 fn day_weight(calendar: &Calendar, day: Day) -> u64 {
     let month = calendar.story_month(day);
     let season = story::SEASON_PERCENT[usize::from(calendar.month_of_year(day) - 1) % 12];

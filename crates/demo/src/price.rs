@@ -134,6 +134,11 @@ impl Terms {
             Discount::AmountOnce(amount) => (gross - amount).max(0),
         }
     }
+
+    /// The same for a year.
+    pub(crate) fn yearly_amount(&self, currency: Currency) -> i64 {
+        self.net_amount(currency) * i64::from(12 / self.interval.months())
+    }
 }
 
 /// The list price of one seat for one billing interval.

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::calendar::{Calendar, Day};
+use crate::calendar::{Calendar, Day, Moment};
 use crate::price::Currency;
-use crate::{DemoError, FileCount};
+use crate::{DemoError, Facts, FileCount};
 
 /// Rows gather in memory up to this size before they are written.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -42,6 +42,22 @@ impl Sheet {
         self
     }
 
+    /// Words of any kind, quoted where the format asks for it.
+    pub(crate) fn words(&mut self, words: &str) -> &mut Sheet {
+        if !words.contains([',', '"', '\n']) {
+            return self.text(words);
+        }
+        self.buffer.push(b'"');
+        for byte in words.bytes() {
+            if byte == b'"' {
+                self.buffer.push(b'"');
+            }
+            self.buffer.push(byte);
+        }
+        self.buffer.extend_from_slice(b"\",");
+        self
+    }
+
     pub(crate) fn empty(&mut self) -> &mut Sheet {
         self.buffer.push(b',');
         self
@@ -64,6 +80,23 @@ impl Sheet {
             Some(day) => self.day(calendar, day),
             None => self.empty(),
         }
+    }
+
+    /// A day with its time, `2025-01-31 09:30:00`, in the time zone of the business.
+    pub(crate) fn moment(&mut self, calendar: &Calendar, moment: Moment) -> &mut Sheet {
+        self.buffer.extend_from_slice(calendar.text(moment.day));
+        let second = moment.second;
+        for (mark, part) in [(b' ', second / 3_600), (b':', second / 60 % 60), (b':', second % 60)] {
+            self.buffer.push(mark);
+            self.digits(u64::from(part), 2);
+        }
+        self.buffer.push(b',');
+        self
+    }
+
+    /// A moment that the files know, or nothing when it lies beyond the end.
+    pub(crate) fn moment_if_known(&mut self, calendar: &Calendar, moment: Moment) -> &mut Sheet {
+        if moment.day < calendar.end { self.moment(calendar, moment) } else { self.empty() }
     }
 
     /// Minor units, written in major units.
@@ -141,73 +174,97 @@ impl Sheet {
     }
 }
 
-/// Every file of the company.
-#[derive(Debug)]
-pub(crate) struct Sheets {
-    pub(crate) customers: Sheet,
-    pub(crate) plans: Sheet,
-    pub(crate) subscriptions: Sheet,
-    pub(crate) invoices: Sheet,
-    pub(crate) payments: Sheet,
-    pub(crate) rates: Sheet,
-    pub(crate) contracts: Sheet,
+/// Declares the files once: their fields, names and columns, in the order in which they are best imported.
+macro_rules! sheets {
+    ($(#[$about:meta])* $group:ident { $($field:ident: $name:literal $columns:expr;)* }) => {
+        $(#[$about])*
+        #[derive(Debug)]
+        pub(crate) struct $group {
+            $(pub(crate) $field: Sheet,)*
+        }
+
+        impl $group {
+            fn new(folder: &Path) -> Result<$group, DemoError> {
+                Ok($group { $($field: Sheet::new(folder, $name, $columns)?,)* })
+            }
+
+            fn rows(&self) -> u64 {
+                0 $(+ self.$field.rows)*
+            }
+
+            /// To be called once a customer: this is what bounds the memory.
+            pub(crate) fn write_if_full(&mut self) -> Result<(), DemoError> {
+                $(self.$field.write_if_full()?;)*
+                Ok(())
+            }
+
+            fn close(self) -> Result<Vec<FileCount>, DemoError> {
+                Ok(vec![$(self.$field.close()?,)*])
+            }
+        }
+    };
 }
 
-impl Sheets {
-    pub(crate) fn new(folder: &Path) -> Result<Sheets, DemoError> {
-        let sheet = |name, header| Sheet::new(folder, name, header);
-        Ok(Sheets {
-            customers: sheet("customers.csv", "customer,name,email,country,channel,company_size,signed_up")?,
-            plans: sheet("plans.csv", "plan,product,name,amount,currency,interval")?,
-            subscriptions: sheet(
-                "subscriptions.csv",
-                "subscription,customer,plan,product,currency,amount,interval,interval_count,quantity,\
-                 discount_percent,discount_amount,discount_duration,status,trial_end,cancel_at,cancel_reason,start,end",
-            )?,
-            invoices: sheet(
-                "invoices.csv",
-                "line,invoice,customer,subscription,plan,currency,amount,tax,service_start,service_end,issued,kind",
-            )?,
-            payments: sheet(
-                "payments.csv",
-                "payment,invoice,customer,currency,amount,status,paid_at,failure_reason,attempt",
-            )?,
-            rates: sheet("fx-rates.csv", "day,base,quote,rate")?,
-            contracts: sheet("contracts.csv", "contract,customer,plan,currency,value,start,end,renewal_of")?,
-        })
+sheets! {
+    /// The files of billing.
+    Sheets {
+        customers: "customers.csv" "customer,name,email,country,channel,company_size,signed_up";
+        plans: "plans.csv" "plan,product,name,amount,currency,interval";
+        subscriptions: "subscriptions.csv"
+            "subscription,customer,plan,product,currency,amount,interval,interval_count,quantity,\
+             discount_percent,discount_amount,discount_duration,status,trial_end,cancel_at,cancel_reason,start,end";
+        invoices: "invoices.csv"
+            "line,invoice,customer,subscription,plan,currency,amount,tax,service_start,service_end,issued,kind";
+        payments: "payments.csv" "payment,invoice,customer,currency,amount,status,paid_at,failure_reason,attempt";
+        rates: "fx-rates.csv" "day,base,quote,rate";
+        contracts: "contracts.csv" "contract,customer,plan,currency,value,start,end,renewal_of";
+    }
+}
+
+sheets! {
+    /// The files of everything else: marketing, sales, the product, support and cash.
+    Surroundings {
+        visits: "visits.csv" "visitor,visited,channel,campaign,referrer,page,country";
+        signups: "signups.csv" "signup,customer,visitor,signed_up,channel,campaign,plan,country";
+        trials: "trials.csv" "trial,customer,plan,start,end,converted,channel";
+        leads: "leads.csv" "lead,customer,stage,reached,channel,campaign,score,score_reason,country";
+        spend: "spend.csv" "day,channel,campaign,category,currency,amount";
+        costs: "costs.csv" "cost,day,category,vendor,currency,amount,description";
+        cash: "cash-balances.csv" "day,account,currency,amount";
+        events: "events.csv" "user,customer,session,name,occurred,feature";
+        tickets: "tickets.csv" "ticket,customer,category,channel,priority,opened,first_response,resolved";
+        surveys: "surveys.csv" "answer,survey,customer,user,score,scale,answered,comment";
+        referrals: "referrals.csv" "referral,referrer,referred,invited,converted";
+        experiments: "experiments.csv" "experiment,customer,arm,control,assigned";
+        notes: "notes.csv" "note,day,kind,title,body,customer,author";
+    }
+}
+
+/// Every file that is asked for.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) billing: Sheets,
+    pub(crate) surroundings: Option<Surroundings>,
+}
+
+impl Folder {
+    pub(crate) fn new(folder: &Path, facts: Facts) -> Result<Folder, DemoError> {
+        let surroundings = match facts {
+            Facts::All => Some(Surroundings::new(folder)?),
+            Facts::Billing => None,
+        };
+        Ok(Folder { billing: Sheets::new(folder)?, surroundings })
     }
 
     pub(crate) fn rows(&self) -> u64 {
-        let sheets = [
-            &self.customers,
-            &self.plans,
-            &self.subscriptions,
-            &self.invoices,
-            &self.payments,
-            &self.rates,
-            &self.contracts,
-        ];
-        sheets.iter().map(|sheet| sheet.rows).sum()
-    }
-
-    /// To be called once a customer: this is what bounds the memory.
-    pub(crate) fn write_if_full(&mut self) -> Result<(), DemoError> {
-        self.customers.write_if_full()?;
-        self.subscriptions.write_if_full()?;
-        self.invoices.write_if_full()?;
-        self.payments.write_if_full()?;
-        self.contracts.write_if_full()
+        self.billing.rows() + self.surroundings.as_ref().map_or(0, Surroundings::rows)
     }
 
     pub(crate) fn close(self) -> Result<Vec<FileCount>, DemoError> {
-        Ok(vec![
-            self.customers.close()?,
-            self.plans.close()?,
-            self.subscriptions.close()?,
-            self.invoices.close()?,
-            self.payments.close()?,
-            self.rates.close()?,
-            self.contracts.close()?,
-        ])
+        let mut files = self.billing.close()?;
+        if let Some(surroundings) = self.surroundings {
+            files.append(&mut surroundings.close()?);
+        }
+        Ok(files)
     }
 }

@@ -7,8 +7,15 @@
 // The last underscore of an amount stands where its cents begin.
 #![allow(clippy::inconsistent_digit_grouping)]
 
+mod company;
+mod market;
+mod product;
+
 use crate::dice::Chance;
 use crate::price::Currency;
+pub use company::*;
+pub use market::*;
+pub use product::*;
 
 /// Something that happened to the whole company in a certain month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +28,19 @@ pub struct Event {
     pub months: u32,
     /// What happened, in one or two sentences.
     pub words: &'static str,
+    /// Where a reader finds it in the numbers.
+    pub shows: &'static str,
 }
 
 impl Event {
     /// Whether the event works in that month of the story.
     pub const fn covers(&self, month: u32) -> bool {
         month >= self.first_month && month < self.first_month + self.months
+    }
+
+    /// Whether the event has happened by that month, for what lasts.
+    pub const fn has_begun(&self, month: u32) -> bool {
+        month >= self.first_month
     }
 }
 
@@ -37,6 +51,8 @@ pub const LAUNCH: Event = Event {
     months: 1,
     words: "A launch campaign sells the monthly plans at half price for three months. Sign-ups more than \
             double; those it brings fit poorly, convert seldom and leave soon.",
+    shows: "Sign-ups and trials of month 10 double, the spend of the campaign half_price_launch appears, the launch channel has \
+            more customers leaving and a lower LTV than its CAC, and leavers who say no_longer_needed rise until month 14.",
 };
 
 /// Month 13: new customers pay the new prices at once.
@@ -46,6 +62,7 @@ pub const PRICE_RISE: Event = Event {
     months: 1,
     words: "List prices rise by about 15 %. Whoever signs up from now on pays the new price; those who are there keep \
             the old one for six months.",
+    shows: "ASP and ARPA of new customers rise from month 13, and tickets of the category pricing appear.",
 };
 
 /// Month 15: the payment processor asks for strong authentication.
@@ -55,6 +72,8 @@ pub const CARD_FAILURES: Event = Event {
     months: 1,
     words: "The payment processor starts to ask for strong authentication, and three times as many cards fail as in \
             other months. Most are recovered within three weeks, some are lost.",
+    shows: "Failed payments with the reason authentication_required, a peak of the payment failure rate and then of \
+            involuntary churn, and billing tickets that wait longer than usual. Usage does not fall before these customers go.",
 };
 
 /// Months 17 and 18: a release breaks what teams use most.
@@ -64,6 +83,8 @@ pub const BAD_RELEASE: Event = Event {
     months: 2,
     words: "A release breaks shared boards, which only the team plan has. For two months team customers leave about \
             three times as often, saying that a feature is missing or that they switched.",
+    shows: "Bug tickets of team customers multiply and wait days, their NPS and CSAT fall, the use of the feature shared_boards \
+            falls to a quarter, and churn of the team plan follows with the reasons missing_feature and switched.",
 };
 
 /// Month 19: those who were there before the price rise are raised at their next renewal.
@@ -73,10 +94,83 @@ pub const OLD_PRICES_END: Event = Event {
     months: 1,
     words: "The six months of old prices are over: existing customers are raised at their first renewal from now on, \
             contracts when they run out. Most stay (expansion by price), some leave as too expensive.",
+    shows: "Expansion by price from month 19, pricing tickets, lower NPS of those who were raised, and churn that says too_expensive.",
+};
+
+/// Month 4: large companies are talked to by somebody who is paid for it.
+pub const SALES_HIRE: Event = Event {
+    name: "first sales hire",
+    first_month: 4,
+    months: 1,
+    words: "The first seller is hired. From now on large companies are sold to by people with a salary and a \
+            commission on what they sign.",
+    shows: "Spend of the category sales begins, and CAC splits into marketing and sales.",
+};
+
+/// Months 5 to 9: a test that worked.
+pub const ANNUAL_TEST: Event = Event {
+    name: "annual price test",
+    first_month: 5,
+    months: 5,
+    words: "Half of those who sign up see the yearly price first. More of them come to pay, and more of those pay by the \
+            year.",
+    shows: "In the experiment annual_price_first the arm annual_first converts more trials than monthly_first, and has \
+            more yearly subscriptions.",
+};
+
+/// Month 12: a feature that people come to love.
+pub const AUTOMATIONS: Event = Event {
+    name: "automations",
+    first_month: 12,
+    months: 1,
+    words: "A new feature, automations, is released to all plans and is soon loved. Time tracking, which has been there \
+            from the first day, is still used by almost nobody.",
+    shows: "Feature adoption: automations is absent before month 12 and among the first after it, time_tracking is last.",
+};
+
+/// Month 14: the same words cost more.
+pub const DEARER_CLICKS: Event = Event {
+    name: "dearer clicks",
+    first_month: 14,
+    months: 1,
+    words: "A rival begins to bid on the same words and audiences. From now on a visit costs about 60 % more in search and \
+            40 % more in paid social.",
+    shows: "Spend per visit and CAC of google_ads and meta_ads rise while their conversion holds.",
+};
+
+/// Months 20 to 22: a test that changed nothing.
+pub const CHECKLIST_TEST: Event = Event {
+    name: "checklist test",
+    first_month: 20,
+    months: 3,
+    words: "Half of those who sign up see a checklist in their first days. It changes nothing.",
+    shows: "In the experiment onboarding_checklist the two arms convert alike, within what chance allows.",
+};
+
+/// Month 21: the same seats cost less to host.
+pub const CHEAPER_HOSTING: Event = Event {
+    name: "cheaper hosting",
+    first_month: 21,
+    months: 1,
+    words: "The product moves to cheaper servers. From now on a seat costs about a quarter less to host.",
+    shows: "Costs of the vendor Cloud hosting fall in month 21 though seats rise, and the gross margin rises by two or \
+            three points.",
 };
 
 /// Every event, in the order in which they happen.
-pub const EVENTS: [Event; 5] = [LAUNCH, PRICE_RISE, CARD_FAILURES, BAD_RELEASE, OLD_PRICES_END];
+pub const EVENTS: [Event; 11] = [
+    SALES_HIRE,
+    ANNUAL_TEST,
+    LAUNCH,
+    AUTOMATIONS,
+    PRICE_RISE,
+    DEARER_CLICKS,
+    CARD_FAILURES,
+    BAD_RELEASE,
+    OLD_PRICES_END,
+    CHECKLIST_TEST,
+    CHEAPER_HOSTING,
+];
 
 /// How far sign-ups rise in the month of the launch, over what the season says.
 pub const LAUNCH_SIGN_UPS_PERCENT: u32 = 230;
@@ -138,16 +232,37 @@ pub struct Channel {
     pub leaving_percent: u32,
     /// What its customers are offered.
     pub coupon: Coupon,
+    /// How many visitors it takes until one signs up.
+    pub visitors_a_sign_up: u32,
+    /// What it is worked with; a channel that costs nothing may have none.
+    pub campaigns: &'static [Campaign],
+    /// The pages that its visitors come from.
+    pub referrers: &'static [&'static str],
+    /// The pages that they come to.
+    pub pages: &'static [&'static str],
+}
+
+/// One campaign of a channel.
+#[derive(Debug, Clone, Copy)]
+pub struct Campaign {
+    /// Its name in the files.
+    pub name: &'static str,
+    /// Its share of the channel's visits.
+    pub share: u32,
+    /// What a visit costs, in cents of the dollar.
+    pub visit_cents: i64,
+    /// The same once clicks are dearer.
+    pub visit_cents_when_dearer: i64,
 }
 
 /// The everyday channels.
 #[rustfmt::skip]
 pub const CHANNELS: [Channel; 5] = [
-    Channel { name: "organic", share: 360, trial_conversion: Chance::per_cent(46), leaving_percent: 90, coupon: Coupon::None },
-    Channel { name: "google_ads", share: 260, trial_conversion: Chance::per_cent(38), leaving_percent: 105, coupon: Coupon::None },
-    Channel { name: "meta_ads", share: 150, trial_conversion: Chance::per_cent(25), leaving_percent: 135, coupon: Coupon::None },
-    Channel { name: "referral", share: 130, trial_conversion: Chance::per_cent(58), leaving_percent: 70, coupon: Coupon::FriendOnce },
-    Channel { name: "partner", share: 100, trial_conversion: Chance::per_cent(62), leaving_percent: 75, coupon: Coupon::PartnerForever },
+    Channel { name: "organic", share: 360, trial_conversion: Chance::per_cent(46), leaving_percent: 90, coupon: Coupon::None, visitors_a_sign_up: 25, campaigns: &[], referrers: &["https://www.google.com/", "https://www.bing.com/", "https://news.ycombinator.com/"], pages: &["/", "/blog/weekly-planning", "/blog/kanban-for-agencies", "/pricing"] },
+    Channel { name: "google_ads", share: 260, trial_conversion: Chance::per_cent(38), leaving_percent: 105, coupon: Coupon::None, visitors_a_sign_up: 22, campaigns: &GOOGLE_CAMPAIGNS, referrers: &["https://www.google.com/"], pages: &["/", "/compare", "/pricing"] },
+    Channel { name: "meta_ads", share: 150, trial_conversion: Chance::per_cent(25), leaving_percent: 135, coupon: Coupon::None, visitors_a_sign_up: 145, campaigns: &META_CAMPAIGNS, referrers: &["https://www.facebook.com/", "https://www.instagram.com/"], pages: &["/start", "/"] },
+    Channel { name: "referral", share: 130, trial_conversion: Chance::per_cent(58), leaving_percent: 70, coupon: Coupon::FriendOnce, visitors_a_sign_up: 6, campaigns: &REFERRAL_CAMPAIGNS, referrers: &["https://mail.example.com/"], pages: &["/invited"] },
+    Channel { name: "partner", share: 100, trial_conversion: Chance::per_cent(62), leaving_percent: 75, coupon: Coupon::PartnerForever, visitors_a_sign_up: 9, campaigns: &PARTNER_CAMPAIGNS, referrers: &["https://partners.example.net/"], pages: &["/partners", "/pricing"] },
 ];
 
 /// The channel of the launch campaign, open only while it runs.
@@ -157,7 +272,37 @@ pub const LAUNCH_CHANNEL: Channel = Channel {
     trial_conversion: Chance::per_cent(34),
     leaving_percent: 230,
     coupon: Coupon::LaunchRepeating,
+    visitors_a_sign_up: 45,
+    campaigns: &LAUNCH_CAMPAIGNS,
+    referrers: &["https://www.producthunt.com/", "https://www.youtube.com/"],
+    pages: &["/half-price"],
 };
+
+/// The channel at that place of every table by channel: the everyday ones, then the launch.
+pub fn channel(index: usize) -> &'static Channel {
+    CHANNELS.get(index).unwrap_or(&LAUNCH_CHANNEL)
+}
+
+/// How many channels there are, the launch included.
+pub const CHANNELS_COUNT: usize = CHANNELS.len() + 1;
+/// How many campaigns a channel has at most.
+pub const CAMPAIGNS_A_CHANNEL: usize = 3;
+
+const GOOGLE_CAMPAIGNS: [Campaign; 3] = [
+    Campaign { name: "brand", share: 20, visit_cents: 3_20, visit_cents_when_dearer: 5_10 },
+    Campaign { name: "task_boards", share: 55, visit_cents: 10_50, visit_cents_when_dearer: 16_80 },
+    Campaign { name: "competitor_names", share: 25, visit_cents: 14_00, visit_cents_when_dearer: 22_40 },
+];
+const META_CAMPAIGNS: [Campaign; 2] = [
+    Campaign { name: "lookalike", share: 75, visit_cents: 10_40, visit_cents_when_dearer: 14_60 },
+    Campaign { name: "retargeting", share: 25, visit_cents: 7_80, visit_cents_when_dearer: 10_90 },
+];
+const REFERRAL_CAMPAIGNS: [Campaign; 1] =
+    [Campaign { name: "invite_a_friend", share: 1, visit_cents: 0, visit_cents_when_dearer: 0 }];
+const PARTNER_CAMPAIGNS: [Campaign; 1] =
+    [Campaign { name: "partner_programme", share: 1, visit_cents: 0, visit_cents_when_dearer: 0 }];
+const LAUNCH_CAMPAIGNS: [Campaign; 1] =
+    [Campaign { name: "half_price_launch", share: 1, visit_cents: 5_50, visit_cents_when_dearer: 5_50 }];
 
 /// Where customers live.
 #[derive(Debug, Clone, Copy)]

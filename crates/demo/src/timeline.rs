@@ -49,7 +49,7 @@ impl Reason {
     pub(crate) const GIVEN: [Reason; 4] =
         [Reason::TooExpensive, Reason::MissingFeature, Reason::Switched, Reason::NoLongerNeeded];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Reason::TooExpensive => "too_expensive",
             Reason::MissingFeature => "missing_feature",
@@ -69,14 +69,14 @@ pub(crate) struct Row {
     pub(crate) status: Status,
     pub(crate) trial_end: Option<Day>,
     pub(crate) cancel_at: Option<Day>,
-    reason: Option<Reason>,
+    pub(crate) reason: Option<Reason>,
 }
 
 /// The history of one subscription while it is being told.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Timeline {
-    rows: Vec<Row>,
-    end: Option<Day>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) end: Option<Day>,
 }
 
 impl Timeline {

@@ -436,11 +436,23 @@ fn settings_of_the_folder_hold_until_an_option_overrides_them() {
 #[test]
 fn the_demo_company_is_imported_and_keeps_every_law() {
     let folder = Folder::empty();
-    folder.run(&["demo", "--customers", "60", "--months", "6", "--seed", "3"]);
+    let told = folder.run(&["demo", "--customers", "60", "--months", "6", "--seed", "3"]).ends_with(0);
+    let imports = told.out.lines().filter(|line| line.contains(": import ")).collect::<Vec<_>>();
+    assert_eq!(imports.len(), 20, "a file for each kind of fact: {}", told.out);
+    assert!(imports.iter().all(|line| line.contains(" accepted, 0 refused ")), "{}", told.out);
     let said = folder.run(&["check", "--now", "2030-01-01"]).ends_with(0);
     assert!(!said.out.contains("broken"), "{}", said.out);
     let once = folder.run(&["movements", "--now", "2030-01-01"]).ends_with(0).out;
     let again = Folder::empty();
     again.run(&["demo", "--customers", "60", "--months", "6", "--seed", "3"]);
     assert_eq!(again.run(&["movements", "--now", "2030-01-01"]).out, once, "the same seed, the same company");
+    let billing = Folder::empty();
+    let told =
+        billing.run(&["demo", "--customers", "60", "--months", "6", "--seed", "3", "--billing-only"]).ends_with(0);
+    assert_eq!(told.out.lines().filter(|line| line.contains(": import ")).count(), 7);
+    assert_eq!(
+        billing.run(&["movements", "--now", "2030-01-01"]).out,
+        once,
+        "the same lives, told by their bills alone"
+    );
 }

@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Where the files are written; in the data folder unless set
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
+    /// Only what is billed and paid: no visits, product events, tickets and the like, which are most of the rows
+    #[arg(long)]
+    billing_only: bool,
     /// Only write the files
     #[arg(long)]
     no_import: bool,
@@ -35,6 +38,19 @@ const FILES: &[(&str, &str)] = &[
     ("contracts.csv", "contracts"),
     ("invoices.csv", "invoices"),
     ("payments.csv", "payments"),
+    ("spend.csv", "spend"),
+    ("costs.csv", "costs"),
+    ("cash-balances.csv", "cash-balances"),
+    ("visits.csv", "visits"),
+    ("leads.csv", "leads"),
+    ("signups.csv", "signups"),
+    ("trials.csv", "trials"),
+    ("events.csv", "events"),
+    ("tickets.csv", "tickets"),
+    ("surveys.csv", "surveys"),
+    ("referrals.csv", "referrals"),
+    ("experiments.csv", "experiments"),
+    ("notes.csv", "notes"),
 ];
 
 /// What the month is shown by.
@@ -65,6 +81,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         seed: arguments.seed,
         months: arguments.months,
         customers: arguments.customers,
+        facts: if arguments.billing_only { ::demo::Facts::Billing } else { ::demo::Facts::All },
         ..::demo::Company::default()
     };
     let summary = ::demo::write(&company, &folder, &mut |_| {})?;
@@ -81,7 +98,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     {
         let session = Session::open(options, Access::Write)?;
         let running = AtomicBool::new(false);
-        for (file, kind) in FILES {
+        let written = |name: &str| summary.files.iter().any(|file| file.file == name);
+        for (file, kind) in FILES.iter().filter(|(file, _)| written(file)) {
             let kind = import::kind_of(kind).map_err(CommandError::Usage)?;
             let request = ImportRequest::new(kind, &folder.join(file), clock());
             if import::import_one(Some(&session), options, &request, &running)? != Outcome::Done {

@@ -11,7 +11,9 @@ use demo::{Company, Summary, story};
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-const FILES: [&str; 7] = [
+mod surroundings;
+
+const FILES: [&str; 20] = [
     "customers.csv",
     "plans.csv",
     "subscriptions.csv",
@@ -19,6 +21,19 @@ const FILES: [&str; 7] = [
     "payments.csv",
     "fx-rates.csv",
     "contracts.csv",
+    "visits.csv",
+    "signups.csv",
+    "trials.csv",
+    "leads.csv",
+    "spend.csv",
+    "costs.csv",
+    "cash-balances.csv",
+    "events.csv",
+    "tickets.csv",
+    "surveys.csv",
+    "referrals.csv",
+    "experiments.csv",
+    "notes.csv",
 ];
 
 /// A file as read back.
@@ -30,7 +45,6 @@ struct Table {
 impl Table {
     fn read(folder: &Path, name: &str) -> Table {
         let text = std::fs::read_to_string(folder.join(name)).unwrap();
-        let cells = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
         let mut lines = text.lines();
         let header = cells(lines.next().unwrap());
         let rows: Vec<_> = lines.map(cells).collect();
@@ -57,6 +71,22 @@ impl Table {
     }
 }
 
+/// The cells of a line. No row of the demo goes over several lines.
+fn cells(line: &str) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut quoted = false;
+    let mut marks = line.chars().peekable();
+    while let Some(mark) = marks.next() {
+        match mark {
+            '"' if quoted && marks.peek() == Some(&'"') => cells.last_mut().unwrap().extend(marks.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => cells.push(String::new()),
+            mark => cells.last_mut().unwrap().push(mark),
+        }
+    }
+    cells
+}
+
 /// A company on disk for the length of a test.
 struct Written {
     folder: tempfile::TempDir,
@@ -71,8 +101,9 @@ impl Written {
         Written { folder, company, summary }
     }
 
+    /// A company told by what it bills alone.
     fn of_customers(customers: u64) -> Written {
-        Written::new(Company { customers, ..Company::default() })
+        Written::new(Company { customers, facts: demo::Facts::Billing, ..Company::default() })
     }
 
     fn table(&self, name: &str) -> Table {
@@ -120,6 +151,8 @@ fn the_summary_and_the_progress_count_what_is_in_the_files() {
     }
     assert_eq!(summary.files[0].rows, 5_000);
     assert_eq!(summary.end, jiff::civil::date(2026, 11, 1));
+    let billing = Written::of_customers(5_000);
+    assert_eq!(billing.summary.files[..], summary.files[..7], "the same company, told by what it bills alone");
     assert!(told.is_sorted_by_key(|progress| (progress.customers_done, progress.rows)));
     let last = told.last().unwrap();
     assert_eq!((last.customers_done, last.rows), (5_000, summary.rows()));
@@ -459,10 +492,10 @@ fn the_page_tells_the_story_of_the_table() {
     for event in story::EVENTS {
         let last = event.first_month + event.months - 1;
         let months = if event.months == 1 { last.to_string() } else { format!("{} to {last}", event.first_month) };
-        let line = format!("| {months} | {} | {} |", event.name, event.words);
+        let line = format!("| {months} | {} | {} | {} |", event.name, event.words, event.shows);
         assert!(page.contains(&line), "STORY.md lacks this line:\n{line}");
     }
-    let written = Written::of_customers(1);
+    let written = Written::new(Company { customers: 1, ..Company::default() });
     for name in FILES {
         let text = std::fs::read_to_string(written.folder.path().join(name)).unwrap();
         let header = text.lines().next().unwrap();

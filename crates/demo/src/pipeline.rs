@@ -1,0 +1,167 @@
+//! Leads: their stages, forwards and sometimes back, and what gives them points.
+
+use crate::Company;
+use crate::audience::{Passing, Way, awake};
+use crate::biography::Biography;
+use crate::calendar::{Calendar, Day, Moment};
+use crate::dice::{Dice, Purpose};
+use crate::person::Person;
+use crate::sheet::Surroundings;
+use crate::story::{self, ScoreEvent};
+
+/// Who a lead is: one who became a customer, or one of those who visited on a day.
+#[derive(Debug, Clone, Copy)]
+enum Lead {
+    Customer(u64),
+    Passing(Day, u32),
+}
+
+struct Teller<'a> {
+    calendar: &'a Calendar,
+    lead: Lead,
+    /// From when on the lead is known to be a customer's.
+    linked_from: Option<Day>,
+    way: &'a Way,
+    country: &'a str,
+    to: &'a mut Surroundings,
+}
+
+impl Teller<'_> {
+    fn row(&mut self, at: Moment, stage: &str, score: Option<ScoreEvent>) {
+        if at.day >= self.calendar.end {
+            return;
+        }
+        let sheet = &mut self.to.leads;
+        match self.lead {
+            Lead::Customer(number) => sheet.id(b'q', number, 0, 0),
+            Lead::Passing(day, place) => sheet.id(b'x', u64::from(day), place, 0),
+        };
+        match (self.lead, self.linked_from.is_some_and(|day| at.day >= day)) {
+            (Lead::Customer(number), true) => sheet.id(b'c', number, 0, 0),
+            _ => sheet.empty(),
+        };
+        sheet.text(stage).moment(self.calendar, at).text(self.way.channel.name).text(self.way.campaign_name());
+        match score {
+            Some(event) => sheet.decimal(event.points, 0).text(event.reason),
+            None => sheet.empty().empty(),
+        };
+        sheet.text(self.country).end_row();
+    }
+
+    fn stage(&mut self, at: Moment, stage: &str) {
+        self.row(at, stage, None);
+    }
+
+    /// Some of the events, each at most once, on the days from `from` on.
+    fn scores(&mut self, dice: &mut Dice, events: &[ScoreEvent], count: u32, from: Day, days: u32) {
+        let first = dice.below(events.len() as u32);
+        for place in first..first + count {
+            let event = events[place as usize % events.len()];
+            let day = from + dice.below(days.max(1));
+            let at = awake(dice, day);
+            self.row(at, "", Some(event));
+        }
+    }
+}
+
+/// The talks with a customer before it became one, if there were any. `activated` is when it made a board of its own.
+pub(crate) fn tell(
+    company: &Company,
+    calendar: &Calendar,
+    person: &Person,
+    biography: &Biography,
+    activated: Option<Day>,
+    way: &Way,
+    to: &mut Surroundings,
+) {
+    let mut dice = Dice::new(company.seed, person.number, Purpose::Leads);
+    let size = story::COMPANY_SIZES.iter().position(|size| size.name == person.size.name).unwrap_or(0);
+    if !dice.happens(story::CUSTOMER_WAS_LEAD[size]) {
+        return;
+    }
+    let signed_up = person.signed_up;
+    let paid_from = biography.known_paid_from(calendar);
+    let (low, high) = if person.size.contract { story::LARGE_LEAD_DAYS } else { story::LEAD_DAYS };
+    let created = signed_up.saturating_sub(dice.between(low, high)).max(calendar.first).min(signed_up);
+    let mut teller = Teller {
+        calendar,
+        lead: Lead::Customer(person.number),
+        linked_from: Some(signed_up),
+        way,
+        country: person.country.code,
+        to,
+    };
+    let at = awake(&mut dice, created);
+    teller.stage(at, "lead");
+    let count = dice.between(2, 4);
+    teller.scores(&mut dice, &story::SCORES_OF_BUYERS, count, created, signed_up - created + 3);
+
+    if person.size.contract {
+        let mql = at.plus_minutes(dice.between(240, 2_880));
+        teller.stage(mql, "mql");
+        let mut last = mql.plus_minutes(dice.between(2_000, 12_000));
+        teller.stage(last, "sql");
+        if dice.happens(story::LEAD_GOES_BACK) {
+            last = last.plus_minutes(dice.between(4_000, 10_000));
+            teller.stage(last, "mql");
+            last = last.plus_minutes(dice.between(4_000, 10_000));
+            teller.stage(last, "sql");
+        }
+        // The contract is signed when it begins at the latest, and never before the talks.
+        if let Some(day) = paid_from {
+            let signed = Moment::new(day, 16, dice.below(60));
+            teller.stage(signed.max(last.plus_minutes(60)), "customer");
+        }
+        return;
+    }
+
+    let mql = at.plus_minutes(dice.between(60, 4_000));
+    let qualified = dice.happens(story::LOST_LEAD_QUALIFIED) || paid_from.is_some();
+    if qualified && mql.day <= signed_up {
+        teller.stage(mql, "mql");
+    }
+    if let Some(day) = activated {
+        teller.stage(Moment::new(day, 21, dice.below(60)), "pql");
+    }
+    match paid_from {
+        Some(day) => teller.stage(Moment::new(day, 22, 0), "customer"),
+        None => {
+            let day = signed_up + story::TRIAL_DAYS + dice.between(1, 10);
+            let at = Moment::new(day, 9, dice.below(60));
+            if dice.happens(story::LOST_LEAD_CLOSED) {
+                teller.stage(at, "lost");
+            }
+        }
+    }
+}
+
+/// A lead who never becomes a customer.
+pub(crate) fn lose(company: &Company, calendar: &Calendar, passing: &Passing<'_>, to: &mut Surroundings) {
+    let &Passing { day, place, seen, way, country } = passing;
+    let mut dice = Dice::new(company.seed, (u64::from(day) << 32) | u64::from(place), Purpose::Leads);
+    let mut teller = Teller { calendar, lead: Lead::Passing(day, place), linked_from: None, way, country, to };
+    let at = seen.plus_minutes(dice.between(1, 15));
+    teller.stage(at, "lead");
+    let large = dice.happens(story::LOST_LEAD_LARGE);
+    let count = dice.between(1, 3);
+    let events = if large { &story::SCORES_OF_BUYERS } else { &story::SCORES_OF_OTHERS };
+    teller.scores(&mut dice, events, count, at.day + 1, 40);
+
+    let mut last = at;
+    if large || dice.happens(story::LOST_LEAD_QUALIFIED) {
+        last = last.plus_minutes(dice.between(600, 14_000));
+        teller.stage(last, "mql");
+        if large || dice.happens(story::LOST_LEAD_SALES_QUALIFIED) {
+            last = last.plus_minutes(dice.between(1_000, 14_000));
+            teller.stage(last, "sql");
+            if dice.happens(story::LEAD_GOES_BACK) {
+                last = last.plus_minutes(dice.between(4_000, 20_000));
+                teller.stage(last, "mql");
+            }
+        }
+    }
+    if dice.happens(story::LOST_LEAD_CLOSED) {
+        last = last.plus_minutes(dice.between(7_000, 60_000));
+        teller.stage(last, "lost");
+    }
+}
