@@ -4,8 +4,10 @@
 //! identity      which visitors, leads and users are one person, and whose customer they became
 //! attribution   which channel brought them
 //! funnel        how far they went
+//! lead_score    which of those who asked are worth a call
 //! survival      how long customers stay, from lives of which most have not ended
 //! retention     how a cohort will go on, from how it went
+//! health        who is about to leave, and why
 //! segment       what each customer is to the business, and how much few of them hold
 //! ```
 //!
@@ -15,7 +17,9 @@
 
 pub mod attribution;
 pub mod funnel;
+pub mod health;
 pub mod identity;
+pub mod lead_score;
 pub mod normal;
 pub mod retention;
 pub mod segment;
