@@ -41,6 +41,7 @@ use plan::{Meaning, NoPlan};
 const FILES: &[(&str, &str)] = &[
     ("metrics/revenue.toml", include_str!("../../../metrics/revenue.toml")),
     ("metrics/retention.toml", include_str!("../../../metrics/retention.toml")),
+    ("metrics/acquisition.toml", include_str!("../../../metrics/acquisition.toml")),
 ];
 
 /// Every metric there is.

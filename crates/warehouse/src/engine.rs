@@ -6,11 +6,14 @@
 
 pub mod billing;
 pub mod cube;
+pub mod label;
+pub mod people;
 pub mod reconciliation;
 pub mod segment;
+pub mod tally;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -29,11 +32,21 @@ use revenue::{
 
 use crate::{
     books::{Books, BooksError},
-    catalogue::{Input, Language, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words, need},
+    catalogue::{
+        Input, Language, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
+        measure::Setting, need,
+    },
+    observed::{Numberings, ObservedError},
 };
 use billing::Billing;
 use cube::{Cube, Days, Wanted, cube, sum};
+use label::Labels;
+use people::People;
 use segment::{Filter, Segmentation};
+use tally::{
+    Tallies,
+    classify::{ACROSS, Classifier},
+};
 
 /// Cubes that were made for earlier questions: all sums of one split, so that the next metric over the same periods and
 /// segments is only looked up. Books never change, so nothing in here grows old.
@@ -94,6 +107,9 @@ pub enum EngineError {
     /// An amount does not fit the ledger.
     #[error(transparent)]
     Money(#[from] revenue::money::MoneyError),
+    /// Facts of other kinds could not be read.
+    #[error(transparent)]
+    Observed(#[from] ObservedError),
     /// A dimension that nothing has.
     #[error(
         "there is no dimension `{name}`: it is none of {known}, cohort and customer, and no customer has an attribute \
@@ -146,11 +162,23 @@ pub struct Assumptions {
     pub committed_months: i32,
     /// What a year's delay takes off the worth of money, for discounted lifetimes.
     pub discount_rate_yearly: f64,
+    /// What the user's product calls things.
+    pub names: BTreeMap<Setting, Vec<String>>,
 }
 
 impl Default for Assumptions {
     fn default() -> Self {
-        Self { gross_margin: None, committed_months: 12, discount_rate_yearly: 0.10 }
+        let names = [(Setting::LoginEvents, ["login", "log_in", "logged_in", "sign_in", "signed_in"])];
+        let names = names.into_iter().map(|(setting, names)| (setting, names.map(str::to_owned).to_vec())).collect();
+        Self { gross_margin: None, committed_months: 12, discount_rate_yearly: 0.10, names }
+    }
+}
+
+impl Assumptions {
+    /// The names that a setting lists.
+    #[must_use]
+    pub fn names(&self, setting: Setting) -> &[String] {
+        self.names.get(&setting).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -239,11 +267,13 @@ struct Ahead {
 pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineError> {
     let solver = Solver::new(books, question)?;
     // A split shows the segments in which something ever was; a whole is shown also when it is empty.
-    let shown: Vec<usize> = (0..solver.made.segmentation.len())
-        .filter(|segment| {
-            question.by.is_empty() || solver.made.cube.has_anything(*segment) || solver.billing.has_anything(*segment)
-        })
-        .collect();
+    let mut shown = solver.labels.sorted();
+    shown.retain(|segment| {
+        question.by.is_empty()
+            || solver.made.cube.has_anything(*segment)
+            || solver.billing.has_anything(*segment)
+            || solver.tallies.has_anything(*segment)
+    });
     let mut figures = Vec::new();
     for metric in &question.metrics {
         for (period, counted) in &solver.asked {
@@ -261,6 +291,9 @@ struct Solver<'a> {
     made: Arc<Made>,
     ahead: Option<Ahead>,
     billing: Billing,
+    tallies: Tallies,
+    /// The segments, those among them that only other facts than subscriptions know.
+    labels: Labels,
     lacking: HashMap<&'static str, bool>,
     first_fact: Day,
     /// The periods, each with the part of it that has begun.
@@ -302,7 +335,7 @@ impl<'a> Solver<'a> {
         let made = match books.cubes.find(&split, &windows, &wanted) {
             Some(made) => made,
             None => {
-                let segmentation = Segmentation::new(books, &question.by, &question.filters)?;
+                let segmentation = Segmentation::of_any_facts(books, &question.by, &question.filters)?;
                 // A cell holds all sums of a segment in a window: some hundred bytes, for each thread.
                 const CELLS: usize = 4_000_000;
                 if segmentation.len().saturating_mul(windows.len()) > CELLS {
@@ -319,11 +352,32 @@ impl<'a> Solver<'a> {
         let ahead = uses(&["trial_mrr_closing", "committed_mrr_closing", "committed_mrr_annual_closing"])
             .then(|| look_ahead(books));
         let billing = Billing::new(books, &made.segmentation, &windows, &uses)?;
+        let mut labels = Labels::new(&made.segmentation.labels);
+        let measures: BTreeMap<&'static str, &'static Measure> = question
+            .metrics
+            .iter()
+            .flat_map(|metric| &metric.inputs)
+            .map(|input| (input.measure.id, input.measure))
+            .collect();
+        let measures: Vec<&'static Measure> = measures.into_values().collect();
+        let numberings = Numberings::new(books);
+        let people = match measures.iter().any(|measure| measure.tally.is_some()) {
+            true => People::load(books, &numberings)?,
+            false => People::default(),
+        };
+        let classifier = Classifier::new(&question.by, &question.filters, &made.segmentation, &people);
+        let tallies =
+            Tallies::new(books, &numberings, &classifier, &mut labels, &windows, &measures, &question.assumptions)?;
+        for name in question.by.iter().chain(question.filters.iter().map(|filter| &filter.dimension)) {
+            if !tallies.knows(name) {
+                made.segmentation.must_know(name)?;
+            }
+        }
         let mut lacking: HashMap<&'static str, bool> = HashMap::new();
         for need in need::NEEDS {
             lacking.insert(need.id, !books.has_facts(need.id)?);
         }
-        Ok(Self { books, question, made, ahead, billing, lacking, first_fact, asked })
+        Ok(Self { books, question, made, ahead, billing, tallies, labels, lacking, first_fact, asked })
     }
 
     fn figure(
@@ -336,7 +390,7 @@ impl<'a> Solver<'a> {
         let figure = |value: Value, note: Option<String>| Figure {
             metric: Arc::clone(metric),
             period: *period,
-            segment: self.made.segmentation.labels[segment].clone(),
+            segment: self.labels.of(segment).to_vec(),
             value,
             note,
         };
@@ -374,6 +428,12 @@ impl<'a> Solver<'a> {
     /// One measure over one window in one segment. Money in major units.
     fn measure(&self, input: &Input, period: &Period, segment: usize) -> Value {
         let days = window_days(input.window, period, self.question.grain, self.first_fact);
+        if let Some(tally) = input.measure.tally {
+            let place = self.place_across(segment, tally.across);
+            if let Some(value) = self.tallies.measure(self.books, input.measure, days, place) {
+                return value;
+            }
+        }
         let Some(place) = self.made.cube.place(days, segment) else {
             return Value::NoData(input.measure.needs.iter().copied().collect());
         };
@@ -450,6 +510,18 @@ impl<'a> Solver<'a> {
                 .measure(other, days, segment)
                 .unwrap_or_else(|| Value::NoData(input.measure.needs.iter().copied().collect())),
         }
+    }
+
+    /// The segment that a measure counts in when it does not tell some dimensions apart.
+    fn place_across(&self, segment: usize, across: &[&str]) -> Option<usize> {
+        if !self.question.by.iter().any(|name| across.contains(&name.as_str())) {
+            return Some(segment);
+        }
+        let label = self.question.by.iter().zip(self.labels.of(segment));
+        let label: Vec<String> = label
+            .map(|(name, text)| if across.contains(&name.as_str()) { ACROSS.to_owned() } else { text.clone() })
+            .collect();
+        self.labels.find(&label)
     }
 
     fn survival(&self, place: usize, discount_rate_yearly: f64) -> Value {
@@ -616,8 +688,7 @@ pub fn window_start(window: Window, from: Day, to: Day, grain: Grain, books: &Bo
 /// As [`answer`].
 pub fn parts(books: &Books, question: &Question, figure: &Figure) -> Result<Option<(Value, Value)>, EngineError> {
     let solver = Solver::new(books, question)?;
-    let labels = &solver.made.segmentation.labels;
-    let Some(segment) = labels.iter().position(|label| *label == figure.segment) else { return Ok(None) };
+    let Some(segment) = solver.labels.find(&figure.segment) else { return Ok(None) };
     let counted = solver.asked.iter().find(|(period, _)| *period == figure.period).and_then(|(_, counted)| *counted);
     Ok(counted.and_then(|period| figure.metric.parts(&mut |input| solver.measure(input, &period, segment))))
 }

@@ -16,4 +16,5 @@ pub mod engine;
 pub mod import;
 pub mod kind;
 pub mod lake;
+pub mod observed;
 pub mod source;

@@ -86,6 +86,109 @@ pub struct Measure {
     pub needs: &'static [&'static str],
     /// What it is, in words.
     pub words: Words,
+    /// How it is counted, when counting facts of one kind is all it takes; the engine has its own way for the others.
+    pub tally: Option<Tally>,
+}
+
+/// How a measure is counted from the facts of one kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Tally {
+    /// The kind of fact, by its table.
+    pub table: &'static str,
+    /// The moment that dates a fact.
+    pub at: &'static str,
+    /// Which facts count; all of these must hold.
+    pub only: &'static [Only],
+    /// What is counted.
+    pub what: What,
+    /// Dimensions of the facts themselves that are not told apart: the measure is the same in all their segments.
+    pub across: &'static [&'static str],
+}
+
+/// A condition on facts.
+#[derive(Debug, Clone, Copy)]
+pub enum Only {
+    /// A column has one of these values.
+    Is(&'static str, &'static [&'static str]),
+    /// A column has one of these values, or none.
+    IsOrEmpty(&'static str, &'static [&'static str]),
+    /// A column has a value.
+    Stated(&'static str),
+    /// A column has one of the values that the user has set.
+    IsSetting(&'static str, Setting),
+    /// The column `score` is within these parts of the column `scale`, the ends included.
+    Score {
+        /// The scale of facts that state none.
+        scale: u32,
+        /// The least part, as a quotient.
+        least: Option<(u32, u32)>,
+        /// The largest part, as a quotient.
+        most: Option<(u32, u32)>,
+    },
+}
+
+/// A list of values that users set, because only they know what their product calls things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Setting {
+    /// Names of events that are log-ins.
+    LoginEvents,
+    /// Names of events that count as activity; all of them while none is set.
+    ActiveEvents,
+    /// Names of events that count as interactions; all of them while none is set.
+    InteractionEvents,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    /// The facts.
+    Facts,
+    /// Distinct ids of a column. Over segments each id belongs to that of its first fact in the window, so that the
+    /// parts make the whole.
+    Distinct(&'static str),
+    /// Distinct ids of a column, in every segment in which they occur.
+    DistinctInEach(&'static str),
+    /// Distinct ids of a column on each day, added up over the days.
+    DistinctByDay(&'static str),
+    /// The sum of a column of numbers.
+    Sum(&'static str),
+    /// The column `score`, each as a part of the column `scale`.
+    Score {
+        /// The scale of facts that state none.
+        scale: u32,
+    },
+    /// The sum of a column of money, each amount at the rate of its day.
+    Money(&'static str),
+    /// Of a column of money the latest amount of each account, at the end of the window.
+    Balance {
+        /// The column that tells accounts apart.
+        account: &'static str,
+        /// The column of money.
+        amount: &'static str,
+    },
+    /// Seconds from one moment to another, added up over the facts that state both.
+    Seconds {
+        /// The earlier moment.
+        from: &'static str,
+        /// The later one.
+        to: &'static str,
+    },
+    /// The facts that state both moments.
+    Spans {
+        /// The earlier moment.
+        from: &'static str,
+        /// The later one.
+        to: &'static str,
+    },
+    /// A percentile of the seconds from one moment to another, between neighbours in proportion.
+    Percentile {
+        /// The earlier moment.
+        from: &'static str,
+        /// The later one.
+        to: &'static str,
+        /// Which, from 0 to 100.
+        percent: u32,
+    },
 }
 
 impl PartialEq for Measure {
@@ -113,20 +216,41 @@ const INVOICE_LINE: &[&str] = &["invoice_line"];
 const PAYMENT: &[&str] = &["payment"];
 const SPEND: &[&str] = &["spend"];
 const COST: &[&str] = &["cost"];
+const VISIT: &[&str] = &["visit"];
+const SIGNUP: &[&str] = &["signup"];
+const TICKET: &[&str] = &["ticket"];
 const NOTHING: &[&str] = &[];
 
 const fn stock(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
-    Measure { id, unit, nature: Nature::Stock, adds, adds_over_periods: false, needs, words }
+    Measure { id, unit, nature: Nature::Stock, adds, adds_over_periods: false, needs, words, tally: None }
 }
 
 /// A flow whose adjacent periods add up.
 const fn flow(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
-    Measure { id, unit, nature: Nature::Flow, adds, adds_over_periods: true, needs, words }
+    Measure { id, unit, nature: Nature::Flow, adds, adds_over_periods: true, needs, words, tally: None }
 }
 
 /// A flow that depends on where its period begins or counts each customer once, so that adjacent periods do not add up.
 const fn whole(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
-    Measure { id, unit, nature: Nature::Flow, adds, adds_over_periods: false, needs, words }
+    Measure { id, unit, nature: Nature::Flow, adds, adds_over_periods: false, needs, words, tally: None }
+}
+
+/// A measure that is counted from the facts of one kind.
+const fn tallied(
+    id: &'static str,
+    unit: Unit,
+    adds: Adds,
+    adds_over_periods: bool,
+    needs: &'static [&'static str],
+    tally: Tally,
+    words: Words,
+) -> Measure {
+    let nature = if matches!(tally.what, What::Balance { .. }) { Nature::Stock } else { Nature::Flow };
+    Measure { id, unit, nature, adds, adds_over_periods, needs, words, tally: Some(tally) }
+}
+
+const fn tally(table: &'static str, at: &'static str, only: &'static [Only], what: What) -> Tally {
+    Tally { table, at, only, what, across: &[] }
 }
 
 const fn words(en: &'static str, zh: &'static str, fr: &'static str) -> Words {
@@ -657,16 +781,84 @@ pub const MEASURES: &[Measure] = &[
         ),
     ),
     // Spend and costs.
-    flow("marketing_cost", Money, Anywhere, SPEND, words("spend on marketing", "营销支出", "dépenses marketing")),
-    flow("sales_cost", Money, Anywhere, SPEND, words("spend on sales", "销售支出", "dépenses commerciales")),
-    flow(
+    tallied(
+        "marketing_cost",
+        Money,
+        Anywhere,
+        true,
+        SPEND,
+        tally("spend", "day", &[Only::IsOrEmpty("category", &["marketing"])], What::Money("amount")),
+        words("spend on marketing", "营销支出", "dépenses marketing"),
+    ),
+    tallied(
+        "sales_cost",
+        Money,
+        Anywhere,
+        true,
+        SPEND,
+        tally("spend", "day", &[Only::Is("category", &["sales"])], What::Money("amount")),
+        words("spend on sales", "销售支出", "dépenses commerciales"),
+    ),
+    tallied(
         "cost_of_revenue",
         Money,
-        Nowhere,
+        Anywhere,
+        true,
         COST,
+        tally("cost", "day", &[Only::Is("category", &["cost_of_revenue"])], What::Money("amount")),
         words("costs of delivering the service", "交付服务的成本", "coûts de fourniture du service"),
     ),
-    flow("all_costs", Money, Nowhere, COST, words("all costs", "全部成本", "tous les coûts")),
+    tallied(
+        "all_costs",
+        Money,
+        Anywhere,
+        true,
+        COST,
+        tally("cost", "day", &[], What::Money("amount")),
+        words("all costs", "全部成本", "tous les coûts"),
+    ),
+    // Getting customers.
+    tallied(
+        "visits",
+        Count,
+        Anywhere,
+        true,
+        VISIT,
+        tally("visit", "visited", &[], What::Facts),
+        words("visits to the site", "网站访问次数", "visites du site"),
+    ),
+    tallied(
+        "unique_visitors",
+        Count,
+        Anywhere,
+        false,
+        VISIT,
+        tally("visit", "visited", &[], What::Distinct("visitor")),
+        words(
+            "people who visited, each in the segment of the first visit in the period",
+            "访客人数，归入其期内首次访问所在的分组",
+            "visiteurs, chacun dans le segment de sa première visite de la période",
+        ),
+    ),
+    tallied(
+        "signups",
+        Count,
+        Anywhere,
+        true,
+        SIGNUP,
+        tally("signup", "signed_up", &[], What::Facts),
+        words("sign-ups", "注册数", "inscriptions"),
+    ),
+    // Support.
+    tallied(
+        "tickets_opened",
+        Count,
+        Anywhere,
+        true,
+        TICKET,
+        tally("ticket", "opened", &[], What::Facts),
+        words("requests for support opened", "新开的支持请求数", "demandes d’assistance ouvertes"),
+    ),
     // The calendar and the settings.
     flow("months_in_period", Months, Nowhere, NOTHING, words("months in the period", "期内月数", "mois de la période")),
     stock(

@@ -352,12 +352,23 @@ fn known_currency(code: &str) -> Result<Currency, EngineError> {
 
 /// What one unit of a currency is worth in the one that is reported in, on a day.
 fn rate(books: &Books, currency: &str, day: Day) -> Result<(i128, i128), EngineError> {
-    let from = known_currency(currency)?;
+    rate_of(books, known_currency(currency)?, day)
+}
+
+fn rate_of(books: &Books, from: Currency, day: Day) -> Result<(i128, i128), EngineError> {
+    if from == books.reporting {
+        return Ok((1, 1));
+    }
     let missing = || BooksError::MissingRates { count: 1, from, to: books.reporting, day, customer: String::new() };
     Ok(books.rates.rate(from, books.reporting, day).ok_or_else(missing)?)
 }
 
 pub(super) fn in_reporting(books: &Books, micros: i128, currency: &str, day: Day) -> Result<i128, EngineError> {
-    let (numerator, denominator) = rate(books, currency, day)?;
+    in_reporting_of(books, micros, known_currency(currency)?, day)
+}
+
+/// An amount in the reporting currency, at the rate of a day.
+pub(super) fn in_reporting_of(books: &Books, micros: i128, from: Currency, day: Day) -> Result<i128, EngineError> {
+    let (numerator, denominator) = rate_of(books, from, day)?;
     Ok(rounded(micros.saturating_mul(numerator), denominator))
 }

@@ -108,7 +108,9 @@ impl Cube {
     /// Where a window and a segment are kept.
     #[must_use]
     pub fn place(&self, window: Days, segment: usize) -> Option<usize> {
-        self.windows.get(&window).map(|index| index * self.segments + segment)
+        // A segment that only other facts know has nothing in the ledger: a place where nothing is.
+        let index = self.windows.get(&window)?;
+        Some(if segment < self.segments { index * self.segments + segment } else { usize::MAX / (2 * SUMS) })
     }
 
     /// One sum.
@@ -120,10 +122,11 @@ impl Cube {
     /// Whether anything was seen in a segment in any window.
     #[must_use]
     pub fn has_anything(&self, segment: usize) -> bool {
-        (0..self.windows.len()).any(|window| {
-            let place = (window * self.segments + segment) * SUMS;
-            self.sums.get(place..place + SUMS).is_some_and(|sums| sums.iter().any(|sum| *sum != 0))
-        })
+        segment < self.segments
+            && (0..self.windows.len()).any(|window| {
+                let place = (window * self.segments + segment) * SUMS;
+                self.sums.get(place..place + SUMS).is_some_and(|sums| sums.iter().any(|sum| *sum != 0))
+            })
     }
 }
 

@@ -70,14 +70,29 @@ pub struct Segmentation {
     stranger_code: u32,
     /// Whether parts are told apart at all.
     splits_parts: bool,
+    /// What the customers are in each dimension of theirs that was named.
+    attributes: BTreeMap<String, Attributes>,
 }
 
 impl Segmentation {
     /// The segments of the books by the dimensions `by`, with `filters`.
     ///
     /// # Errors
-    /// When a dimension is not known, or facts cannot be read.
+    /// When no customer has a dimension, or facts cannot be read.
     pub fn new(books: &Books, by: &[String], filters: &[Filter]) -> Result<Self, EngineError> {
+        let segmentation = Self::of_any_facts(books, by, filters)?;
+        for name in by.iter().chain(filters.iter().map(|filter| &filter.dimension)) {
+            segmentation.must_know(name)?;
+        }
+        Ok(segmentation)
+    }
+
+    /// As [`Segmentation::new`], for questions about facts that may have dimensions of their own: of one that no
+    /// customer has, all customers are unknown.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn of_any_facts(books: &Books, by: &[String], filters: &[Filter]) -> Result<Self, EngineError> {
         let mut names: Vec<String> = by.to_vec();
         names.extend(filters.iter().map(|filter| filter.dimension.clone()));
         let attribute_names: Vec<String> = names
@@ -88,14 +103,7 @@ impl Segmentation {
             .into_iter()
             .collect();
         let mut attributes = books.attributes(&attribute_names)?;
-        for name in &attribute_names {
-            if attributes.get(name).is_none_or(|attribute| attribute.values.is_empty()) {
-                return Err(EngineError::UnknownDimension {
-                    name: name.clone(),
-                    known: PART_DIMENSIONS.iter().map(|dimension| dimension.name).collect::<Vec<_>>().join(", "),
-                });
-            }
-        }
+        attributes.retain(|_, attribute| !attribute.values.is_empty());
         if names.iter().any(|name| name == CUSTOMER) {
             let values = (0..books.customers.len()).map(|customer| books.customer_id(customer as u32)).collect();
             let of_customer = (0..books.customers.len() as u32).map(Some).collect();
@@ -129,7 +137,27 @@ impl Segmentation {
             labels.push(label);
         }
         let splits_parts = by.iter().chain(filters.iter().map(|filter| &filter.dimension)).any(|name| is_part(name));
-        Ok(Self { labels, customer_code, part_code, segment_of, parts, stranger_code, splits_parts })
+        Ok(Self { labels, customer_code, part_code, segment_of, parts, stranger_code, splits_parts, attributes })
+    }
+
+    /// Refuses a dimension that neither parts nor customers have.
+    ///
+    /// # Errors
+    /// With the dimensions that there are.
+    pub fn must_know(&self, name: &str) -> Result<(), EngineError> {
+        if is_part(name) || self.attributes.contains_key(name) {
+            return Ok(());
+        }
+        Err(EngineError::UnknownDimension {
+            name: name.to_owned(),
+            known: PART_DIMENSIONS.iter().map(|dimension| dimension.name).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// What the customers are in a dimension of theirs.
+    #[must_use]
+    pub fn attributes(&self, name: &str) -> Option<&Attributes> {
+        self.attributes.get(name)
     }
 
     /// How many segments there are.
@@ -240,11 +268,15 @@ fn code_customers(
     filters: &[Filter],
     attributes: &BTreeMap<String, Attributes>,
 ) -> (Vec<u32>, Vec<Vec<String>>) {
-    let split: Vec<&Attributes> =
-        by.iter().filter(|name| !is_part(name)).filter_map(|name| attributes.get(name)).collect();
-    let wanted: Vec<(&Attributes, Vec<Option<u32>>)> = attributes
-        .iter()
-        .filter_map(|(name, attribute)| {
+    let nothing = Attributes { values: Vec::new(), of_customer: Vec::new() };
+    let of = |name: &String| attributes.get(name).unwrap_or(&nothing);
+    let split: Vec<&Attributes> = by.iter().filter(|name| !is_part(name)).map(of).collect();
+    let named: std::collections::BTreeSet<&String> =
+        filters.iter().map(|filter| &filter.dimension).filter(|name| !is_part(name)).collect();
+    let wanted: Vec<(&Attributes, Vec<Option<u32>>)> = named
+        .into_iter()
+        .map(|name| {
+            let attribute = of(name);
             let values: Vec<Option<u32>> = filters
                 .iter()
                 .filter(|filter| filter.dimension == *name)
@@ -253,7 +285,7 @@ fn code_customers(
                     Err(_) => (filter.value == UNKNOWN).then_some(None),
                 })
                 .collect();
-            filters.iter().any(|filter| filter.dimension == *name).then_some((attribute, values))
+            (attribute, values)
         })
         .collect();
     let label = |attribute: &Attributes, code: u32| {

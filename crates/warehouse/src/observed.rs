@@ -1,0 +1,272 @@
+//! Facts of any kind as known at a time, one row a fact, in columns.
+//!
+//! The ledger is made of subscription facts; everything else that Recurve counts (visits, leads, tickets, spend) is
+//! counted over these columns. Only what a question needs is read: moments as business days, ids as numbers that are
+//! the same in every kind of fact, texts as codes. Several statements of one fact leave the latest, withdrawn facts are
+//! gone, whatever files they came in.
+
+mod numbering;
+mod piece;
+mod versions;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use revenue::calendar::{Day, Zone};
+
+use crate::{
+    books::{Books, BooksError},
+    kind::{Kind, ValueKind},
+    lake::LakeError,
+};
+
+pub use numbering::{NO_ID, Numbering, Numberings};
+use piece::Piece;
+
+/// The day of a moment that a fact does not state.
+pub const NO_DAY: i32 = i32::MIN;
+/// The instant of a moment that a fact does not state.
+pub const NO_INSTANT: i64 = i64::MIN;
+/// The code of a text that a fact does not state.
+pub const NO_CODE: u32 = u32::MAX;
+
+/// Why facts cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum ObservedError {
+    /// The lake could not be read.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A column is not what an import writes.
+    #[error(transparent)]
+    Books(#[from] BooksError),
+    /// No such kind of fact.
+    #[error("there is no kind of fact `{0}`; `recurve import --help` lists them")]
+    NoKind(String),
+}
+
+/// Which columns of a kind of fact are to be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Moments of which the business day is wanted.
+    pub days: BTreeSet<String>,
+    /// Moments of which the instant is wanted; of a day it is its beginning.
+    pub instants: BTreeSet<String>,
+    /// Columns of ids.
+    pub ids: BTreeSet<String>,
+    /// Columns of texts, and further columns that a file had beyond those of the kind.
+    pub texts: BTreeSet<String>,
+    /// Columns of numbers.
+    pub numbers: BTreeSet<String>,
+    /// Whether it is wanted from which import and row each fact came.
+    pub origins: bool,
+}
+
+impl Wanted {
+    /// What is wanted by either.
+    pub fn extend(&mut self, other: Wanted) {
+        self.days.extend(other.days);
+        self.instants.extend(other.instants);
+        self.ids.extend(other.ids);
+        self.texts.extend(other.texts);
+        self.numbers.extend(other.numbers);
+        self.origins |= other.origins;
+    }
+}
+
+/// Texts by code.
+#[derive(Debug, Clone, Default)]
+pub struct Coded {
+    /// For each fact the index of its text; [`NO_CODE`] when it states none.
+    pub codes: Vec<u32>,
+    /// The texts, in no order.
+    pub texts: Vec<String>,
+}
+
+impl Coded {
+    /// The text of a fact.
+    #[must_use]
+    pub fn of(&self, fact: usize) -> Option<&str> {
+        let code = *self.codes.get(fact)?;
+        self.texts.get(code as usize).map(String::as_str)
+    }
+}
+
+/// The facts of one kind.
+#[derive(Debug, Default)]
+pub struct Observed {
+    facts: usize,
+    days: BTreeMap<String, Vec<i32>>,
+    instants: BTreeMap<String, Vec<i64>>,
+    ids: BTreeMap<String, Vec<u32>>,
+    texts: BTreeMap<String, Coded>,
+    picos: BTreeMap<String, Vec<Option<i128>>>,
+    origins: Vec<(i64, i64)>,
+}
+
+impl Observed {
+    /// Reads the facts of a kind.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub fn load(
+        books: &Books,
+        numberings: &Numberings,
+        table: &str,
+        wanted: &Wanted,
+    ) -> Result<Observed, ObservedError> {
+        let kind = Kind::parse(table).ok_or_else(|| ObservedError::NoKind(table.to_owned()))?;
+        let Some(lake) = books.lake() else { return Ok(Observed::empty(wanted)) };
+        let Some(schema) = lake.table_schema(kind.table)? else { return Ok(Observed::empty(wanted)) };
+        let there = |name: &str| schema.field_with_name(name).is_ok();
+        let layout = Layout::new(kind, wanted, &there);
+        let projection: Vec<&str> = layout.projection.iter().map(String::as_str).collect();
+        let parts = lake.parts(kind.table, &projection, books.view.as_known_at)?;
+        let hasher = versions::KeyHasher::default();
+        let pieces = parts
+            .par_iter()
+            .map(|part| Piece::read(part, &layout, books, numberings, &hasher))
+            .collect::<Result<Vec<Piece>, ObservedError>>()?;
+        let dropped = versions::superseded(lake, kind, books.view.as_known_at, &pieces, &hasher)?;
+        Ok(piece::put_together(pieces, &layout, dropped.as_deref()))
+    }
+
+    fn empty(wanted: &Wanted) -> Observed {
+        let mut observed = Observed::default();
+        observed.days = wanted.days.iter().map(|name| (name.clone(), Vec::new())).collect();
+        observed.instants = wanted.instants.iter().map(|name| (name.clone(), Vec::new())).collect();
+        observed.ids = wanted.ids.iter().map(|name| (name.clone(), Vec::new())).collect();
+        observed.texts = wanted.texts.iter().map(|name| (name.clone(), Coded::default())).collect();
+        observed.picos = wanted.numbers.iter().map(|name| (name.clone(), Vec::new())).collect();
+        observed
+    }
+
+    /// How many facts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.facts
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.facts == 0
+    }
+
+    /// The business days of a moment; [`NO_DAY`] where it is not stated.
+    #[must_use]
+    pub fn days(&self, moment: &str) -> &[i32] {
+        self.days.get(moment).map_or(&[], Vec::as_slice)
+    }
+
+    /// The instants of a moment in microseconds; [`NO_INSTANT`] where it is not stated.
+    #[must_use]
+    pub fn instants(&self, moment: &str) -> &[i64] {
+        self.instants.get(moment).map_or(&[], Vec::as_slice)
+    }
+
+    /// The numbers of ids; [`NO_ID`] where none is stated.
+    #[must_use]
+    pub fn ids(&self, column: &str) -> &[u32] {
+        self.ids.get(column).map_or(&[], Vec::as_slice)
+    }
+
+    /// Texts by code.
+    #[must_use]
+    pub fn texts(&self, column: &str) -> Option<&Coded> {
+        self.texts.get(column)
+    }
+
+    /// Numbers in units of 10⁻¹².
+    #[must_use]
+    pub fn picos(&self, column: &str) -> &[Option<i128>] {
+        self.picos.get(column).map_or(&[], Vec::as_slice)
+    }
+
+    /// The import and the row of each fact.
+    #[must_use]
+    pub fn origins(&self) -> &[(i64, i64)] {
+        &self.origins
+    }
+}
+
+/// How the wanted columns lie in the batches that are read.
+struct Layout {
+    kind: &'static Kind,
+    wanted: Wanted,
+    /// Wanted texts that are columns of the kind; the others are looked for among the further columns.
+    own_texts: BTreeSet<String>,
+    /// Columns to read.
+    projection: Vec<String>,
+    /// Stored columns of the key, the source among them.
+    key: Vec<String>,
+}
+
+impl Layout {
+    fn new(kind: &'static Kind, wanted: &Wanted, there: &dyn Fn(&str) -> bool) -> Layout {
+        let mut projection: BTreeSet<String> = BTreeSet::new();
+        projection.insert("withdrawn".to_owned());
+        let key = key_columns(kind).into_iter().filter(|name| there(name)).collect::<Vec<_>>();
+        projection.extend(key.iter().cloned());
+        let mut own_texts = BTreeSet::new();
+        for column in kind.columns {
+            let is_wanted = [&wanted.days, &wanted.instants, &wanted.ids, &wanted.numbers]
+                .iter()
+                .any(|names| names.contains(column.name));
+            let text = wanted.texts.contains(column.name);
+            if text {
+                own_texts.insert(column.name.to_owned());
+            }
+            if is_wanted || text {
+                projection.extend(column.storage().into_iter().map(|(name, _)| name).filter(|name| there(name)));
+            }
+        }
+        if wanted.texts.contains("source") {
+            own_texts.insert("source".to_owned());
+        }
+        if wanted.texts.iter().any(|name| !own_texts.contains(name)) {
+            projection.insert("attributes".to_owned());
+        }
+        if wanted.origins {
+            projection.extend(["import".to_owned(), "row".to_owned()]);
+        }
+        Layout { kind, wanted: wanted.clone(), own_texts, projection: projection.into_iter().collect(), key }
+    }
+}
+
+/// The stored columns that say which fact a row is.
+fn key_columns(kind: &Kind) -> Vec<String> {
+    let of_kind = kind.key.iter().filter_map(|name| kind.columns.iter().find(|column| column.name == *name));
+    let stored = of_kind.flat_map(|column| column.storage().into_iter().map(|(name, _)| name));
+    std::iter::once("source".to_owned()).chain(stored).collect()
+}
+
+/// What a value of a kind's column is; nothing when the kind has no such column.
+#[must_use]
+pub fn value_of_column(table: &str, column: &str) -> Option<ValueKind> {
+    let kind = Kind::parse(table)?;
+    kind.columns.iter().find(|listed| listed.name == column).map(|listed| listed.value)
+}
+
+/// Instants to business days, for rows that mostly come in order of time: the day found last is tried first.
+struct BusinessDays<'a> {
+    zone: &'a Zone,
+    day: i32,
+    from: i64,
+    to: i64,
+}
+
+impl<'a> BusinessDays<'a> {
+    fn new(zone: &'a Zone) -> Self {
+        BusinessDays { zone, day: NO_DAY, from: 0, to: 0 }
+    }
+
+    fn of(&mut self, instant: i64) -> i32 {
+        if !(self.from..self.to).contains(&instant) {
+            let day = self.zone.day_of_instant(instant);
+            self.day = day.0;
+            self.from = self.zone.start_of_day(day);
+            self.to = self.zone.start_of_day(Day(day.0.saturating_add(1)));
+        }
+        self.day
+    }
+}
