@@ -9,7 +9,7 @@ use revenue::{
 };
 use warehouse::{
     books::{Books, View},
-    catalogue::Catalogue,
+    catalogue::{Catalogue, Setting},
     engine::{Assumptions, segment::Filter},
     lake::{Access, Lake},
 };
@@ -24,6 +24,9 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("gross_margin", "gross margin as a fraction, until it is known from costs"),
     ("discount_rate", "what a year's delay takes off the worth of money, as a fraction"),
     ("committed_months", "months ahead for which CMRR counts agreed changes"),
+    ("login_events", "names of product events that are log-ins, separated by commas"),
+    ("active_events", "names of product events that make a user active; all of them unless set"),
+    ("interaction_events", "names of product events that count as interactions; all of them unless set"),
 ];
 
 /// Options of every command. They may stand before or after it.
@@ -151,6 +154,16 @@ impl Session {
         }
         if let Some(text) = self.setting("committed_months")? {
             assumptions.committed_months = text.parse().map_err(|_| number("committed_months", &text))?;
+        }
+        for (key, names) in [
+            ("login_events", Setting::LoginEvents),
+            ("active_events", Setting::ActiveEvents),
+            ("interaction_events", Setting::InteractionEvents),
+        ] {
+            if let Some(text) = self.setting(key)? {
+                let listed = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+                assumptions.names.insert(names, listed.collect());
+            }
         }
         Ok(assumptions)
     }

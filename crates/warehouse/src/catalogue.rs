@@ -29,7 +29,7 @@ pub use document::markdown;
 pub use entry::{Better, Calculation, Kind, Metric, SECTIONS, Section, Span, Variant, Window};
 pub use expression::{Expression, ExpressionError, ROOT_DECIMALS, Value};
 pub use fault::{CatalogueError, Fault, Flaw, LookupError};
-pub use measure::{Adds, MEASURES, Measure, Nature, Unit};
+pub use measure::{Adds, MEASURES, Measure, Nature, Setting, Unit};
 pub use need::{NEEDS, Need, Needs};
 pub use plan::{Input, ResolvedMetric};
 pub use words::{Language, Words};

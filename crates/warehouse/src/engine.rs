@@ -375,7 +375,11 @@ impl<'a> Solver<'a> {
         }
         let mut lacking: HashMap<&'static str, bool> = HashMap::new();
         for need in need::NEEDS {
-            lacking.insert(need.id, !books.has_facts(need.id)?);
+            let mut there = books.has_facts(need.id)?;
+            for other in need.or {
+                there = there || books.has_facts(other)?;
+            }
+            lacking.insert(need.id, !there);
         }
         Ok(Self { books, question, made, ahead, billing, tallies, labels, lacking, first_fact, asked })
     }
@@ -421,6 +425,9 @@ impl<'a> Solver<'a> {
             && matches!(value, Value::Number(_))
         {
             notes.push("gross margin not known, taken as 100 %".to_owned());
+        }
+        if metric.inputs.iter().any(|input| self.tallies.adds_up_totals(input.measure)) {
+            notes.push("from daily totals: who came on several days counts on each".to_owned());
         }
         figure(value, (!notes.is_empty()).then(|| notes.join("; ")))
     }

@@ -103,6 +103,8 @@ pub struct Tally {
     pub what: What,
     /// Dimensions of the facts themselves that are not told apart: the measure is the same in all their segments.
     pub across: &'static [&'static str],
+    /// What is counted instead while there are no such facts: ready-made totals.
+    pub instead: Option<&'static Tally>,
 }
 
 /// A condition on facts.
@@ -157,7 +159,7 @@ pub enum What {
         /// The scale of facts that state none.
         scale: u32,
     },
-    /// The sum of a column of money, each amount at the rate of its day.
+    /// The sum of a column of money, each amount at the rate of its day; a total of several days counts evenly over them.
     Money(&'static str),
     /// Of a column of money the latest amount of each account, at the end of the window.
     Balance {
@@ -219,6 +221,9 @@ const COST: &[&str] = &["cost"];
 const VISIT: &[&str] = &["visit"];
 const SIGNUP: &[&str] = &["signup"];
 const TICKET: &[&str] = &["ticket"];
+const SURVEY: &[&str] = &["survey_answer"];
+const EVENT: &[&str] = &["product_event"];
+const CASH: &[&str] = &["cash_balance"];
 const NOTHING: &[&str] = &[];
 
 const fn stock(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
@@ -250,15 +255,22 @@ const fn tallied(
 }
 
 const fn tally(table: &'static str, at: &'static str, only: &'static [Only], what: What) -> Tally {
-    Tally { table, at, only, what, across: &[] }
+    Tally { table, at, only, what, across: &[], instead: None }
 }
+
+const fn score(scale: u32, least: Option<(u32, u32)>, most: Option<(u32, u32)>) -> Only {
+    Only::Score { scale, least, most }
+}
+
+const VISIT_TOTALS: Tally = tally("visit_total", "day", &[], What::Sum("visits"));
+const VISITOR_TOTALS: Tally = tally("visit_total", "day", &[], What::Sum("visitors"));
 
 const fn words(en: &'static str, zh: &'static str, fr: &'static str) -> Words {
     Words::fixed(en, zh, fr)
 }
 
 use Adds::{Anywhere, Nowhere, OverCustomers};
-use Unit::{Count, Money, Months, Ratio};
+use Unit::{Count, Duration, Money, Months, Ratio};
 
 /// Every measure. A new one is a line here and an arm in the engine.
 pub const MEASURES: &[Measure] = &[
@@ -824,7 +836,7 @@ pub const MEASURES: &[Measure] = &[
         Anywhere,
         true,
         VISIT,
-        tally("visit", "visited", &[], What::Facts),
+        Tally { instead: Some(&VISIT_TOTALS), ..tally("visit", "visited", &[], What::Facts) },
         words("visits to the site", "网站访问次数", "visites du site"),
     ),
     tallied(
@@ -833,7 +845,7 @@ pub const MEASURES: &[Measure] = &[
         Anywhere,
         false,
         VISIT,
-        tally("visit", "visited", &[], What::Distinct("visitor")),
+        Tally { instead: Some(&VISITOR_TOTALS), ..tally("visit", "visited", &[], What::Distinct("visitor")) },
         words(
             "people who visited, each in the segment of the first visit in the period",
             "访客人数，归入其期内首次访问所在的分组",
@@ -858,6 +870,314 @@ pub const MEASURES: &[Measure] = &[
         TICKET,
         tally("ticket", "opened", &[], What::Facts),
         words("requests for support opened", "新开的支持请求数", "demandes d’assistance ouvertes"),
+    ),
+    tallied(
+        "first_response_time_sum",
+        Duration,
+        Anywhere,
+        true,
+        TICKET,
+        tally("ticket", "opened", &[], What::Seconds { from: "opened", to: "first_response" }),
+        words(
+            "seconds from opening until first answered, of the requests opened in the period",
+            "期内新开请求从提交到首次回复的秒数之和",
+            "secondes de l’ouverture à la première réponse, des demandes ouvertes dans la période",
+        ),
+    ),
+    tallied(
+        "first_response_count",
+        Count,
+        Anywhere,
+        true,
+        TICKET,
+        tally("ticket", "opened", &[], What::Spans { from: "opened", to: "first_response" }),
+        words(
+            "those of them that were first answered",
+            "其中已首次回复的请求数",
+            "celles d’entre elles ayant eu leur première réponse",
+        ),
+    ),
+    tallied(
+        "first_response_time_p50",
+        Duration,
+        Nowhere,
+        false,
+        TICKET,
+        tally("ticket", "opened", &[], What::Percentile { from: "opened", to: "first_response", percent: 50 }),
+        words(
+            "median of the seconds from opening until first answered",
+            "从提交到首次回复的秒数的中位数",
+            "médiane des secondes de l’ouverture à la première réponse",
+        ),
+    ),
+    tallied(
+        "first_response_time_p90",
+        Duration,
+        Nowhere,
+        false,
+        TICKET,
+        tally("ticket", "opened", &[], What::Percentile { from: "opened", to: "first_response", percent: 90 }),
+        words(
+            "90th percentile of the seconds from opening until first answered",
+            "从提交到首次回复的秒数的第 90 百分位",
+            "90e centile des secondes de l’ouverture à la première réponse",
+        ),
+    ),
+    tallied(
+        "resolution_time_sum",
+        Duration,
+        Anywhere,
+        true,
+        TICKET,
+        tally("ticket", "opened", &[], What::Seconds { from: "opened", to: "resolved" }),
+        words(
+            "seconds from opening until resolved, of the requests opened in the period",
+            "期内新开请求从提交到解决的秒数之和",
+            "secondes de l’ouverture à la résolution, des demandes ouvertes dans la période",
+        ),
+    ),
+    tallied(
+        "resolution_count",
+        Count,
+        Anywhere,
+        true,
+        TICKET,
+        tally("ticket", "opened", &[], What::Spans { from: "opened", to: "resolved" }),
+        words(
+            "those of them that were resolved",
+            "其中已解决的请求数",
+            "celles d’entre elles ayant eu leur résolution",
+        ),
+    ),
+    tallied(
+        "resolution_time_p50",
+        Duration,
+        Nowhere,
+        false,
+        TICKET,
+        tally("ticket", "opened", &[], What::Percentile { from: "opened", to: "resolved", percent: 50 }),
+        words(
+            "median of the seconds from opening until resolved",
+            "从提交到解决的秒数的中位数",
+            "médiane des secondes de l’ouverture à la résolution",
+        ),
+    ),
+    tallied(
+        "resolution_time_p90",
+        Duration,
+        Nowhere,
+        false,
+        TICKET,
+        tally("ticket", "opened", &[], What::Percentile { from: "opened", to: "resolved", percent: 90 }),
+        words(
+            "90th percentile of the seconds from opening until resolved",
+            "从提交到解决的秒数的第 90 百分位",
+            "90e centile des secondes de l’ouverture à la résolution",
+        ),
+    ),
+    // Satisfaction.
+    tallied(
+        "nps_answers",
+        Count,
+        Anywhere,
+        true,
+        SURVEY,
+        tally("survey_answer", "answered", &[Only::Is("survey", &["nps"])], What::Facts),
+        words("answers to the NPS question", "NPS 问题的回答数", "réponses à la question NPS"),
+    ),
+    tallied(
+        "nps_promoters",
+        Count,
+        Anywhere,
+        true,
+        SURVEY,
+        tally(
+            "survey_answer",
+            "answered",
+            &[Only::Is("survey", &["nps"]), score(10, Some((9, 10)), None)],
+            What::Facts,
+        ),
+        words("answers of 9 or 10", "评 9–10 分的回答数", "réponses de 9 ou 10"),
+    ),
+    tallied(
+        "nps_detractors",
+        Count,
+        Anywhere,
+        true,
+        SURVEY,
+        tally(
+            "survey_answer",
+            "answered",
+            &[Only::Is("survey", &["nps"]), score(10, None, Some((6, 10)))],
+            What::Facts,
+        ),
+        words("answers of 0 to 6", "评 0–6 分的回答数", "réponses de 0 à 6"),
+    ),
+    tallied(
+        "csat_answers",
+        Count,
+        Anywhere,
+        true,
+        SURVEY,
+        tally("survey_answer", "answered", &[Only::Is("survey", &["csat"])], What::Facts),
+        words("answers to the satisfaction question", "满意度问题的回答数", "réponses à la question de satisfaction"),
+    ),
+    tallied(
+        "csat_score_sum",
+        Ratio,
+        Anywhere,
+        true,
+        SURVEY,
+        tally("survey_answer", "answered", &[Only::Is("survey", &["csat"])], What::Score { scale: 5 }),
+        words(
+            "their scores, each as a part of its scale, added up",
+            "各分数占其量表的比例之和",
+            "leurs notes, chacune rapportée à son échelle, additionnées",
+        ),
+    ),
+    tallied(
+        "csat_satisfied",
+        Count,
+        Anywhere,
+        true,
+        SURVEY,
+        tally("survey_answer", "answered", &[Only::Is("survey", &["csat"]), score(5, Some((4, 5)), None)], What::Facts),
+        words(
+            "answers in the upper fifth of the scale: 4 or 5 of 5",
+            "评分处于量表上部（5 分制的 4–5 分）的回答数",
+            "réponses dans le haut de l’échelle : 4 ou 5 sur 5",
+        ),
+    ),
+    // Product.
+    tallied(
+        "active_users",
+        Count,
+        Anywhere,
+        false,
+        EVENT,
+        tally("product_event", "occurred", &[Only::IsSetting("name", Setting::ActiveEvents)], What::Distinct("user")),
+        words("users with a qualifying event", "有合格事件的用户数", "utilisateurs ayant un événement qualifiant"),
+    ),
+    tallied(
+        "active_users_of_whole",
+        Count,
+        Nowhere,
+        false,
+        EVENT,
+        Tally {
+            across: &["feature", "name"],
+            ..tally(
+                "product_event",
+                "occurred",
+                &[Only::IsSetting("name", Setting::ActiveEvents)],
+                What::Distinct("user"),
+            )
+        },
+        words("the same, whatever feature they used", "同上，不区分功能", "de même, quelle que soit la fonctionnalité"),
+    ),
+    tallied(
+        "active_user_days",
+        Count,
+        Anywhere,
+        true,
+        EVENT,
+        tally(
+            "product_event",
+            "occurred",
+            &[Only::IsSetting("name", Setting::ActiveEvents)],
+            What::DistinctByDay("user"),
+        ),
+        words(
+            "users active on each day, added up over the days",
+            "各日活跃用户数之和",
+            "utilisateurs actifs de chaque jour, additionnés",
+        ),
+    ),
+    tallied(
+        "log_ins",
+        Count,
+        Anywhere,
+        true,
+        EVENT,
+        tally("product_event", "occurred", &[Only::IsSetting("name", Setting::LoginEvents)], What::Facts),
+        words("log-ins", "登录次数", "connexions"),
+    ),
+    tallied(
+        "log_in_users",
+        Count,
+        Anywhere,
+        false,
+        EVENT,
+        tally("product_event", "occurred", &[Only::IsSetting("name", Setting::LoginEvents)], What::Distinct("user")),
+        words("users who logged in", "登录用户数", "utilisateurs connectés"),
+    ),
+    tallied(
+        "interactions",
+        Count,
+        Anywhere,
+        true,
+        EVENT,
+        tally(
+            "product_event",
+            "occurred",
+            &[Only::IsSetting("name", Setting::InteractionEvents), Only::Stated("session")],
+            What::Facts,
+        ),
+        words("interactions within sessions", "会话内的互动次数", "interactions dans des sessions"),
+    ),
+    tallied(
+        "sessions",
+        Count,
+        Anywhere,
+        false,
+        EVENT,
+        tally("product_event", "occurred", &[], What::Distinct("session")),
+        words("sessions", "会话数", "sessions"),
+    ),
+    tallied(
+        "feature_users",
+        Count,
+        Nowhere,
+        false,
+        EVENT,
+        tally("product_event", "occurred", &[Only::Stated("feature")], What::DistinctInEach("user")),
+        words(
+            "users of a feature, counted in each feature that they used",
+            "功能的用户数，在其使用的每个功能中各计一次",
+            "utilisateurs d’une fonctionnalité, comptés dans chacune de celles utilisées",
+        ),
+    ),
+    // Payments and cash.
+    tallied(
+        "payments_failed",
+        Count,
+        Anywhere,
+        true,
+        PAYMENT,
+        tally("payment", "paid_at", &[Only::Is("status", &["failed"])], What::Facts),
+        words("attempts to take money that failed", "失败的扣款次数", "tentatives de paiement échouées"),
+    ),
+    tallied(
+        "payments_attempted",
+        Count,
+        Anywhere,
+        true,
+        PAYMENT,
+        tally("payment", "paid_at", &[Only::Is("status", &["succeeded", "failed"])], What::Facts),
+        words("attempts to take money", "扣款尝试次数", "tentatives de paiement"),
+    ),
+    tallied(
+        "cash_closing",
+        Money,
+        Anywhere,
+        false,
+        CASH,
+        tally("cash_balance", "day", &[], What::Balance { account: "account", amount: "amount" }),
+        words(
+            "cash in all accounts at the end of the period",
+            "期末全部账户的现金",
+            "trésorerie de tous les comptes à la fin de la période",
+        ),
     ),
     // The calendar and the settings.
     flow("months_in_period", Months, Nowhere, NOTHING, words("months in the period", "期内月数", "mois de la période")),

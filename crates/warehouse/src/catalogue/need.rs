@@ -14,13 +14,26 @@ pub struct Need {
     pub id: &'static str,
     /// What a person calls it.
     pub words: Words,
+    /// Kinds of fact that serve as well.
+    pub or: &'static [&'static str],
 }
 
 /// The names of the facts that are missing, in alphabetical order.
 pub type Needs = BTreeSet<&'static str>;
 
 const fn need(id: &'static str, en: &'static str, zh: &'static str, fr: &'static str) -> Need {
-    Need { id, words: Words::fixed(en, zh, fr) }
+    either(id, &[], en, zh, fr)
+}
+
+/// A kind of fact that others can stand in for.
+const fn either(
+    id: &'static str,
+    or: &'static [&'static str],
+    en: &'static str,
+    zh: &'static str,
+    fr: &'static str,
+) -> Need {
+    Need { id, words: Words::fixed(en, zh, fr), or }
 }
 
 /// Every kind of fact, in the order of the rules (`mrr-rules.md`, "Facts").
@@ -34,7 +47,7 @@ pub const NEEDS: &[Need] = &[
     need("spend", "marketing and sales spend", "营销与销售支出", "dépenses marketing et commerciales"),
     need("cost", "costs", "成本", "coûts"),
     need("cash_balance", "cash balances", "现金余额", "soldes de trésorerie"),
-    need("visit", "visits", "访问", "visites"),
+    either("visit", &["visit_total"], "visits", "访问", "visites"),
     need("visit_total", "visits by day", "每日访问量", "visites par jour"),
     need("lead", "leads", "线索", "prospects"),
     need("trial", "trials", "试用", "essais"),

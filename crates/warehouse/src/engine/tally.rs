@@ -22,7 +22,7 @@ use crate::{
         Measure, Value, Words,
         measure::{Only, Setting, Tally, What},
     },
-    observed::{NO_DAY, NO_INSTANT, Numberings, Observed, Wanted},
+    observed::{NO_DAY, NO_INSTANT, Numberings, Observed, Wanted, value_of_column},
 };
 use classify::{Classes, Classifier};
 use distinct::Distinct;
@@ -31,6 +31,8 @@ use distinct::Distinct;
 const PICOS: i128 = 1_000_000_000_000;
 /// Scores are kept as parts of their scale; this many units in one, so that the usual scales divide it.
 const SCORE_UNITS: i128 = 2_520_000;
+/// The column that says on which day a total of several days ends.
+const UNTIL: &str = "until";
 const MICROS_A_SECOND: i128 = 1_000_000;
 
 /// What was counted.
@@ -41,6 +43,8 @@ pub struct Tallies {
     seen: HashSet<usize>,
     /// Dimensions that some fact stated.
     dimensions: HashSet<String>,
+    /// Measures of distinct ids that had to be added up from daily totals.
+    totals: HashSet<&'static str>,
 }
 
 /// One measure, ready for any window.
@@ -85,7 +89,15 @@ impl Tallies {
         let mut tallies = Tallies::default();
         let mut by_table: BTreeMap<&'static str, Vec<Job>> = BTreeMap::new();
         for measure in measures {
-            if let Some(tally) = measure.tally {
+            if let Some(mut tally) = measure.tally {
+                if let Some(totals) = tally.instead
+                    && !books.has_facts(tally.table)?
+                {
+                    if matches!(tally.what, What::Distinct(_)) {
+                        tallies.totals.insert(measure.id);
+                    }
+                    tally = *totals;
+                }
                 by_table.entry(tally.table).or_default().push(Job { id: measure.id, tally });
             }
         }
@@ -134,6 +146,12 @@ impl Tallies {
         Some(counted.value(books, days, segment as u32))
     }
 
+    /// Whether a measure of distinct ids was added up from daily totals, for want of the facts themselves.
+    #[must_use]
+    pub fn adds_up_totals(&self, measure: &Measure) -> bool {
+        self.totals.contains(measure.id)
+    }
+
     /// Whether some fact that was counted states a dimension.
     #[must_use]
     pub fn knows(&self, dimension: &str) -> bool {
@@ -174,8 +192,10 @@ impl Job {
         let days = observed.days(tally.at);
         // A balance holds from its day on, so those before the first window count as well.
         let first = if matches!(tally.what, What::Balance { .. }) { NO_DAY + 1 } else { range.start.0 };
+        let until = observed.days(UNTIL);
+        let last_day = |fact: usize| until.get(fact).copied().unwrap_or(NO_DAY).max(days[fact]);
         let counts = |fact: usize| {
-            (first..range.end.0).contains(&days[fact]) && classes.of(fact) != OUTSIDE && chosen.holds(fact)
+            days[fact] < range.end.0 && last_day(fact) >= first && classes.of(fact) != OUTSIDE && chosen.holds(fact)
         };
         let facts = (0..observed.len()).filter(|fact| counts(*fact));
         let mut sums = DailySums::new(range);
@@ -202,7 +222,9 @@ impl Job {
             }
             What::Sum(column) => {
                 let picos = observed.picos(column);
-                facts.for_each(|fact| sums.add(classes.of(fact), days[fact], picos[fact].unwrap_or(0)));
+                facts.for_each(|fact| {
+                    sums.spread(classes.of(fact), days[fact], last_day(fact), picos[fact].unwrap_or(0));
+                });
                 PICOS
             }
             What::Score { scale } => {
@@ -221,7 +243,7 @@ impl Job {
                     let Some(picos) = picos[fact] else { continue };
                     let micros = rounded(picos, MICROS);
                     let micros = in_reporting_of(books, micros, currencies.of(fact)?, Day(days[fact]))?;
-                    sums.add(classes.of(fact), days[fact], micros);
+                    sums.spread(classes.of(fact), days[fact], last_day(fact), micros);
                 }
                 MICROS
             }
@@ -275,6 +297,9 @@ impl Job {
 /// Adds the columns that a tally looks at.
 pub fn want(tally: &Tally, wanted: &mut Wanted) {
     wanted.days.insert(tally.at.to_owned());
+    if value_of_column(tally.table, UNTIL).is_some() {
+        wanted.days.insert(UNTIL.to_owned());
+    }
     for only in tally.only {
         match only {
             Only::Is(column, _) | Only::IsOrEmpty(column, _) | Only::Stated(column) | Only::IsSetting(column, _) => {
@@ -423,6 +448,19 @@ impl DailySums {
             self.dense[place].get_or_insert_with(|| vec![0; width])[at] += value;
         } else {
             *self.sums.entry(segment).or_default().entry(day).or_default() += value;
+        }
+    }
+
+    /// Adds a total of several days, evenly over them, rounded so that the days add up to it.
+    fn spread(&mut self, segment: u32, from: i32, last: i32, total: i128) {
+        let days = i128::from(last) - i128::from(from) + 1;
+        let mut given = 0;
+        for day in from..=last {
+            let so_far = rounded(total.saturating_mul(i128::from(day) - i128::from(from) + 1), days);
+            if (self.range.start.0..self.range.end.0).contains(&day) {
+                self.add(segment, day, so_far - given);
+            }
+            given = so_far;
         }
     }
 
