@@ -30,6 +30,7 @@ macro_rules! folders {
 
 folders! {
     billing
+    cash
     cohorts
     corrections
     currencies
@@ -39,6 +40,7 @@ folders! {
     policy
     presets
     prices
+    product
     segments
     states
     vendors

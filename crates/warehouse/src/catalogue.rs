@@ -42,6 +42,8 @@ const FILES: &[(&str, &str)] = &[
     ("metrics/revenue.toml", include_str!("../../../metrics/revenue.toml")),
     ("metrics/retention.toml", include_str!("../../../metrics/retention.toml")),
     ("metrics/acquisition.toml", include_str!("../../../metrics/acquisition.toml")),
+    ("metrics/product.toml", include_str!("../../../metrics/product.toml")),
+    ("metrics/cash.toml", include_str!("../../../metrics/cash.toml")),
 ];
 
 /// Every metric there is.

@@ -36,7 +36,7 @@ use crate::{
         Input, Language, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
         measure::Setting, need,
     },
-    observed::{Numberings, ObservedError},
+    observed::{Numberings, ObservedError, value_of_column},
 };
 use billing::Billing;
 use cube::{Cube, Days, Wanted, cube, sum};
@@ -265,7 +265,7 @@ struct Ahead {
 /// # Errors
 /// When facts cannot be read, a dimension is not known, or the answer is too large.
 pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineError> {
-    let solver = Solver::new(books, question)?;
+    let mut solver = Solver::new(books, question)?;
     // A split shows the segments in which something ever was; a whole is shown also when it is empty.
     let mut shown = solver.labels.sorted();
     shown.retain(|segment| {
@@ -274,6 +274,10 @@ pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineE
             || solver.billing.has_anything(*segment)
             || solver.tallies.has_anything(*segment)
     });
+    if shown.is_empty() {
+        // Without any fact there is no segment, and still each metric says what it needs.
+        shown.push(solver.labels.number(question.by.iter().map(|_| segment::UNKNOWN.to_owned()).collect()) as usize);
+    }
     let mut figures = Vec::new();
     for metric in &question.metrics {
         for (period, counted) in &solver.asked {
@@ -369,7 +373,7 @@ impl<'a> Solver<'a> {
         let tallies =
             Tallies::new(books, &numberings, &classifier, &mut labels, &windows, &measures, &question.assumptions)?;
         for name in question.by.iter().chain(question.filters.iter().map(|filter| &filter.dimension)) {
-            if !tallies.knows(name) {
+            if !tallies.knows(name) && !has_no_facts_with(books, &measures, name)? {
                 made.segmentation.must_know(name)?;
             }
         }
@@ -508,6 +512,7 @@ impl<'a> Solver<'a> {
             "trial_mrr_closing" => self.trials(days.end, segment),
             "committed_mrr_closing" => self.committed(days.end, segment, place, false),
             "committed_mrr_annual_closing" => self.committed(days.end, segment, place, true),
+            "days_in_period" => Value::whole(i64::from(days.end.0 - days.start.0)),
             "months_in_period" => Value::Number(months_in(days)),
             "gross_margin_setting" => Value::Number(
                 self.question.assumptions.gross_margin.clone().unwrap_or_else(|| BigRational::from_integer(1.into())),
@@ -620,6 +625,16 @@ impl<'a> Solver<'a> {
         };
         micros(closing + change)
     }
+}
+
+/// Whether a dimension is a column of facts that the measures count and of which there are none yet.
+fn has_no_facts_with(books: &Books, measures: &[&'static Measure], name: &str) -> Result<bool, EngineError> {
+    for tally in measures.iter().filter_map(|measure| measure.tally) {
+        if value_of_column(tally.table, name).is_some() && !books.has_facts(tally.table)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Collects the spans that say something about what is to come.

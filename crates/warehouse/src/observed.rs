@@ -131,13 +131,14 @@ impl Observed {
     }
 
     fn empty(wanted: &Wanted) -> Observed {
-        let mut observed = Observed::default();
-        observed.days = wanted.days.iter().map(|name| (name.clone(), Vec::new())).collect();
-        observed.instants = wanted.instants.iter().map(|name| (name.clone(), Vec::new())).collect();
-        observed.ids = wanted.ids.iter().map(|name| (name.clone(), Vec::new())).collect();
-        observed.texts = wanted.texts.iter().map(|name| (name.clone(), Coded::default())).collect();
-        observed.picos = wanted.numbers.iter().map(|name| (name.clone(), Vec::new())).collect();
-        observed
+        Observed {
+            days: wanted.days.iter().map(|name| (name.clone(), Vec::new())).collect(),
+            instants: wanted.instants.iter().map(|name| (name.clone(), Vec::new())).collect(),
+            ids: wanted.ids.iter().map(|name| (name.clone(), Vec::new())).collect(),
+            texts: wanted.texts.iter().map(|name| (name.clone(), Coded::default())).collect(),
+            picos: wanted.numbers.iter().map(|name| (name.clone(), Vec::new())).collect(),
+            ..Observed::default()
+        }
     }
 
     /// How many facts there are.

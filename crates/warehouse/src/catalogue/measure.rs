@@ -1050,7 +1050,7 @@ pub const MEASURES: &[Measure] = &[
     ),
     // Product.
     tallied(
-        "active_users",
+        "users_active",
         Count,
         Anywhere,
         false,
@@ -1059,7 +1059,7 @@ pub const MEASURES: &[Measure] = &[
         words("users with a qualifying event", "有合格事件的用户数", "utilisateurs ayant un événement qualifiant"),
     ),
     tallied(
-        "active_users_of_whole",
+        "users_active_of_whole",
         Count,
         Nowhere,
         false,
@@ -1180,6 +1180,13 @@ pub const MEASURES: &[Measure] = &[
         ),
     ),
     // The calendar and the settings.
+    flow(
+        "days_in_period",
+        Unit::Days,
+        Nowhere,
+        NOTHING,
+        words("days in the period", "期内天数", "jours de la période"),
+    ),
     flow("months_in_period", Months, Nowhere, NOTHING, words("months in the period", "期内月数", "mois de la période")),
     stock(
         "gross_margin_setting",

@@ -4,8 +4,7 @@ use num_rational::BigRational;
 
 use super::*;
 
-/// Every row of kpis.md, sections "Revenue" and "Customers and retention", and what the product
-/// adds to them: the id, then its variants, the default one first.
+/// Every metric of the sections revenue, retention, product and cash: the id, then its variants, the default one first.
 const ROWS: &[(&str, &[&str])] = &[
     ("mrr", &[]),
     ("mrr_change", &[]),
@@ -50,7 +49,23 @@ const ROWS: &[(&str, &[&str])] = &[
     ("cohort_customers", &[]),
     ("cohort_revenue", &[]),
     ("segment", &[]),
+    ("active_users", &["period", "day", "week", "month"]),
+    ("login_frequency", &["active", "logged_in"]),
+    ("interactions_per_session", &[]),
+    ("feature_adoption", &[]),
+    ("health_index", &[]),
+    ("support_requests", &[]),
+    ("first_response_time", &["mean", "median", "p90"]),
+    ("resolution_time", &["mean", "median", "p90"]),
+    ("nps", &["score", "answers", "margin"]),
+    ("csat", &["satisfied", "mean"]),
+    ("payments_failed", &[]),
+    ("payment_failure_rate", &[]),
+    ("cash", &[]),
+    ("burn", &["gross", "net"]),
     // Beyond the rows.
+    ("stickiness", &[]),
+    ("costs", &[]),
     ("mrr_transferred_in", &[]),
     ("mrr_transferred_out", &[]),
     ("trial_mrr", &[]),
@@ -101,7 +116,7 @@ fn every_row_of_the_contract_is_there_with_its_variants() {
     let listed: BTreeSet<&str> = ROWS.iter().map(|(id, _)| *id).collect();
     let there: BTreeSet<&str> = catalogue
         .metrics()
-        .filter(|metric| ["revenue", "retention"].contains(&metric.section.id))
+        .filter(|metric| ["revenue", "retention", "product", "cash"].contains(&metric.section.id))
         .map(|metric| metric.id.as_str())
         .collect();
     assert_eq!(there, listed);
@@ -129,8 +144,9 @@ fn every_measure_is_used_or_has_a_reason_not_to_be() {
         .flat_map(|resolved| resolved.inputs.iter().map(|input| input.measure.id))
         .collect();
     let unused: Vec<&str> = MEASURES.iter().map(|measure| measure.id).filter(|id| !used.contains(id)).collect();
-    // The table of movements shows customers beside amounts, and the end of a discount is no sale.
-    assert_eq!(unused, ["expansion_discount_end", "customers_with_expansion", "customers_with_contraction"]);
+    // The table of movements shows customers beside amounts, the end of a discount is no sale, and sign-ups have no
+    // metric yet.
+    assert_eq!(unused, ["expansion_discount_end", "customers_with_expansion", "customers_with_contraction", "signups"]);
 }
 
 #[test]

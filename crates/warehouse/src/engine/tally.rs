@@ -339,8 +339,13 @@ pub fn want(tally: &Tally, wanted: &mut Wanted) {
 pub struct Chosen<'a> {
     /// For each condition on texts, which codes fit, and whether the absence of one does.
     texts: Vec<(&'a [u32], Vec<bool>, bool)>,
-    scores: Vec<(&'a [Option<i128>], &'a [Option<i128>], Only)>,
+    scores: Vec<Scores<'a>>,
 }
+
+/// Scores and their scales, with a condition on them.
+type Scores<'a> = (&'a [Option<i128>], &'a [Option<i128>], Only);
+/// Whether a text meets a condition.
+type Fits<'f> = Box<dyn Fn(&str) -> bool + 'f>;
 
 impl<'a> Chosen<'a> {
     /// Prepares the conditions of a tally for some facts.
@@ -348,7 +353,7 @@ impl<'a> Chosen<'a> {
     pub fn new(tally: &Tally, observed: &'a Observed, assumptions: &Assumptions) -> Self {
         let (mut texts, mut scores) = (Vec::new(), Vec::new());
         for only in tally.only {
-            let (column, empty, fits): (&str, bool, Box<dyn Fn(&str) -> bool>) = match *only {
+            let (column, empty, fits): (&str, bool, Fits<'_>) = match *only {
                 Only::Is(column, values) => (column, false, Box::new(move |text| values.contains(&text))),
                 Only::IsOrEmpty(column, values) => (column, true, Box::new(move |text| values.contains(&text))),
                 Only::Stated(column) => (column, false, Box::new(|_| true)),
