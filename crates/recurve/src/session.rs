@@ -10,7 +10,7 @@ use revenue::{
 use warehouse::{
     books::{Books, View},
     catalogue::{Catalogue, Setting},
-    engine::{Assumptions, segment::Filter},
+    engine::{Assumptions, people::Attribution, segment::Filter},
     lake::{Access, Lake},
 };
 
@@ -27,6 +27,10 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("login_events", "names of product events that are log-ins, separated by commas"),
     ("active_events", "names of product events that make a user active; all of them unless set"),
     ("interaction_events", "names of product events that count as interactions; all of them unless set"),
+    ("activation_event", "names of product events that count as activation, separated by commas"),
+    ("activation_days", "days from the sign-up within which they count"),
+    ("attribution", "by which touch a customer belongs to a channel: stated, first_touch, last_touch or linear"),
+    ("cac_lead_days", "days from spending money to the customers whom it brings, for CAC"),
 ];
 
 /// Options of every command. They may stand before or after it.
@@ -50,6 +54,9 @@ pub struct Options {
     /// The currency to report in, such as USD
     #[arg(long, global = true, value_name = "CUR")]
     pub currency: Option<String>,
+    /// By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear
+    #[arg(long, global = true, value_name = "TOUCH")]
+    pub attribution: Option<String>,
     /// How lists are written: table on a terminal and csv in a pipe, unless set
     #[arg(long, global = true, value_name = "FORMAT")]
     pub format: Option<Format>,
@@ -155,10 +162,25 @@ impl Session {
         if let Some(text) = self.setting("committed_months")? {
             assumptions.committed_months = text.parse().map_err(|_| number("committed_months", &text))?;
         }
+        for (key, days) in [
+            ("activation_days", &mut assumptions.activation_days),
+            ("cac_lead_days", &mut assumptions.cac_lead_days),
+        ] {
+            if let Some(text) = self.setting(key)? {
+                *days = text.parse().map_err(|_| number(key, &text))?;
+            }
+        }
+        if let Some(text) = self.options.attribution.clone().map_or_else(|| self.setting("attribution"), |t| Ok(Some(t)))? {
+            assumptions.attribution = Attribution::parse(&text).ok_or_else(|| {
+                let known = Attribution::ALL.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
+                CommandError::Usage(format!("`{text}` is no attribution; it is one of {known}"))
+            })?;
+        }
         for (key, names) in [
             ("login_events", Setting::LoginEvents),
             ("active_events", Setting::ActiveEvents),
             ("interaction_events", Setting::InteractionEvents),
+            ("activation_event", Setting::ActivationEvents),
         ] {
             if let Some(text) = self.setting(key)? {
                 let listed = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());

@@ -29,6 +29,7 @@ macro_rules! folders {
 }
 
 folders! {
+    acquisition
     billing
     cash
     cohorts

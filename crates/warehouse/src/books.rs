@@ -177,6 +177,8 @@ pub struct Books {
     lake: Option<Lake>,
     /// What was summed for earlier questions.
     pub(crate) cubes: crate::engine::Cubes,
+    /// Facts of other kinds that were read for earlier questions.
+    pub(crate) shelf: crate::observed::Shelf,
 }
 
 impl Books {
@@ -274,6 +276,7 @@ impl Books {
             files,
             lake,
             cubes: crate::engine::Cubes::default(),
+            shelf: crate::observed::Shelf::default(),
             view,
         };
         books.make_ledger();

@@ -191,7 +191,7 @@ fn note_unknown_names(
             for name in expression.names() {
                 let name = name.to_owned();
                 let fault = match plan::meaning(&name, metrics, places) {
-                    Meaning::Measure(_) => continue,
+                    Meaning::Measure(_) | Meaning::Before(_) => continue,
                     Meaning::Metric(..) if field == "expression" => continue,
                     Meaning::Metric(..) => Fault::NotAMeasure { field, name },
                     Meaning::NoVariant(place) => {

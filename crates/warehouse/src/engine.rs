@@ -6,10 +6,12 @@
 
 pub mod billing;
 pub mod cube;
+pub mod journey;
 pub mod label;
 pub mod people;
 pub mod reconciliation;
 pub mod segment;
+mod share;
 pub mod tally;
 
 use std::{
@@ -33,15 +35,16 @@ use revenue::{
 use crate::{
     books::{Books, BooksError},
     catalogue::{
-        Input, Language, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
+        Adds, Input, Language, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
         measure::Setting, need,
     },
-    observed::{Numberings, ObservedError, value_of_column},
+    observed::{ObservedError, value_of_column},
 };
 use billing::Billing;
 use cube::{Cube, Days, Wanted, cube, sum};
 use label::Labels;
-use people::People;
+use journey::Traveller;
+use people::{Attribution, People};
 use segment::{Filter, Segmentation};
 use tally::{
     Tallies,
@@ -53,13 +56,18 @@ use tally::{
 #[derive(Default)]
 pub struct Cubes {
     kept: std::sync::Mutex<Vec<(Split, Arc<Made>)>>,
+    people: std::sync::Mutex<Vec<(PeopleAsked, Arc<People>)>>,
 }
+
+/// Which people were asked for: with visits or not, what is known of them in which dimensions, by which touch.
+type PeopleAsked = (bool, Vec<String>, Attribution);
 
 /// What a cube is split by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Split {
     by: Vec<String>,
     filters: Vec<Filter>,
+    attribution: Attribution,
 }
 
 /// A split with what was summed over it.
@@ -78,6 +86,27 @@ impl Cubes {
         let kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let fits = |made: &Made| windows.iter().all(|days| made.windows.contains(days)) && made.wanted.covers(wanted);
         kept.iter().find(|(other, made)| other == split && fits(made)).map(|(_, made)| Arc::clone(made))
+    }
+
+    /// The people of an earlier question, or of this one.
+    fn people(
+        &self,
+        asked: PeopleAsked,
+        load: impl FnOnce() -> Result<People, EngineError>,
+    ) -> Result<Arc<People>, EngineError> {
+        let find = |kept: &[(PeopleAsked, Arc<People>)]| {
+            kept.iter().find(|(other, _)| *other == asked).map(|(_, people)| Arc::clone(people))
+        };
+        if let Some(people) = find(&self.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner)) {
+            return Ok(people);
+        }
+        let people = Arc::new(load()?);
+        let mut kept = self.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.len() >= Self::KEPT {
+            kept.remove(0);
+        }
+        kept.push((asked, Arc::clone(&people)));
+        Ok(people)
     }
 
     fn keep(&self, split: Split, made: Arc<Made>) {
@@ -153,6 +182,13 @@ pub struct Question {
     pub assumptions: Assumptions,
 }
 
+impl Question {
+    /// The dimensions that it splits or filters by.
+    fn dimensions(&self) -> BTreeSet<String> {
+        self.by.iter().cloned().chain(self.filters.iter().map(|filter| filter.dimension.clone())).collect()
+    }
+}
+
 /// What figures need besides facts, where nobody has stated it in facts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assumptions {
@@ -164,13 +200,30 @@ pub struct Assumptions {
     pub discount_rate_yearly: f64,
     /// What the user's product calls things.
     pub names: BTreeMap<Setting, Vec<String>>,
+    /// Days from the sign-up within which an event counts as activation.
+    pub activation_days: i32,
+    /// By which touch a customer belongs to a channel.
+    pub attribution: Attribution,
+    /// Days that pass from spending money to the customers whom it brings, for CAC.
+    pub cac_lead_days: i32,
 }
 
 impl Default for Assumptions {
     fn default() -> Self {
-        let names = [(Setting::LoginEvents, ["login", "log_in", "logged_in", "sign_in", "signed_in"])];
-        let names = names.into_iter().map(|(setting, names)| (setting, names.map(str::to_owned).to_vec())).collect();
-        Self { gross_margin: None, committed_months: 12, discount_rate_yearly: 0.10, names }
+        let names: [(Setting, &[&str]); 2] = [
+            (Setting::LoginEvents, &["login", "log_in", "logged_in", "sign_in", "signed_in"]),
+            (Setting::ActivationEvents, &["activated", "activation", "user_activated"]),
+        ];
+        let listed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            gross_margin: None,
+            committed_months: 12,
+            discount_rate_yearly: 0.10,
+            names: names.into_iter().map(|(setting, names)| (setting, listed(names))).collect(),
+            activation_days: 14,
+            attribution: Attribution::default(),
+            cac_lead_days: 0,
+        }
     }
 }
 
@@ -252,7 +305,7 @@ fn window_days(window: Window, period: &Period, grain: Grain, first_fact: Day) -
 }
 
 /// What happened to the spans of trials and announced cancellations, for measures that look ahead.
-struct Ahead {
+pub struct Ahead {
     /// Trials: customer, offer, days, monthly value.
     trials: Vec<(u32, Span)>,
     /// Paid spans with an announced end, or that follow a trial.
@@ -269,6 +322,12 @@ pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineE
     // A split shows the segments in which something ever was; a whole is shown also when it is empty.
     let mut shown = solver.labels.sorted();
     shown.retain(|segment| {
+        if solver.shares.hides(*segment) {
+            return false;
+        }
+        if solver.shares.has(*segment) {
+            return true;
+        }
         question.by.is_empty()
             || solver.made.cube.has_anything(*segment)
             || solver.billing.has_anything(*segment)
@@ -298,6 +357,8 @@ struct Solver<'a> {
     tallies: Tallies,
     /// The segments, those among them that only other facts than subscriptions know.
     labels: Labels,
+    /// Which parts of segments make up a channel, where customers are shared out over several.
+    shares: share::Shares,
     lacking: HashMap<&'static str, bool>,
     first_fact: Day,
     /// The periods, each with the part of it that has begun.
@@ -324,6 +385,11 @@ impl<'a> Solver<'a> {
                 windows.extend(counted.iter().map(|period| window_days(*window, period, question.grain, first_fact)));
             }
         }
+        let lead = question.assumptions.cac_lead_days;
+        if lead != 0 {
+            let earlier = windows.iter().map(|days| Days { start: days.start.plus_days(-lead), ..*days });
+            windows.extend(earlier.collect::<Vec<_>>());
+        }
         windows.sort_unstable();
         windows.dedup();
         let uses = |names: &[&str]| {
@@ -335,11 +401,31 @@ impl<'a> Solver<'a> {
             survival: uses(&["survival_lifetime_months", "survival_discounted_months"]),
             subscriptions: uses(&["subscriptions_closing"]).then(|| books.subscriptions_of_items()),
         };
-        let split = Split { by: question.by.clone(), filters: question.filters.clone() };
-        let made = match books.cubes.find(&split, &windows, &wanted) {
+        let measures: BTreeMap<&'static str, &'static Measure> = question
+            .metrics
+            .iter()
+            .flat_map(|metric| &metric.inputs)
+            .map(|input| (input.measure.id, input.measure))
+            .collect();
+        let measures: Vec<&'static Measure> = measures.into_values().collect();
+        let attribution = question.assumptions.attribution;
+        let split = Split { by: question.by.clone(), filters: question.filters.clone(), attribution };
+        let kept = books.cubes.find(&split, &windows, &wanted);
+        let dimensions: Vec<String> = question.dimensions().into_iter().collect();
+        let stated = match &kept {
+            Some(_) => BTreeMap::new(),
+            None => segment::stated(books, &question.by, &question.filters)?,
+        };
+        let known = |name: &str| match &kept {
+            Some(made) => made.segmentation.attributes(name).is_some(),
+            None => stated.contains_key(name),
+        };
+        let people = people_of(books, question, &measures, &dimensions, &known)?;
+        let made = match kept {
             Some(made) => made,
             None => {
-                let segmentation = Segmentation::of_any_facts(books, &question.by, &question.filters)?;
+                let attributes = people::attributed(books, &people, stated, &dimensions, attribution);
+                let segmentation = Segmentation::of_attributes(books, &question.by, &question.filters, attributes);
                 // A cell holds all sums of a segment in a window: some hundred bytes, for each thread.
                 const CELLS: usize = 4_000_000;
                 if segmentation.len().saturating_mul(windows.len()) > CELLS {
@@ -353,30 +439,36 @@ impl<'a> Solver<'a> {
                 made
             }
         };
-        let ahead = uses(&["trial_mrr_closing", "committed_mrr_closing", "committed_mrr_annual_closing"])
+        let mut ahead = uses(&["trial_mrr_closing", "committed_mrr_closing", "committed_mrr_annual_closing"])
             .then(|| look_ahead(books));
+        if measures.iter().any(|measure| measure.id.starts_with("trials_")) && !books.has_facts("trial")? {
+            ahead = ahead.or_else(|| Some(look_ahead(books)));
+        }
         let billing = Billing::new(books, &made.segmentation, &windows, &uses)?;
         let mut labels = Labels::new(&made.segmentation.labels);
-        let measures: BTreeMap<&'static str, &'static Measure> = question
-            .metrics
-            .iter()
-            .flat_map(|metric| &metric.inputs)
-            .map(|input| (input.measure.id, input.measure))
-            .collect();
-        let measures: Vec<&'static Measure> = measures.into_values().collect();
-        let numberings = Numberings::new(books);
-        let people = match measures.iter().any(|measure| measure.tally.is_some()) {
-            true => People::load(books, &numberings)?,
-            false => People::default(),
-        };
         let classifier = Classifier::new(&question.by, &question.filters, &made.segmentation, &people);
-        let tallies =
-            Tallies::new(books, &numberings, &classifier, &mut labels, &windows, &measures, &question.assumptions)?;
-        for name in question.by.iter().chain(question.filters.iter().map(|filter| &filter.dimension)) {
-            if !tallies.knows(name) && !has_no_facts_with(books, &measures, name)? {
+        let mut tallies =
+            Tallies::new(books, &classifier, &mut labels, &windows, &measures, &question.assumptions)?;
+        let traveller = Traveller {
+            books,
+            people: &people,
+            segmentation: &made.segmentation,
+            by: &question.by,
+            filters: &question.filters,
+            assumptions: &question.assumptions,
+            windows: &windows,
+            ahead: ahead.as_ref(),
+        };
+        for (id, counted) in traveller.count(&measures, &mut labels)? {
+            tallies.add(id, counted);
+        }
+        for name in &dimensions {
+            let by_people = people.statements(name).is_some_and(|statements| !statements.texts.is_empty());
+            if !tallies.knows(name) && !by_people && !has_no_facts_with(books, &measures, name)? {
                 made.segmentation.must_know(name)?;
             }
         }
+        let shares = share::Shares::new(question, &mut labels);
         let mut lacking: HashMap<&'static str, bool> = HashMap::new();
         for need in need::NEEDS {
             let mut there = books.has_facts(need.id)?;
@@ -385,7 +477,7 @@ impl<'a> Solver<'a> {
             }
             lacking.insert(need.id, !there);
         }
-        Ok(Self { books, question, made, ahead, billing, tallies, labels, lacking, first_fact, asked })
+        Ok(Self { books, question, made, ahead, billing, tallies, labels, shares, lacking, first_fact, asked })
     }
 
     fn figure(
@@ -439,11 +531,43 @@ impl<'a> Solver<'a> {
     /// One measure over one window in one segment. Money in major units.
     fn measure(&self, input: &Input, period: &Period, segment: usize) -> Value {
         let days = window_days(input.window, period, self.question.grain, self.first_fact);
+        if let Some(parts) = self.shares.of(segment) {
+            return self.shared(input, period, parts);
+        }
+        self.measure_of(input, days, segment)
+    }
+
+    /// A measure of a channel to which customers belong in part: of each part of the customers its share.
+    fn shared(&self, input: &Input, period: &Period, parts: &[(usize, BigRational)]) -> Value {
+        let days = window_days(input.window, period, self.question.grain, self.first_fact);
+        if input.measure.adds == Adds::Nowhere && input.measure.needs.contains(&"subscription") {
+            return Value::Undefined(Words::fixed(
+                "it cannot be shared out over channels; use another --attribution",
+                "该指标无法按渠道拆分；请改用其他 --attribution",
+                "cela ne se répartit pas entre canaux ; choisissez une autre --attribution",
+            ));
+        }
+        let mut sum = BigRational::zero();
+        for (segment, share) in parts {
+            match self.measure_of(input, days, *segment) {
+                Value::Number(value) => sum += value * share,
+                other => return other,
+            }
+        }
+        Value::Number(sum)
+    }
+
+    /// A measure of one segment as it was counted.
+    fn measure_of(&self, input: &Input, days: Days, segment: usize) -> Value {
+        let days = self.shifted(input.measure, days);
         if let Some(tally) = input.measure.tally {
             let place = self.place_across(segment, tally.across);
             if let Some(value) = self.tallies.measure(self.books, input.measure, days, place) {
                 return value;
             }
+        }
+        if let Some(value) = self.tallies.measure(self.books, input.measure, days, Some(segment)) {
+            return value;
         }
         let Some(place) = self.made.cube.place(days, segment) else {
             return Value::NoData(input.measure.needs.iter().copied().collect());
@@ -521,6 +645,17 @@ impl<'a> Solver<'a> {
                 .billing
                 .measure(other, days, segment)
                 .unwrap_or_else(|| Value::NoData(input.measure.needs.iter().copied().collect())),
+        }
+    }
+
+    /// Where money is spent some time before it brings customers, what was spent is looked at so much earlier.
+    fn shifted(&self, measure: &Measure, days: Days) -> Days {
+        let lead = self.question.assumptions.cac_lead_days;
+        match measure.id {
+            "marketing_cost" | "sales_cost" if lead != 0 => {
+                Days { start: days.start.plus_days(-lead), end: days.end.plus_days(-lead) }
+            }
+            _ => days,
         }
     }
 
@@ -635,6 +770,37 @@ fn has_no_facts_with(books: &Books, measures: &[&'static Measure], name: &str) -
         }
     }
     Ok(false)
+}
+
+/// Links people where a question looks at them, and puts what it will read on the shelf in one go.
+fn people_of(
+    books: &Books,
+    question: &Question,
+    measures: &[&'static Measure],
+    dimensions: &[String],
+    known: &dyn Fn(&str) -> bool,
+) -> Result<Arc<People>, EngineError> {
+    let counted = measures.iter().any(|measure| measure.tally.is_some() || journey::counts(measure.id));
+    let touched = dimensions.iter().any(|name| people::TOUCHED.contains(&name.as_str()));
+    if !counted && !touched {
+        return Ok(Arc::default());
+    }
+    let mut with_visits = touched || journey::looks_at_visits(measures);
+    for (table, mut wanted) in Tallies::wants(books, measures)? {
+        tally::classify::want(table, dimensions, known, &mut wanted);
+        with_visits |= table == "visit" && !dimensions.is_empty();
+        books.shelf.announce(table, wanted);
+    }
+    for (table, wanted) in journey::wants(measures, dimensions) {
+        books.shelf.announce(table, wanted);
+    }
+    if !dimensions.is_empty() || measures.iter().any(|measure| journey::counts(measure.id)) {
+        let asked = (with_visits, dimensions.to_vec(), question.assumptions.attribution);
+        return books.cubes.people(asked, || {
+            Ok(People::load(books, with_visits, dimensions, &|customer| journey::first_paid(books, customer))?)
+        });
+    }
+    Ok(Arc::default())
 }
 
 /// Collects the spans that say something about what is to come.

@@ -7,6 +7,7 @@
 
 mod numbering;
 mod piece;
+mod shelf;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,8 @@ use crate::{
     lake::LakeError,
 };
 
-pub use numbering::{NO_ID, Numbering, Numberings};
+pub use numbering::{NO_ID, Numbering, Numberings, sort_of as numbering_sort};
+pub use shelf::Shelf;
 use piece::Piece;
 
 /// The day of a moment that a fact does not state.
@@ -62,6 +64,17 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Whether whoever has read these columns has those as well.
+    #[must_use]
+    pub fn covers(&self, other: &Wanted) -> bool {
+        other.days.is_subset(&self.days)
+            && other.instants.is_subset(&self.instants)
+            && other.ids.is_subset(&self.ids)
+            && other.texts.is_subset(&self.texts)
+            && other.numbers.is_subset(&self.numbers)
+            && (self.origins || !other.origins)
+    }
+
     /// What is wanted by either.
     pub fn extend(&mut self, other: Wanted) {
         self.days.extend(other.days);

@@ -50,7 +50,7 @@ pub const NEEDS: &[Need] = &[
     either("visit", &["visit_total"], "visits", "访问", "visites"),
     need("visit_total", "visits by day", "每日访问量", "visites par jour"),
     need("lead", "leads", "线索", "prospects"),
-    need("trial", "trials", "试用", "essais"),
+    either("trial", &["subscription"], "trials", "试用", "essais"),
     need("signup", "sign-ups", "注册", "inscriptions"),
     need("product_event", "product events", "产品事件", "événements d’usage"),
     need("ticket", "support tickets", "支持工单", "tickets d’assistance"),

@@ -104,12 +104,14 @@ impl ResolvedMetric {
                     let below = denominator.evaluate_or(reason, &mut |name| value_of(name, names, &values));
                     match numbers(above, below) {
                         Err(none) => none,
-                        Ok((_, below)) if below.is_zero() => {
-                            Value::Undefined(reason.cloned().unwrap_or(super::words::Words::fixed(
+                        Ok((above, below)) if below.is_zero() => {
+                            let reason = reason.cloned().unwrap_or(super::words::Words::fixed(
                                 "the denominator is zero",
                                 "分母为零",
                                 "le dénominateur vaut zéro",
-                            )))
+                            ));
+                            // Some reasons show what there was to divide: the revenue of a channel that cost nothing.
+                            Value::Undefined(reason.with("{numerator}", || crate::engine::decimal(&above, 6, 2)))
                         }
                         Ok((above, below)) => Value::Number(above / below),
                     }
@@ -132,6 +134,8 @@ fn value_of(name: &str, names: &Names, values: &[Value]) -> Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     Measure(&'static Measure),
+    /// `measure.before`: the measure over the period before.
+    Before(&'static Measure),
     /// The places of a metric and of its variant.
     Metric(usize, usize),
     /// The metric is there and the variant is not.
@@ -146,6 +150,11 @@ pub(super) fn meaning(name: &str, metrics: &[Arc<Metric>], places: &HashMap<Stri
         && let Some(measure) = measure::find(metric)
     {
         return Meaning::Measure(measure);
+    }
+    if variant == "before"
+        && let Some(measure) = measure::find(metric)
+    {
+        return Meaning::Before(measure);
     }
     let Some(&place) = places.get(metric) else {
         return Meaning::Nothing;
@@ -267,6 +276,7 @@ impl Planner<'_> {
         for name in expression.names() {
             let step = match meaning(name, self.metrics, self.places) {
                 Meaning::Measure(measure) => self.input(measure, window),
+                Meaning::Before(measure) => self.input(measure, Window::PeriodBefore),
                 Meaning::Metric(place, variant) => self.follow(place, variant, window)?,
                 Meaning::NoVariant(_) | Meaning::Nothing => return Err(NoPlan::Name),
             };

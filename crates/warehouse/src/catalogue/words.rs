@@ -57,6 +57,16 @@ impl Words {
         Words { en: Cow::Owned(en), zh: Cow::Owned(zh), fr: Cow::Owned(fr) }
     }
 
+    /// The same with a placeholder filled in; as it is where it has none.
+    pub fn with(self, placeholder: &str, text: impl FnOnce() -> String) -> Words {
+        if !self.en.contains(placeholder) {
+            return self;
+        }
+        let text = text();
+        let fill = |words: &str| words.replace(placeholder, &text);
+        Words::owned(fill(&self.en), fill(&self.zh), fill(&self.fr))
+    }
+
     /// The text in one language.
     pub fn say(&self, language: Language) -> &str {
         match language {

@@ -93,17 +93,19 @@ impl Segmentation {
     /// # Errors
     /// When facts cannot be read.
     pub fn of_any_facts(books: &Books, by: &[String], filters: &[Filter]) -> Result<Self, EngineError> {
+        Ok(Self::of_attributes(books, by, filters, stated(books, by, filters)?))
+    }
+
+    /// The segments by attributes that were read, or worked out, before.
+    #[must_use]
+    pub fn of_attributes(
+        books: &Books,
+        by: &[String],
+        filters: &[Filter],
+        mut attributes: BTreeMap<String, Attributes>,
+    ) -> Self {
         let mut names: Vec<String> = by.to_vec();
         names.extend(filters.iter().map(|filter| filter.dimension.clone()));
-        let attribute_names: Vec<String> = names
-            .iter()
-            .filter(|name| !is_part(name) && *name != CUSTOMER && *name != COHORT)
-            .cloned()
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .collect();
-        let mut attributes = books.attributes(&attribute_names)?;
-        attributes.retain(|_, attribute| !attribute.values.is_empty());
         if names.iter().any(|name| name == CUSTOMER) {
             let values = (0..books.customers.len()).map(|customer| books.customer_id(customer as u32)).collect();
             let of_customer = (0..books.customers.len() as u32).map(Some).collect();
@@ -137,7 +139,7 @@ impl Segmentation {
             labels.push(label);
         }
         let splits_parts = by.iter().chain(filters.iter().map(|filter| &filter.dimension)).any(|name| is_part(name));
-        Ok(Self { labels, customer_code, part_code, segment_of, parts, stranger_code, splits_parts, attributes })
+        Self { labels, customer_code, part_code, segment_of, parts, stranger_code, splits_parts, attributes }
     }
 
     /// Refuses a dimension that neither parts nor customers have.
@@ -215,6 +217,26 @@ impl Segmentation {
         let segment = self.segment_of.get(customer as usize * self.parts + part as usize).copied();
         segment.filter(|segment| *segment != OUTSIDE)
     }
+}
+
+/// What the facts state of customers in the dimensions of a question that are theirs.
+///
+/// # Errors
+/// When facts cannot be read.
+pub fn stated(
+    books: &Books,
+    by: &[String],
+    filters: &[Filter],
+) -> Result<BTreeMap<String, Attributes>, EngineError> {
+    let names: std::collections::BTreeSet<String> = by
+        .iter()
+        .chain(filters.iter().map(|filter| &filter.dimension))
+        .filter(|name| !is_part(name) && *name != CUSTOMER && *name != COHORT)
+        .cloned()
+        .collect();
+    let mut attributes = books.attributes(&names.into_iter().collect::<Vec<_>>())?;
+    attributes.retain(|_, attribute| !attribute.values.is_empty());
+    Ok(attributes)
 }
 
 fn is_part(name: &str) -> bool {

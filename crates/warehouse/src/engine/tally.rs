@@ -22,7 +22,7 @@ use crate::{
         Measure, Value, Words,
         measure::{Only, Setting, Tally, What},
     },
-    observed::{NO_DAY, NO_INSTANT, Numberings, Observed, Wanted, value_of_column},
+    observed::{NO_DAY, NO_INSTANT, Observed, Wanted, value_of_column},
 };
 use classify::{Classes, Classifier};
 use distinct::Distinct;
@@ -48,19 +48,63 @@ pub struct Tallies {
 }
 
 /// One measure, ready for any window.
-enum Counted {
+pub enum Counted {
     /// Sums by segment and day, in order of day, each with everything before it; one is so many units.
-    Daily { sums: HashMap<u32, Vec<(i32, i128)>>, unit: i128 },
+    Daily {
+        /// By segment: day, and the sum up to it.
+        sums: HashMap<u32, Vec<(i32, i128)>>,
+        /// How many units one is.
+        unit: i128,
+    },
     /// Distinct ids.
     Distinct(Distinct),
     /// For each account its segment and its amounts by day.
     Balances(Vec<Account>),
     /// Days and seconds, in micros, by segment.
-    Spread { values: HashMap<u32, Vec<(i32, i64)>>, percent: u32 },
+    Spread {
+        /// By segment: day and microseconds.
+        values: HashMap<u32, Vec<(i32, i64)>>,
+        /// The percentile that is asked for.
+        percent: u32,
+    },
+    /// Who came and has not gone.
+    Waiting(Waiting),
+}
+
+/// By segment the days on which someone came, and the days on which someone who had come was done.
+#[derive(Default)]
+pub struct Waiting {
+    came: HashMap<u32, Vec<i32>>,
+    done: HashMap<u32, Vec<i32>>,
+}
+
+impl Waiting {
+    /// Adds someone, with the day on which they were done.
+    pub fn add(&mut self, segment: u32, came: i32, done: Option<i32>) {
+        self.came.entry(segment).or_default().push(came);
+        if let Some(done) = done {
+            self.done.entry(segment).or_default().push(done);
+        }
+    }
+
+    /// Ready for windows.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.came.values_mut().chain(self.done.values_mut()).for_each(|days| days.sort_unstable());
+        self
+    }
+
+    /// Who had come before the end of a window and was not done before its start.
+    fn count(&self, days: Days, segment: u32) -> i64 {
+        let before = |all: &HashMap<u32, Vec<i32>>, day: Day| {
+            all.get(&segment).map_or(0, |days| days.partition_point(|other| *other < day.0)) as i64
+        };
+        before(&self.came, days.end) - before(&self.done, days.start)
+    }
 }
 
 /// The balances of one account.
-struct Account {
+pub struct Account {
     segment: u32,
     currency: Option<Currency>,
     amounts: Vec<(i32, i128)>,
@@ -73,13 +117,26 @@ struct Job {
 }
 
 impl Tallies {
-    /// Counts the measures that a question uses.
+    /// The columns that measures look at, by kind of fact: of each kind all at once, so that it is read once.
+    ///
+    /// # Errors
+    /// When the catalogue of the lake cannot be read.
+    pub fn wants(books: &Books, measures: &[&'static Measure]) -> Result<Vec<(&'static str, Wanted)>, EngineError> {
+        let mut wants: BTreeMap<&'static str, Wanted> = BTreeMap::new();
+        for measure in measures {
+            if let Some(tally) = effective(books, measure)? {
+                want(&tally, wants.entry(tally.table).or_default());
+            }
+        }
+        Ok(wants.into_iter().collect())
+    }
+
+    /// Counts the measures that a question uses. Their facts are on the shelf of the books by now.
     ///
     /// # Errors
     /// When facts cannot be read, or amounts cannot be brought to the reporting currency.
     pub fn new(
         books: &Books,
-        numberings: &Numberings,
         classifier: &Classifier<'_>,
         labels: &mut Labels,
         windows: &[Days],
@@ -89,17 +146,11 @@ impl Tallies {
         let mut tallies = Tallies::default();
         let mut by_table: BTreeMap<&'static str, Vec<Job>> = BTreeMap::new();
         for measure in measures {
-            if let Some(mut tally) = measure.tally {
-                if let Some(totals) = tally.instead
-                    && !books.has_facts(tally.table)?
-                {
-                    if matches!(tally.what, What::Distinct(_)) {
-                        tallies.totals.insert(measure.id);
-                    }
-                    tally = *totals;
-                }
-                by_table.entry(tally.table).or_default().push(Job { id: measure.id, tally });
+            let Some(tally) = effective(books, measure)? else { continue };
+            if measure.tally.is_some_and(|own| own.table != tally.table && matches!(own.what, What::Distinct(_))) {
+                tallies.totals.insert(measure.id);
             }
+            by_table.entry(tally.table).or_default().push(Job { id: measure.id, tally });
         }
         let Some(range) = range_of(windows) else { return Ok(tallies) };
         for (table, jobs) in by_table {
@@ -107,27 +158,38 @@ impl Tallies {
                 continue;
             }
             let mut wanted = Wanted::default();
-            for job in &jobs {
-                job.want(&mut wanted);
-            }
+            jobs.iter().for_each(|job| want(&job.tally, &mut wanted));
             classifier.want(table, &mut wanted);
-            let observed = Observed::load(books, numberings, table, &wanted)?;
-            for name in &wanted.texts {
-                if observed.texts(name).is_some_and(|coded| !coded.texts.is_empty()) {
-                    tallies.dimensions.insert(name.clone());
-                }
-            }
+            let observed = books.shelf.get(books, table, wanted.clone())?;
+            tallies.note_dimensions(&observed, &wanted);
             let mut groups: HashMap<&'static [&'static str], Classes> = HashMap::new();
             for job in &jobs {
                 let classes = groups
                     .entry(job.tally.across)
                     .or_insert_with(|| classifier.classes(table, &observed, job.tally.across, labels));
                 let counted = job.count(books, &observed, classes, windows, range, assumptions)?;
-                tallies.seen.extend(counted.segments().filter(|_| job.tally.across.is_empty()));
+                if job.tally.across.is_empty() {
+                    tallies.seen.extend(counted.segments());
+                }
                 tallies.counted.insert(job.id, counted);
             }
         }
         Ok(tallies)
+    }
+
+    /// Adds a measure that was counted elsewhere.
+    pub fn add(&mut self, id: &'static str, counted: Counted) {
+        self.seen.extend(counted.segments());
+        self.counted.insert(id, counted);
+    }
+
+    /// Remembers which dimensions some fact states.
+    pub fn note_dimensions(&mut self, observed: &Observed, wanted: &Wanted) {
+        for name in &wanted.texts {
+            if observed.texts(name).is_some_and(|coded| !coded.texts.is_empty()) {
+                self.dimensions.insert(name.clone());
+            }
+        }
     }
 
     /// A measure over a window in a segment, if it is one of these.
@@ -138,9 +200,8 @@ impl Tallies {
         days: Days,
         segment: Option<usize>,
     ) -> Option<Value> {
-        measure.tally?;
         let Some(counted) = self.counted.get(measure.id) else {
-            return Some(Value::NoData(measure.needs.iter().copied().collect()));
+            return measure.tally.map(|_| Value::NoData(measure.needs.iter().copied().collect()));
         };
         let Some(segment) = segment else { return Some(Value::whole(0)) };
         Some(counted.value(books, days, segment as u32))
@@ -172,12 +233,16 @@ fn range_of(windows: &[Days]) -> Option<Days> {
     Some(Days { start, end })
 }
 
-impl Job {
-    /// The columns that it looks at.
-    fn want(&self, wanted: &mut Wanted) {
-        want(&self.tally, wanted);
+/// How a measure is counted from the facts that there are: from totals while there is nothing better.
+fn effective(books: &Books, measure: &Measure) -> Result<Option<Tally>, EngineError> {
+    let Some(tally) = measure.tally else { return Ok(None) };
+    match tally.instead {
+        Some(totals) if !books.has_facts(tally.table)? => Ok(Some(*totals)),
+        _ => Ok(Some(tally)),
     }
+}
 
+impl Job {
     fn count(
         &self,
         books: &Books,
@@ -290,7 +355,7 @@ impl Job {
                 return Ok(Counted::Spread { values, percent });
             }
         };
-        Ok(Counted::Daily { sums: sums.prefixed(), unit })
+        Ok(sums.counted(unit))
     }
 }
 
@@ -393,7 +458,7 @@ impl<'a> Chosen<'a> {
 }
 
 /// Whether a name in a setting means an event: case and the way words are joined do not matter.
-fn same_name(name: &str, text: &str) -> bool {
+pub(super) fn same_name(name: &str, text: &str) -> bool {
     crate::kind::normalised(name) == crate::kind::normalised(text)
 }
 
@@ -427,10 +492,10 @@ impl<'a> Currencies<'a> {
 }
 
 /// Sums by segment and day while they are being made.
-struct DailySums {
+pub struct DailySums {
     range: Days,
     sums: HashMap<u32, HashMap<i32, i128>>,
-    /// The segment that came last, as most facts follow one of their own segment.
+    /// For the first segments an array of all days of the range.
     dense: Vec<Option<Vec<i128>>>,
 }
 
@@ -442,7 +507,23 @@ impl DailySums {
         DailySums { range, sums: HashMap::new(), dense: Vec::new() }
     }
 
-    fn add(&mut self, segment: u32, day: i32, value: i128) {
+    /// Sums over all days there are, for measures that look back before the first window.
+    #[must_use]
+    pub fn of_all_time() -> Self {
+        DailySums::new(Days { start: Day(0), end: Day(0) })
+    }
+
+    /// Ready for windows; one is so many units.
+    #[must_use]
+    pub fn counted(self, unit: i128) -> Counted {
+        Counted::Daily { sums: self.prefixed(), unit }
+    }
+
+    /// Adds to the sum of a segment and day; what is not looked at is left out.
+    pub fn add(&mut self, segment: u32, day: i32, value: i128) {
+        if segment == OUTSIDE {
+            return;
+        }
         let place = segment as usize;
         let width = (self.range.end.0 - self.range.start.0).max(0) as usize;
         let at = day.wrapping_sub(self.range.start.0) as usize;
@@ -498,6 +579,7 @@ impl Counted {
             Counted::Distinct(distinct) => Box::new(distinct.segments()),
             Counted::Balances(accounts) => Box::new(accounts.iter().map(|account| account.segment as usize)),
             Counted::Spread { values, .. } => Box::new(values.keys().map(|segment| *segment as usize)),
+            Counted::Waiting(waiting) => Box::new(waiting.came.keys().map(|segment| *segment as usize)),
         }
     }
 
@@ -513,6 +595,7 @@ impl Counted {
                 Value::Number(BigRational::new(sum.into(), (*unit).into()))
             }
             Counted::Distinct(distinct) => Value::whole(distinct.count(days, segment)),
+            Counted::Waiting(waiting) => Value::whole(waiting.count(days, segment)),
             Counted::Balances(accounts) => {
                 let mut sum = 0;
                 let mut stated = false;

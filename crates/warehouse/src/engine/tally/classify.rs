@@ -102,13 +102,8 @@ impl<'a> Classifier<'a> {
 
     /// Adds the columns that it looks at.
     pub fn want(&self, table: &str, wanted: &mut Wanted) {
-        for name in self.dimensions() {
-            if self.is_own(table, name) {
-                wanted.texts.insert(name.to_owned());
-            } else {
-                People::want(table, wanted);
-            }
-        }
+        let dimensions: Vec<String> = self.dimensions().map(str::to_owned).collect();
+        want(table, &dimensions, &|name| self.segmentation.attributes(name).is_some(), wanted);
     }
 
     /// The segments of some facts, with the dimensions `across` taken as one.
@@ -185,6 +180,18 @@ impl<'a> Classifier<'a> {
             number
         });
         Classes::Each(segments.collect())
+    }
+}
+
+/// Adds the columns by which facts of a kind are sorted into dimensions: their own, else those that lead to customers,
+/// of whom some dimensions are known.
+pub fn want(table: &str, dimensions: &[String], of_customers: &dyn Fn(&str) -> bool, wanted: &mut Wanted) {
+    for name in dimensions {
+        if value_of_column(table, name).is_some() || !of_customers(name) {
+            wanted.texts.insert(name.clone());
+        } else {
+            People::want(table, wanted);
+        }
     }
 }
 

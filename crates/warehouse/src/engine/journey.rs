@@ -1,0 +1,830 @@
+//! From visitor to customer: who reached which stage when, and who of them went on.
+//!
+//! A stage has entities: visitors, sign-ups, leads, customers. An entity of one stage went on to another when the
+//! person whom it belongs to ([`People`]) reached that one on the same day or later; between two stages of the same
+//! sort (a lead that becomes qualified, a sign-up that is activated) the entity itself has to. Entities count in the
+//! period in which they first reached a stage, so that a cohort never loses or gains members.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use revenue::{
+    calendar::Day,
+    movement::Kind as MovementKind,
+};
+
+use super::{
+    Ahead, Assumptions, EngineError,
+    cube::Days,
+    label::Labels,
+    people::{Attribution, People, TOUCHED},
+    segment::{Filter, OUTSIDE, Segmentation, UNKNOWN},
+    tally::{Counted, DailySums, Waiting, distinct::Distinct},
+};
+use crate::{
+    books::Books,
+    catalogue::{Measure, Setting},
+    observed::{NO_CODE, NO_DAY, NO_ID, Observed, Wanted, value_of_column},
+};
+
+/// A stage on the way to paying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Visited the site.
+    Visitor,
+    /// Signed up.
+    Signup,
+    /// Signed up, and did what counts as activation within its window.
+    Activated,
+    /// Became a lead.
+    Lead,
+    /// A lead that marketing qualified.
+    Mql,
+    /// A lead that its use of the product qualified.
+    Pql,
+    /// A lead that sales qualified.
+    Sql,
+    /// Paid.
+    Customer,
+}
+
+impl Stage {
+    /// Every stage in order, with its name.
+    pub const ALL: [(Stage, &'static str); 8] = [
+        (Stage::Visitor, "visitor"),
+        (Stage::Signup, "signup"),
+        (Stage::Activated, "activated"),
+        (Stage::Lead, "lead"),
+        (Stage::Mql, "mql"),
+        (Stage::Pql, "pql"),
+        (Stage::Sql, "sql"),
+        (Stage::Customer, "customer"),
+    ];
+
+    fn parse(name: &str) -> Option<Stage> {
+        Stage::ALL.into_iter().find(|(_, known)| *known == name).map(|(stage, _)| stage)
+    }
+
+    /// The sort of its entities, and the kind of fact that they come from.
+    fn sort(self) -> (&'static str, &'static str) {
+        match self {
+            Stage::Visitor => ("visitor", "visit"),
+            Stage::Signup | Stage::Activated => ("user", "signup"),
+            Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => ("lead", "lead"),
+            Stage::Customer => ("customer", "customer"),
+        }
+    }
+}
+
+/// What a measure of this module counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// Entities that first reached a stage.
+    Reached(Stage),
+    /// Those of them that went on to another.
+    Went(Stage, Stage),
+    /// Leads with a change to a stage, each counted once a period.
+    InStage(Stage),
+    /// Trials by start; by end; those that turned into paying by the day on which they did.
+    Trials(Trials),
+    /// Who was there without having paid at some time of a window.
+    Free,
+    /// Those who were there before and paid for the first time, on that day.
+    FreePaid,
+    /// Customers whom another customer brought, on the day of their first payment.
+    Referred,
+    /// Invitations that brought a customer, by the day on which they went out.
+    InvitesConverted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trials {
+    Started,
+    Ended,
+    Converted,
+    /// By start: those that have ended or converted.
+    Settled,
+    /// Those of them that pay now.
+    SettledPaying,
+}
+
+/// What a measure counts here; nothing when it is not one of this module's.
+fn count_of(id: &str) -> Option<Count> {
+    let fixed = match id {
+        "signups" => Count::Reached(Stage::Signup),
+        "leads_created" => Count::Reached(Stage::Lead),
+        "leads_mql" => Count::InStage(Stage::Mql),
+        "leads_sql" => Count::InStage(Stage::Sql),
+        "leads_pql" => Count::InStage(Stage::Pql),
+        "trials_started" => Count::Trials(Trials::Started),
+        "trials_ended" => Count::Trials(Trials::Ended),
+        "trials_converted" => Count::Trials(Trials::Converted),
+        "trials_settled" => Count::Trials(Trials::Settled),
+        "trials_settled_paying" => Count::Trials(Trials::SettledPaying),
+        "free_users" => Count::Free,
+        "free_users_converted" => Count::FreePaid,
+        "customers_referred" => Count::Referred,
+        "invites_converted" => Count::InvitesConverted,
+        _ => {
+            if let Some(stage) = id.strip_prefix("reached_").and_then(Stage::parse) {
+                return Some(Count::Reached(stage));
+            }
+            let (from, to) = id.strip_prefix("went_from_")?.split_once("_to_")?;
+            return Some(Count::Went(Stage::parse(from)?, Stage::parse(to)?));
+        }
+    };
+    Some(fixed)
+}
+
+/// Whether a measure is counted here.
+#[must_use]
+pub fn counts(id: &str) -> bool {
+    count_of(id).is_some()
+}
+
+impl Count {
+    fn stages(self) -> Vec<Stage> {
+        match self {
+            Count::Reached(stage) | Count::InStage(stage) => vec![stage],
+            Count::Went(from, to) => vec![from, to],
+            Count::Free | Count::FreePaid => vec![Stage::Signup],
+            Count::Trials(_) | Count::Referred | Count::InvitesConverted => Vec::new(),
+        }
+    }
+}
+
+/// Whether visits are looked at for some measures.
+#[must_use]
+pub fn looks_at_visits(measures: &[&'static Measure]) -> bool {
+    let counts = measures.iter().filter_map(|measure| count_of(measure.id));
+    counts.flat_map(Count::stages).any(|stage| stage == Stage::Visitor)
+}
+
+/// The columns that the measures of this module look at, by kind of fact.
+#[must_use]
+pub fn wants(measures: &[&'static Measure], dimensions: &[String]) -> Vec<(&'static str, Wanted)> {
+    let mut wants: BTreeMap<&'static str, Wanted> = BTreeMap::new();
+    let mut want = |table: &'static str, days: &[&str], instants: &[&str]| {
+        let wanted = wants.entry(table).or_default();
+        People::want(table, wanted);
+        wanted.days.extend(days.iter().map(|name| (*name).to_owned()));
+        wanted.instants.extend(instants.iter().map(|name| (*name).to_owned()));
+        wanted.texts.extend(dimensions.iter().filter(|name| value_of_column(table, name).is_some()).cloned());
+    };
+    for count in measures.iter().filter_map(|measure| count_of(measure.id)) {
+        for stage in count.stages() {
+            match stage {
+                Stage::Visitor if dimensions.is_empty() => want("visit", &["visited"], &[]),
+                Stage::Visitor => want("visit", &["visited"], &["visited"]),
+                Stage::Signup => want("signup", &["signed_up"], &[]),
+                Stage::Activated => {
+                    want("signup", &["signed_up"], &[]);
+                    want("product_event", &["occurred"], &[]);
+                }
+                Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => want("lead", &["reached"], &["reached"]),
+                Stage::Customer => want("lead", &["reached"], &["reached"]),
+            }
+        }
+        match count {
+            Count::Trials(_) => want("trial", &["start", "end", "converted"], &[]),
+            Count::Free | Count::FreePaid => want("trial", &["start"], &[]),
+            Count::Referred | Count::InvitesConverted => want("referral", &["invited", "converted"], &[]),
+            _ => {}
+        }
+    }
+    if let Some(events) = wants.get_mut("product_event") {
+        events.texts = std::iter::once("name".to_owned()).collect();
+    }
+    if let Some(leads) = wants.get_mut("lead") {
+        leads.texts.insert("stage".to_owned());
+    }
+    if let Some(referrals) = wants.get_mut("referral") {
+        referrals.ids.extend(["referrer".to_owned(), "referred".to_owned()]);
+    }
+    wants.into_iter().collect()
+}
+
+/// Entities of a stage.
+#[derive(Default)]
+struct Entities {
+    /// The number of each among its sort.
+    numbers: Vec<u32>,
+    /// When each first reached the stage.
+    days: Vec<i32>,
+    /// The person of each.
+    persons: Vec<u32>,
+    /// The segment of each.
+    segments: Vec<u32>,
+}
+
+/// What the measures of this module are counted with.
+pub struct Traveller<'a> {
+    /// The books.
+    pub books: &'a Books,
+    /// Who is who.
+    pub people: &'a People,
+    /// The customers' dimensions.
+    pub segmentation: &'a Segmentation,
+    /// The dimensions to split by.
+    pub by: &'a [String],
+    /// What is looked at.
+    pub filters: &'a [Filter],
+    /// What the user has set.
+    pub assumptions: &'a Assumptions,
+    /// The windows that are asked for.
+    pub windows: &'a [Days],
+    /// Trials that the subscription facts state.
+    pub ahead: Option<&'a Ahead>,
+}
+
+/// One dimension of persons: a code for each, and the texts of the codes.
+struct Dimension {
+    name: String,
+    texts: Vec<String>,
+    known: HashMap<String, u32>,
+    of_person: Vec<u32>,
+}
+
+impl Dimension {
+    fn code(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.known.get(text) {
+            return *code;
+        }
+        let code = self.texts.len() as u32;
+        self.known.insert(text.to_owned(), code);
+        self.texts.push(text.to_owned());
+        code
+    }
+}
+
+/// The dimensions of a question, for persons.
+struct Dimensions<'a> {
+    dimensions: Vec<Dimension>,
+    by: &'a [String],
+    filters: &'a [Filter],
+    numbers: hashbrown::HashMap<Vec<u32>, u32>,
+}
+
+impl Traveller<'_> {
+    /// Counts the measures of this module.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn count(
+        &self,
+        measures: &[&'static Measure],
+        labels: &mut Labels,
+    ) -> Result<Vec<(&'static str, Counted)>, EngineError> {
+        let mut dimensions = self.dimensions();
+        let mut stages: BTreeMap<Stage, Entities> = BTreeMap::new();
+        let mut later: BTreeMap<Stage, Vec<i32>> = BTreeMap::new();
+        let mut counted = Vec::new();
+        for measure in measures {
+            let Some(count) = count_of(measure.id) else { continue };
+            for stage in count.stages() {
+                if !stages.contains_key(&stage) {
+                    let entities = self.entities(stage, &mut dimensions, labels)?;
+                    stages.insert(stage, entities);
+                }
+            }
+            let found = match count {
+                Count::Reached(stage) => {
+                    let mut sums = DailySums::of_all_time();
+                    if let Some(entities) = stages.get(&stage) {
+                        for place in 0..entities.days.len() {
+                            sums.add(entities.segments[place], entities.days[place], 1);
+                        }
+                    }
+                    sums.counted(1)
+                }
+                Count::Went(from, to) => {
+                    if !later.contains_key(&to) {
+                        let days = self.latest_of_persons(to, stages.get(&to))?;
+                        later.insert(to, days);
+                    }
+                    let (Some(entities), Some(days)) = (stages.get(&from), later.get(&to)) else { continue };
+                    let same_sort = from.sort().0 == to.sort().0;
+                    let own: HashMap<u32, i32> = match (same_sort, stages.get(&to)) {
+                        (true, Some(to)) => to.numbers.iter().copied().zip(to.days.iter().copied()).collect(),
+                        _ => HashMap::new(),
+                    };
+                    let mut sums = DailySums::of_all_time();
+                    for place in 0..entities.days.len() {
+                        let reached = match same_sort {
+                            true => own.get(&entities.numbers[place]).copied(),
+                            false => days.get(entities.persons[place] as usize).copied(),
+                        };
+                        if reached.is_some_and(|day| day != NO_DAY && day >= entities.days[place]) {
+                            sums.add(entities.segments[place], entities.days[place], 1);
+                        }
+                    }
+                    sums.counted(1)
+                }
+                Count::InStage(stage) => self.in_stage(stage, &mut dimensions, labels)?,
+                Count::Trials(trials) => self.trials(trials, &mut dimensions, labels)?,
+                Count::Free | Count::FreePaid => {
+                    self.free(stages.get(&Stage::Signup), count == Count::FreePaid, &mut dimensions, labels)?
+                }
+                Count::Referred => self.referred(&mut dimensions, labels)?,
+                Count::InvitesConverted => self.invites_converted(&mut dimensions, labels)?,
+            };
+            counted.push((measure.id, found));
+        }
+        Ok(counted)
+    }
+
+    /// The facts of a kind with the columns that this module looks at: they were announced, so that they are there.
+    fn facts(&self, table: &'static str) -> Result<Option<Arc<Observed>>, EngineError> {
+        if !self.books.has_facts(table)? {
+            return Ok(None);
+        }
+        Ok(Some(self.books.shelf.get(self.books, table, Wanted::default())?))
+    }
+
+    /// What each person is in each dimension: what the customer is, else what the person's facts first stated.
+    fn dimensions(&self) -> Dimensions<'_> {
+        let mut names: Vec<&String> = self.by.iter().collect();
+        names.extend(self.filters.iter().map(|filter| &filter.dimension));
+        names.dedup();
+        let mut dimensions: Vec<Dimension> = Vec::new();
+        for name in names {
+            if dimensions.iter().any(|known| known.name == *name) {
+                continue;
+            }
+            let mut dimension = Dimension {
+                name: name.clone(),
+                texts: Vec::new(),
+                known: HashMap::new(),
+                of_person: vec![NO_CODE; self.people.nodes()],
+            };
+            if let Some(statements) = self.people.statements(name) {
+                let codes: Vec<u32> = statements.texts.iter().map(|text| dimension.code(text)).collect();
+                let last = self.assumptions.attribution == Attribution::LastTouch && TOUCHED.contains(&name.as_str());
+                let stated = if last { &statements.last } else { &statements.first };
+                for (person, code) in stated.iter().enumerate() {
+                    dimension.of_person[person] = codes.get(*code as usize).copied().unwrap_or(NO_CODE);
+                }
+            }
+            if let Some(attributes) = self.segmentation.attributes(name) {
+                let codes: Vec<u32> = attributes.values.iter().map(|text| dimension.code(text)).collect();
+                for (customer, value) in attributes.of_customer.iter().enumerate() {
+                    let (Some(value), Some(person)) = (value, self.people.person("customer", customer as u32)) else {
+                        continue;
+                    };
+                    dimension.of_person[person as usize] = codes.get(*value as usize).copied().unwrap_or(NO_CODE);
+                }
+            }
+            dimensions.push(dimension);
+        }
+        Dimensions { dimensions, by: self.by, filters: self.filters, numbers: hashbrown::HashMap::new() }
+    }
+
+    /// Whether what a fact itself states wins over what is known of its person.
+    fn own_wins(&self, dimension: &str) -> bool {
+        self.assumptions.attribution == Attribution::Stated || !TOUCHED.contains(&dimension)
+    }
+
+    /// For each dimension the codes that facts state themselves, where that counts.
+    fn own_codes(&self, observed: &Observed, dimensions: &mut Dimensions<'_>) -> Vec<Option<Vec<u32>>> {
+        let mut all = Vec::with_capacity(dimensions.dimensions.len());
+        for dimension in &mut dimensions.dimensions {
+            let coded = observed.texts(&dimension.name).filter(|_| self.own_wins(&dimension.name));
+            all.push(coded.map(|coded| {
+                let codes: Vec<u32> = coded.texts.iter().map(|text| dimension.code(text)).collect();
+                coded.codes.iter().map(|code| codes.get(*code as usize).copied().unwrap_or(NO_CODE)).collect()
+            }));
+        }
+        all
+    }
+
+    fn entities(
+        &self,
+        stage: Stage,
+        dimensions: &mut Dimensions<'_>,
+        labels: &mut Labels,
+    ) -> Result<Entities, EngineError> {
+        let mut entities = Entities::default();
+        match stage {
+            Stage::Customer => {
+                let ledger = &self.books.ledger;
+                for customer in 0..self.books.customers.len() {
+                    let first = ledger.of_customer(customer).find(|row| ledger.kind[*row] == MovementKind::New);
+                    let Some(row) = first else { continue };
+                    let person = self.people.person("customer", customer as u32).unwrap_or(NO_ID);
+                    let segment = dimensions.segment(person, &[], labels);
+                    entities.push(customer as u32, ledger.day[row], person, segment);
+                }
+            }
+            Stage::Visitor => {
+                let Some(visits) = self.facts("visit")? else { return Ok(entities) };
+                let own = self.own_codes(&visits, dimensions);
+                let (visitors, days, instants) = (visits.ids("visitor"), visits.days("visited"), visits.instants("visited"));
+                let end = self.books.shelf.numberings(self.books).of("visitor").end();
+                let mut first: Vec<(i64, u32)> = vec![(i64::MAX, u32::MAX); end];
+                for (fact, visitor) in visitors.iter().enumerate() {
+                    let when = instants.get(fact).copied().unwrap_or_else(|| i64::from(days[fact]));
+                    if *visitor != NO_ID && days[fact] != NO_DAY && when < first[*visitor as usize].0 {
+                        first[*visitor as usize] = (when, fact as u32);
+                    }
+                }
+                let mut codes = Vec::new();
+                for (visitor, (_, fact)) in first.into_iter().enumerate().filter(|(_, (_, fact))| *fact != u32::MAX) {
+                    let fact = fact as usize;
+                    codes.clear();
+                    codes.extend(own.iter().map(|own| own.as_ref().map_or(NO_CODE, |codes| codes[fact])));
+                    let person = self.people.person("visitor", visitor as u32).unwrap_or(NO_ID);
+                    entities.push(visitor as u32, days[fact], person, dimensions.segment(person, &codes, labels));
+                }
+            }
+            Stage::Signup | Stage::Activated => {
+                let Some(signups) = self.facts("signup")? else { return Ok(entities) };
+                let own = self.own_codes(&signups, dimensions);
+                let (users, days) = (signups.ids("signup"), signups.days("signed_up"));
+                let activated = match stage {
+                    Stage::Activated => Some(self.activations(users, days)?),
+                    _ => None,
+                };
+                let persons = self.people.persons_of("signup", &signups);
+                let mut codes = Vec::new();
+                for fact in 0..signups.len() {
+                    let day = match &activated {
+                        None => days[fact],
+                        Some(activated) => activated.get(&users[fact]).copied().unwrap_or(NO_DAY),
+                    };
+                    if day == NO_DAY {
+                        continue;
+                    }
+                    codes.clear();
+                    codes.extend(own.iter().map(|own| own.as_ref().map_or(NO_CODE, |codes| codes[fact])));
+                    let segment = dimensions.segment(persons[fact], &codes, labels);
+                    entities.push(users[fact], day, persons[fact], segment);
+                }
+            }
+            Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => {
+                let Some(leads) = self.facts("lead")? else { return Ok(entities) };
+                let mut first: BTreeMap<u32, i32> = BTreeMap::new();
+                let reached = reached_stage(&leads, stage);
+                let (numbers, days) = (leads.ids("lead"), leads.days("reached"));
+                for fact in (0..leads.len()).filter(|fact| reached(*fact) && days[*fact] != NO_DAY) {
+                    let day = first.entry(numbers[fact]).or_insert(days[fact]);
+                    *day = (*day).min(days[fact]);
+                }
+                let segments = self.segments_of_leads(&leads, dimensions, labels);
+                for (lead, day) in first {
+                    let person = self.people.person("lead", lead).unwrap_or(NO_ID);
+                    entities.push(lead, day, person, segments.get(&lead).copied().unwrap_or(OUTSIDE));
+                }
+            }
+        }
+        Ok(entities)
+    }
+
+    /// The segment of each lead: by what its facts stated first.
+    fn segments_of_leads(
+        &self,
+        leads: &Observed,
+        dimensions: &mut Dimensions<'_>,
+        labels: &mut Labels,
+    ) -> HashMap<u32, u32> {
+        let own = self.own_codes(leads, dimensions);
+        let (numbers, instants) = (leads.ids("lead"), leads.instants("reached"));
+        let mut order: Vec<usize> = (0..leads.len()).collect();
+        order.sort_by_key(|fact| instants.get(*fact).copied().unwrap_or_default());
+        let mut stated: HashMap<u32, Vec<u32>> = HashMap::new();
+        for fact in order {
+            let codes = stated.entry(numbers[fact]).or_insert_with(|| vec![NO_CODE; own.len()]);
+            for (code, own) in codes.iter_mut().zip(&own) {
+                if *code == NO_CODE {
+                    *code = own.as_ref().map_or(NO_CODE, |codes| codes[fact]);
+                }
+            }
+        }
+        let of_lead = |(lead, codes): (u32, Vec<u32>)| {
+            let person = self.people.person("lead", lead).unwrap_or(NO_ID);
+            (lead, dimensions.segment(person, &codes, labels))
+        };
+        stated.into_iter().map(of_lead).collect()
+    }
+
+    /// When each user first did what counts as activation, from the day of the sign-up on and within the window.
+    fn activations(&self, users: &[u32], signed_up: &[i32]) -> Result<HashMap<u32, i32>, EngineError> {
+        let mut activated: HashMap<u32, i32> = HashMap::new();
+        let Some(events) = self.facts("product_event")? else { return Ok(activated) };
+        let Some(names) = events.texts("name") else { return Ok(activated) };
+        let wanted = self.assumptions.names(Setting::ActivationEvents);
+        let counts: Vec<bool> =
+            names.texts.iter().map(|text| wanted.iter().any(|name| super::tally::same_name(name, text))).collect();
+        let began: HashMap<u32, i32> = users.iter().copied().zip(signed_up.iter().copied()).collect();
+        let (doers, days) = (events.ids("user"), events.days("occurred"));
+        for fact in 0..events.len() {
+            if !counts.get(names.codes[fact] as usize).copied().unwrap_or(false) {
+                continue;
+            }
+            let Some(start) = began.get(&doers[fact]) else { continue };
+            if days[fact] >= *start && days[fact] - *start < self.assumptions.activation_days {
+                let day = activated.entry(doers[fact]).or_insert(days[fact]);
+                *day = (*day).min(days[fact]);
+            }
+        }
+        Ok(activated)
+    }
+
+    /// The last day on which each person reached a stage.
+    fn latest_of_persons(&self, stage: Stage, entities: Option<&Entities>) -> Result<Vec<i32>, EngineError> {
+        let mut days = vec![NO_DAY; self.people.nodes()];
+        let mut reach = |person: u32, day: i32| {
+            if let Some(known) = days.get_mut(person as usize) {
+                *known = (*known).max(day);
+            }
+        };
+        if let Some(entities) = entities {
+            entities.persons.iter().zip(&entities.days).for_each(|(person, day)| reach(*person, *day));
+        }
+        // A lead that was won is a customer, also where the ledger does not know it.
+        if stage == Stage::Customer
+            && let Some(leads) = self.facts("lead")?
+        {
+            let won = reached_stage(&leads, Stage::Customer);
+            let (numbers, reached) = (leads.ids("lead"), leads.days("reached"));
+            for fact in (0..leads.len()).filter(|fact| won(*fact)) {
+                if let Some(person) = self.people.person("lead", numbers[fact]) {
+                    reach(person, reached[fact]);
+                }
+            }
+        }
+        Ok(days)
+    }
+
+    /// Leads with a change to a stage in a window, each once: a lead that fell back and came again counts in both.
+    fn in_stage(
+        &self,
+        stage: Stage,
+        dimensions: &mut Dimensions<'_>,
+        labels: &mut Labels,
+    ) -> Result<Counted, EngineError> {
+        let Some(leads) = self.facts("lead")? else {
+            return Ok(Counted::Distinct(Distinct::by_first(std::iter::empty(), self.windows)));
+        };
+        let segments = self.segments_of_leads(&leads, dimensions, labels);
+        let reached = reached_stage(&leads, stage);
+        let (numbers, days) = (leads.ids("lead"), leads.days("reached"));
+        let entries = (0..leads.len())
+            .filter(|fact| reached(*fact) && days[*fact] != NO_DAY)
+            .map(|fact| (numbers[fact], days[fact], segments.get(&numbers[fact]).copied().unwrap_or(OUTSIDE)))
+            .filter(|(_, _, segment)| *segment != OUTSIDE);
+        Ok(Counted::Distinct(Distinct::by_first(entries, self.windows)))
+    }
+
+    /// The first day on or after another on which a customer pays.
+    fn pays_from(&self, customer: u32, day: i32) -> Option<i32> {
+        let ledger = &self.books.ledger;
+        if customer as usize >= ledger.customers() {
+            return None;
+        }
+        let mut mrr = 0i128;
+        let mut rows = ledger.of_customer(customer as usize).peekable();
+        while let Some(row) = rows.next() {
+            mrr += i128::from(ledger.delta_micros[row]);
+            let at = ledger.day[row];
+            if rows.peek().is_some_and(|next| ledger.day[*next] == at) {
+                continue;
+            }
+            let until = rows.peek().map_or(i32::MAX, |next| ledger.day[*next]);
+            if mrr > 0 && until > day {
+                return Some(at.max(day));
+            }
+        }
+        None
+    }
+
+    fn trials(
+        &self,
+        which: Trials,
+        dimensions: &mut Dimensions<'_>,
+        labels: &mut Labels,
+    ) -> Result<Counted, EngineError> {
+        struct Trial {
+            customer: u32,
+            start: i32,
+            end: i32,
+            converted: i32,
+            segment: u32,
+        }
+        let mut trials: Vec<Trial> = Vec::new();
+        let today = self.books.first_day_to_come();
+        if let Some(facts) = self.facts("trial")? {
+            let own = self.own_codes(&facts, dimensions);
+            let customers = self.people.customers_of("trial", &facts);
+            let persons = self.people.persons_of("trial", &facts);
+            let (starts, ends, converted) = (facts.days("start"), facts.days("end"), facts.days("converted"));
+            let mut codes = Vec::new();
+            for fact in (0..facts.len()).filter(|fact| starts[*fact] != NO_DAY) {
+                codes.clear();
+                codes.extend(own.iter().map(|own| own.as_ref().map_or(NO_CODE, |codes| codes[fact])));
+                trials.push(Trial {
+                    customer: customers[fact],
+                    start: starts[fact],
+                    end: ends[fact],
+                    converted: converted[fact],
+                    segment: dimensions.segment(persons[fact], &codes, labels),
+                });
+            }
+        } else if let Some(ahead) = self.ahead {
+            // Whoever bills with trials states them in the subscription.
+            let ticks = &self.books.ticks;
+            for (customer, span) in &ahead.trials {
+                let person = self.people.person("customer", *customer).unwrap_or(NO_ID);
+                trials.push(Trial {
+                    customer: *customer,
+                    start: ticks.day(span.from).0,
+                    end: ticks.day(span.to).0,
+                    converted: NO_DAY,
+                    segment: dimensions.segment(person, &[], labels),
+                });
+            }
+        }
+        let mut sums = DailySums::of_all_time();
+        for trial in trials.into_iter().filter(|trial| trial.segment != OUTSIDE) {
+            // Where nobody states when a trial turned into paying, the ledger tells.
+            let converted = match trial.converted {
+                NO_DAY => self.pays_from(trial.customer, trial.start).filter(|day| *day < today.0).unwrap_or(NO_DAY),
+                day => day,
+            };
+            let is_over = converted != NO_DAY || (trial.end != NO_DAY && trial.end < today.0);
+            let in_ledger = (trial.customer as usize) < self.books.ledger.customers();
+            let pays_now = match in_ledger {
+                true => self.pays_from(trial.customer, today.0 - 1).is_some_and(|day| day < today.0),
+                false => converted != NO_DAY,
+            };
+            let day = match which {
+                Trials::Started => trial.start,
+                Trials::Ended => trial.end,
+                Trials::Converted => converted,
+                Trials::Settled if is_over => trial.start,
+                Trials::SettledPaying if is_over && pays_now => trial.start,
+                Trials::Settled | Trials::SettledPaying => NO_DAY,
+            };
+            if day != NO_DAY {
+                sums.add(trial.segment, day, 1);
+            }
+        }
+        Ok(sums.counted(1))
+    }
+
+    /// Persons who signed up or began a trial: in a window are those who came before its end and had not paid before
+    /// its start. Or, of them, those who paid for the first time, on that day.
+    fn free(
+        &self,
+        signups: Option<&Entities>,
+        converted: bool,
+        dimensions: &mut Dimensions<'_>,
+        labels: &mut Labels,
+    ) -> Result<Counted, EngineError> {
+        let mut began: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
+        let mut begin = |person: u32, day: i32, segment: u32| {
+            if person != NO_ID && day != NO_DAY && segment != OUTSIDE {
+                let known = began.entry(person).or_insert((day, segment));
+                *known = (*known).min((day, segment));
+            }
+        };
+        if let Some(signups) = signups {
+            for place in 0..signups.days.len() {
+                begin(signups.persons[place], signups.days[place], signups.segments[place]);
+            }
+        }
+        if let Some(trials) = self.facts("trial")? {
+            let starts = trials.days("start");
+            for (fact, person) in self.people.persons_of("trial", &trials).into_iter().enumerate() {
+                if person != NO_ID {
+                    begin(person, starts[fact], dimensions.segment(person, &[], labels));
+                }
+            }
+        }
+        let ledger = &self.books.ledger;
+        let (mut waiting, mut sums) = (Waiting::default(), DailySums::of_all_time());
+        for (person, (day, segment)) in began {
+            let mut rows = match self.people.customer(person) {
+                Some(customer) if (customer as usize) < ledger.customers() => ledger.of_customer(customer as usize),
+                _ => 0..0,
+            };
+            let paid = rows.find(|row| ledger.kind[*row] == MovementKind::New).map(|row| ledger.day[row]);
+            match paid {
+                // Whoever paid first and signed up later was never free.
+                Some(paid) if paid < day => {}
+                Some(paid) if converted => sums.add(segment, paid, 1),
+                _ if converted => {}
+                paid => waiting.add(segment, day, paid),
+            }
+        }
+        Ok(if converted { sums.counted(1) } else { Counted::Waiting(waiting.sorted()) })
+    }
+
+    fn referred(&self, dimensions: &mut Dimensions<'_>, labels: &mut Labels) -> Result<Counted, EngineError> {
+        let mut sums = DailySums::of_all_time();
+        if let Some(referrals) = self.facts("referral")? {
+            let ledger = &self.books.ledger;
+            let mut referred: BTreeMap<u32, i32> = BTreeMap::new();
+            let converted = referrals.days("converted");
+            for (fact, customer) in referrals.ids("referred").iter().enumerate().filter(|(_, id)| **id != NO_ID) {
+                let mut rows = match (*customer as usize) < ledger.customers() {
+                    true => ledger.of_customer(*customer as usize),
+                    false => 0..0,
+                };
+                let paid = rows.find(|row| ledger.kind[*row] == MovementKind::New).map(|row| ledger.day[row]);
+                // The ledger knows when someone began to pay; only without it the referral's word is taken.
+                let day = paid.unwrap_or(if self.books.customers.is_empty() { converted[fact] } else { NO_DAY });
+                if day != NO_DAY {
+                    referred.insert(*customer, day);
+                }
+            }
+            for (customer, day) in referred {
+                let person = self.people.person("customer", customer).unwrap_or(NO_ID);
+                sums.add(dimensions.segment(person, &[], labels), day, 1);
+            }
+        }
+        Ok(sums.counted(1))
+    }
+
+    fn invites_converted(&self, dimensions: &mut Dimensions<'_>, labels: &mut Labels) -> Result<Counted, EngineError> {
+        let mut sums = DailySums::of_all_time();
+        if let Some(referrals) = self.facts("referral")? {
+            let (invited, converted) = (referrals.days("invited"), referrals.days("converted"));
+            let (referrers, referred) = (referrals.ids("referrer"), referrals.ids("referred"));
+            for fact in (0..referrals.len()).filter(|fact| invited[*fact] != NO_DAY) {
+                let paid = referred[fact] != NO_ID && self.pays_from(referred[fact], i32::MIN + 1).is_some();
+                if converted[fact] != NO_DAY || paid {
+                    let person = self.people.person("customer", referrers[fact]).unwrap_or(NO_ID);
+                    sums.add(dimensions.segment(person, &[], labels), invited[fact], 1);
+                }
+            }
+        }
+        Ok(sums.counted(1))
+    }
+}
+
+/// Whether a fact of a lead says that it reached a stage; every fact of a lead says that it is one.
+fn reached_stage(leads: &Observed, stage: Stage) -> impl Fn(usize) -> bool + '_ {
+    let name = Stage::ALL.iter().find(|(known, _)| *known == stage).map_or("", |(_, name)| *name);
+    let coded = leads.texts("stage");
+    let fits: Vec<bool> = coded.map_or(Vec::new(), |coded| coded.texts.iter().map(|text| text == name).collect());
+    move |fact| {
+        stage == Stage::Lead
+            || coded.is_some_and(|coded| fits.get(coded.codes[fact] as usize).copied().unwrap_or(false))
+    }
+}
+
+impl Entities {
+    fn push(&mut self, number: u32, day: i32, person: u32, segment: u32) {
+        if segment != OUTSIDE {
+            self.numbers.push(number);
+            self.days.push(day);
+            self.persons.push(person);
+            self.segments.push(segment);
+        }
+    }
+}
+
+impl Dimensions<'_> {
+    /// The segment of someone, who may state some dimensions themselves.
+    fn segment(&mut self, person: u32, own: &[u32], labels: &mut Labels) -> u32 {
+        let codes: Vec<u32> = self
+            .dimensions
+            .iter()
+            .enumerate()
+            .map(|(place, dimension)| match own.get(place).copied().unwrap_or(NO_CODE) {
+                NO_CODE => dimension.of_person.get(person as usize).copied().unwrap_or(NO_CODE),
+                code => code,
+            })
+            .collect();
+        if let Some(number) = self.numbers.get(&codes) {
+            return *number;
+        }
+        let text = |name: &str| -> &str {
+            let place = self.dimensions.iter().position(|dimension| dimension.name == name);
+            let text = place.and_then(|place| self.dimensions[place].texts.get(codes[place] as usize));
+            text.map_or(UNKNOWN, String::as_str)
+        };
+        let mut wanted: BTreeMap<&str, bool> = BTreeMap::new();
+        for filter in self.filters {
+            *wanted.entry(&filter.dimension).or_default() |= text(&filter.dimension) == filter.value;
+        }
+        let number = match wanted.values().all(|fits| *fits) {
+            true => labels.number(self.by.iter().map(|name| text(name).to_owned()).collect()),
+            false => OUTSIDE,
+        };
+        self.numbers.insert(codes, number);
+        number
+    }
+}
+
+/// The instant at which a customer's first paid day is over.
+pub fn first_paid(books: &Books, customer: u32) -> Option<i64> {
+    let ledger = &books.ledger;
+    if customer as usize >= ledger.customers() {
+        return None;
+    }
+    let row = ledger.of_customer(customer as usize).find(|row| ledger.kind[*row] == MovementKind::New)?;
+    Some(books.ticks.zone().start_of_day(Day(ledger.day[row].saturating_add(1))))
+}
