@@ -162,15 +162,16 @@ impl Session {
         if let Some(text) = self.setting("committed_months")? {
             assumptions.committed_months = text.parse().map_err(|_| number("committed_months", &text))?;
         }
-        for (key, days) in [
-            ("activation_days", &mut assumptions.activation_days),
-            ("cac_lead_days", &mut assumptions.cac_lead_days),
-        ] {
+        for (key, days) in
+            [("activation_days", &mut assumptions.activation_days), ("cac_lead_days", &mut assumptions.cac_lead_days)]
+        {
             if let Some(text) = self.setting(key)? {
                 *days = text.parse().map_err(|_| number(key, &text))?;
             }
         }
-        if let Some(text) = self.options.attribution.clone().map_or_else(|| self.setting("attribution"), |t| Ok(Some(t)))? {
+        if let Some(text) =
+            self.options.attribution.clone().map_or_else(|| self.setting("attribution"), |t| Ok(Some(t)))?
+        {
             assumptions.attribution = Attribution::parse(&text).ok_or_else(|| {
                 let known = Attribution::ALL.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
                 CommandError::Usage(format!("`{text}` is no attribution; it is one of {known}"))

@@ -42,8 +42,8 @@ use crate::{
 };
 use billing::Billing;
 use cube::{Cube, Days, Wanted, cube, sum};
-use label::Labels;
 use journey::Traveller;
+use label::Labels;
 use people::{Attribution, People};
 use segment::{Filter, Segmentation};
 use tally::{
@@ -447,8 +447,7 @@ impl<'a> Solver<'a> {
         let billing = Billing::new(books, &made.segmentation, &windows, &uses)?;
         let mut labels = Labels::new(&made.segmentation.labels);
         let classifier = Classifier::new(&question.by, &question.filters, &made.segmentation, &people);
-        let mut tallies =
-            Tallies::new(books, &classifier, &mut labels, &windows, &measures, &question.assumptions)?;
+        let mut tallies = Tallies::new(books, &classifier, &mut labels, &windows, &measures, &question.assumptions)?;
         let traveller = Traveller {
             books,
             people: &people,

@@ -22,8 +22,8 @@ use crate::{
 };
 
 pub use numbering::{NO_ID, Numbering, Numberings, sort_of as numbering_sort};
-pub use shelf::Shelf;
 use piece::Piece;
+pub use shelf::Shelf;
 
 /// The day of a moment that a fact does not state.
 pub const NO_DAY: i32 = i32::MIN;

@@ -1,7 +1,7 @@
 //! From visitor to customer: who reached which stage when, and who of them went on.
 //!
 //! A stage has entities: visitors, sign-ups, leads, customers. An entity of one stage went on to another when the
-//! person whom it belongs to ([`People`]) reached that one on the same day or later; between two stages of the same
+//! party whom it belongs to ([`People`]) reached that one on the same day or later; between two stages of the same
 //! sort (a lead that becomes qualified, a sign-up that is activated) the entity itself has to. Entities count in the
 //! period in which they first reached a stage, so that a cohort never loses or gains members.
 
@@ -10,10 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use revenue::{
-    calendar::Day,
-    movement::Kind as MovementKind,
-};
+use revenue::{calendar::Day, movement::Kind as MovementKind};
 
 use super::{
     Ahead, Assumptions, EngineError,
@@ -213,8 +210,8 @@ struct Entities {
     numbers: Vec<u32>,
     /// When each first reached the stage.
     days: Vec<i32>,
-    /// The person of each.
-    persons: Vec<u32>,
+    /// The party of each.
+    parties: Vec<u32>,
     /// The segment of each.
     segments: Vec<u32>,
 }
@@ -239,12 +236,12 @@ pub struct Traveller<'a> {
     pub ahead: Option<&'a Ahead>,
 }
 
-/// One dimension of persons: a code for each, and the texts of the codes.
+/// One dimension of parties: a code for each, and the texts of the codes.
 struct Dimension {
     name: String,
     texts: Vec<String>,
     known: HashMap<String, u32>,
-    of_person: Vec<u32>,
+    of_party: Vec<u32>,
 }
 
 impl Dimension {
@@ -259,7 +256,7 @@ impl Dimension {
     }
 }
 
-/// The dimensions of a question, for persons.
+/// The dimensions of a question, for parties.
 struct Dimensions<'a> {
     dimensions: Vec<Dimension>,
     by: &'a [String],
@@ -301,7 +298,7 @@ impl Traveller<'_> {
                 }
                 Count::Went(from, to) => {
                     if !later.contains_key(&to) {
-                        let days = self.latest_of_persons(to, stages.get(&to))?;
+                        let days = self.latest_of_partys(to, stages.get(&to))?;
                         later.insert(to, days);
                     }
                     let (Some(entities), Some(days)) = (stages.get(&from), later.get(&to)) else { continue };
@@ -314,7 +311,7 @@ impl Traveller<'_> {
                     for place in 0..entities.days.len() {
                         let reached = match same_sort {
                             true => own.get(&entities.numbers[place]).copied(),
-                            false => days.get(entities.persons[place] as usize).copied(),
+                            false => days.get(entities.parties[place] as usize).copied(),
                         };
                         if reached.is_some_and(|day| day != NO_DAY && day >= entities.days[place]) {
                             sums.add(entities.segments[place], entities.days[place], 1);
@@ -343,7 +340,7 @@ impl Traveller<'_> {
         Ok(Some(self.books.shelf.get(self.books, table, Wanted::default())?))
     }
 
-    /// What each person is in each dimension: what the customer is, else what the person's facts first stated.
+    /// What each party is in each dimension: what the customer is, else what the party's facts first stated.
     fn dimensions(&self) -> Dimensions<'_> {
         let mut names: Vec<&String> = self.by.iter().collect();
         names.extend(self.filters.iter().map(|filter| &filter.dimension));
@@ -357,23 +354,23 @@ impl Traveller<'_> {
                 name: name.clone(),
                 texts: Vec::new(),
                 known: HashMap::new(),
-                of_person: vec![NO_CODE; self.people.nodes()],
+                of_party: vec![NO_CODE; self.people.end()],
             };
             if let Some(statements) = self.people.statements(name) {
                 let codes: Vec<u32> = statements.texts.iter().map(|text| dimension.code(text)).collect();
                 let last = self.assumptions.attribution == Attribution::LastTouch && TOUCHED.contains(&name.as_str());
                 let stated = if last { &statements.last } else { &statements.first };
-                for (person, code) in stated.iter().enumerate() {
-                    dimension.of_person[person] = codes.get(*code as usize).copied().unwrap_or(NO_CODE);
+                for (party, code) in stated.iter().enumerate() {
+                    dimension.of_party[party] = codes.get(*code as usize).copied().unwrap_or(NO_CODE);
                 }
             }
             if let Some(attributes) = self.segmentation.attributes(name) {
                 let codes: Vec<u32> = attributes.values.iter().map(|text| dimension.code(text)).collect();
                 for (customer, value) in attributes.of_customer.iter().enumerate() {
-                    let (Some(value), Some(person)) = (value, self.people.person("customer", customer as u32)) else {
+                    let (Some(value), Some(party)) = (value, self.people.party("customer", customer as u32)) else {
                         continue;
                     };
-                    dimension.of_person[person as usize] = codes.get(*value as usize).copied().unwrap_or(NO_CODE);
+                    dimension.of_party[party as usize] = codes.get(*value as usize).copied().unwrap_or(NO_CODE);
                 }
             }
             dimensions.push(dimension);
@@ -381,7 +378,7 @@ impl Traveller<'_> {
         Dimensions { dimensions, by: self.by, filters: self.filters, numbers: hashbrown::HashMap::new() }
     }
 
-    /// Whether what a fact itself states wins over what is known of its person.
+    /// Whether what a fact itself states wins over what is known of its party.
     fn own_wins(&self, dimension: &str) -> bool {
         self.assumptions.attribution == Attribution::Stated || !TOUCHED.contains(&dimension)
     }
@@ -412,15 +409,16 @@ impl Traveller<'_> {
                 for customer in 0..self.books.customers.len() {
                     let first = ledger.of_customer(customer).find(|row| ledger.kind[*row] == MovementKind::New);
                     let Some(row) = first else { continue };
-                    let person = self.people.person("customer", customer as u32).unwrap_or(NO_ID);
-                    let segment = dimensions.segment(person, &[], labels);
-                    entities.push(customer as u32, ledger.day[row], person, segment);
+                    let party = self.people.party("customer", customer as u32).unwrap_or(NO_ID);
+                    let segment = dimensions.segment(party, &[], labels);
+                    entities.push(customer as u32, ledger.day[row], party, segment);
                 }
             }
             Stage::Visitor => {
                 let Some(visits) = self.facts("visit")? else { return Ok(entities) };
                 let own = self.own_codes(&visits, dimensions);
-                let (visitors, days, instants) = (visits.ids("visitor"), visits.days("visited"), visits.instants("visited"));
+                let (visitors, days, instants) =
+                    (visits.ids("visitor"), visits.days("visited"), visits.instants("visited"));
                 let end = self.books.shelf.numberings(self.books).of("visitor").end();
                 let mut first: Vec<(i64, u32)> = vec![(i64::MAX, u32::MAX); end];
                 for (fact, visitor) in visitors.iter().enumerate() {
@@ -434,8 +432,8 @@ impl Traveller<'_> {
                     let fact = fact as usize;
                     codes.clear();
                     codes.extend(own.iter().map(|own| own.as_ref().map_or(NO_CODE, |codes| codes[fact])));
-                    let person = self.people.person("visitor", visitor as u32).unwrap_or(NO_ID);
-                    entities.push(visitor as u32, days[fact], person, dimensions.segment(person, &codes, labels));
+                    let party = self.people.party("visitor", visitor as u32).unwrap_or(NO_ID);
+                    entities.push(visitor as u32, days[fact], party, dimensions.segment(party, &codes, labels));
                 }
             }
             Stage::Signup | Stage::Activated => {
@@ -446,7 +444,7 @@ impl Traveller<'_> {
                     Stage::Activated => Some(self.activations(users, days)?),
                     _ => None,
                 };
-                let persons = self.people.persons_of("signup", &signups);
+                let parties = self.people.parties_of("signup", &signups);
                 let mut codes = Vec::new();
                 for fact in 0..signups.len() {
                     let day = match &activated {
@@ -458,8 +456,8 @@ impl Traveller<'_> {
                     }
                     codes.clear();
                     codes.extend(own.iter().map(|own| own.as_ref().map_or(NO_CODE, |codes| codes[fact])));
-                    let segment = dimensions.segment(persons[fact], &codes, labels);
-                    entities.push(users[fact], day, persons[fact], segment);
+                    let segment = dimensions.segment(parties[fact], &codes, labels);
+                    entities.push(users[fact], day, parties[fact], segment);
                 }
             }
             Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => {
@@ -473,8 +471,8 @@ impl Traveller<'_> {
                 }
                 let segments = self.segments_of_leads(&leads, dimensions, labels);
                 for (lead, day) in first {
-                    let person = self.people.person("lead", lead).unwrap_or(NO_ID);
-                    entities.push(lead, day, person, segments.get(&lead).copied().unwrap_or(OUTSIDE));
+                    let party = self.people.party("lead", lead).unwrap_or(NO_ID);
+                    entities.push(lead, day, party, segments.get(&lead).copied().unwrap_or(OUTSIDE));
                 }
             }
         }
@@ -502,8 +500,8 @@ impl Traveller<'_> {
             }
         }
         let of_lead = |(lead, codes): (u32, Vec<u32>)| {
-            let person = self.people.person("lead", lead).unwrap_or(NO_ID);
-            (lead, dimensions.segment(person, &codes, labels))
+            let party = self.people.party("lead", lead).unwrap_or(NO_ID);
+            (lead, dimensions.segment(party, &codes, labels))
         };
         stated.into_iter().map(of_lead).collect()
     }
@@ -531,16 +529,16 @@ impl Traveller<'_> {
         Ok(activated)
     }
 
-    /// The last day on which each person reached a stage.
-    fn latest_of_persons(&self, stage: Stage, entities: Option<&Entities>) -> Result<Vec<i32>, EngineError> {
-        let mut days = vec![NO_DAY; self.people.nodes()];
-        let mut reach = |person: u32, day: i32| {
-            if let Some(known) = days.get_mut(person as usize) {
+    /// The last day on which each party reached a stage.
+    fn latest_of_partys(&self, stage: Stage, entities: Option<&Entities>) -> Result<Vec<i32>, EngineError> {
+        let mut days = vec![NO_DAY; self.people.end()];
+        let mut reach = |party: u32, day: i32| {
+            if let Some(known) = days.get_mut(party as usize) {
                 *known = (*known).max(day);
             }
         };
         if let Some(entities) = entities {
-            entities.persons.iter().zip(&entities.days).for_each(|(person, day)| reach(*person, *day));
+            entities.parties.iter().zip(&entities.days).for_each(|(party, day)| reach(*party, *day));
         }
         // A lead that was won is a customer, also where the ledger does not know it.
         if stage == Stage::Customer
@@ -549,8 +547,8 @@ impl Traveller<'_> {
             let won = reached_stage(&leads, Stage::Customer);
             let (numbers, reached) = (leads.ids("lead"), leads.days("reached"));
             for fact in (0..leads.len()).filter(|fact| won(*fact)) {
-                if let Some(person) = self.people.person("lead", numbers[fact]) {
-                    reach(person, reached[fact]);
+                if let Some(party) = self.people.party("lead", numbers[fact]) {
+                    reach(party, reached[fact]);
                 }
             }
         }
@@ -617,7 +615,7 @@ impl Traveller<'_> {
         if let Some(facts) = self.facts("trial")? {
             let own = self.own_codes(&facts, dimensions);
             let customers = self.people.customers_of("trial", &facts);
-            let persons = self.people.persons_of("trial", &facts);
+            let parties = self.people.parties_of("trial", &facts);
             let (starts, ends, converted) = (facts.days("start"), facts.days("end"), facts.days("converted"));
             let mut codes = Vec::new();
             for fact in (0..facts.len()).filter(|fact| starts[*fact] != NO_DAY) {
@@ -628,20 +626,20 @@ impl Traveller<'_> {
                     start: starts[fact],
                     end: ends[fact],
                     converted: converted[fact],
-                    segment: dimensions.segment(persons[fact], &codes, labels),
+                    segment: dimensions.segment(parties[fact], &codes, labels),
                 });
             }
         } else if let Some(ahead) = self.ahead {
             // Whoever bills with trials states them in the subscription.
             let ticks = &self.books.ticks;
             for (customer, span) in &ahead.trials {
-                let person = self.people.person("customer", *customer).unwrap_or(NO_ID);
+                let party = self.people.party("customer", *customer).unwrap_or(NO_ID);
                 trials.push(Trial {
                     customer: *customer,
                     start: ticks.day(span.from).0,
                     end: ticks.day(span.to).0,
                     converted: NO_DAY,
-                    segment: dimensions.segment(person, &[], labels),
+                    segment: dimensions.segment(party, &[], labels),
                 });
             }
         }
@@ -673,7 +671,7 @@ impl Traveller<'_> {
         Ok(sums.counted(1))
     }
 
-    /// Persons who signed up or began a trial: in a window are those who came before its end and had not paid before
+    /// Parties that signed up or began a trial: in a window are those who came before its end and had not paid before
     /// its start. Or, of them, those who paid for the first time, on that day.
     fn free(
         &self,
@@ -683,29 +681,29 @@ impl Traveller<'_> {
         labels: &mut Labels,
     ) -> Result<Counted, EngineError> {
         let mut began: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
-        let mut begin = |person: u32, day: i32, segment: u32| {
-            if person != NO_ID && day != NO_DAY && segment != OUTSIDE {
-                let known = began.entry(person).or_insert((day, segment));
+        let mut begin = |party: u32, day: i32, segment: u32| {
+            if party != NO_ID && day != NO_DAY && segment != OUTSIDE {
+                let known = began.entry(party).or_insert((day, segment));
                 *known = (*known).min((day, segment));
             }
         };
         if let Some(signups) = signups {
             for place in 0..signups.days.len() {
-                begin(signups.persons[place], signups.days[place], signups.segments[place]);
+                begin(signups.parties[place], signups.days[place], signups.segments[place]);
             }
         }
         if let Some(trials) = self.facts("trial")? {
             let starts = trials.days("start");
-            for (fact, person) in self.people.persons_of("trial", &trials).into_iter().enumerate() {
-                if person != NO_ID {
-                    begin(person, starts[fact], dimensions.segment(person, &[], labels));
+            for (fact, party) in self.people.parties_of("trial", &trials).into_iter().enumerate() {
+                if party != NO_ID {
+                    begin(party, starts[fact], dimensions.segment(party, &[], labels));
                 }
             }
         }
         let ledger = &self.books.ledger;
         let (mut waiting, mut sums) = (Waiting::default(), DailySums::of_all_time());
-        for (person, (day, segment)) in began {
-            let mut rows = match self.people.customer(person) {
+        for (party, (day, segment)) in began {
+            let mut rows = match self.people.customer(party) {
                 Some(customer) if (customer as usize) < ledger.customers() => ledger.of_customer(customer as usize),
                 _ => 0..0,
             };
@@ -740,8 +738,8 @@ impl Traveller<'_> {
                 }
             }
             for (customer, day) in referred {
-                let person = self.people.person("customer", customer).unwrap_or(NO_ID);
-                sums.add(dimensions.segment(person, &[], labels), day, 1);
+                let party = self.people.party("customer", customer).unwrap_or(NO_ID);
+                sums.add(dimensions.segment(party, &[], labels), day, 1);
             }
         }
         Ok(sums.counted(1))
@@ -755,8 +753,8 @@ impl Traveller<'_> {
             for fact in (0..referrals.len()).filter(|fact| invited[*fact] != NO_DAY) {
                 let paid = referred[fact] != NO_ID && self.pays_from(referred[fact], i32::MIN + 1).is_some();
                 if converted[fact] != NO_DAY || paid {
-                    let person = self.people.person("customer", referrers[fact]).unwrap_or(NO_ID);
-                    sums.add(dimensions.segment(person, &[], labels), invited[fact], 1);
+                    let party = self.people.party("customer", referrers[fact]).unwrap_or(NO_ID);
+                    sums.add(dimensions.segment(party, &[], labels), invited[fact], 1);
                 }
             }
         }
@@ -776,11 +774,11 @@ fn reached_stage(leads: &Observed, stage: Stage) -> impl Fn(usize) -> bool + '_ 
 }
 
 impl Entities {
-    fn push(&mut self, number: u32, day: i32, person: u32, segment: u32) {
+    fn push(&mut self, number: u32, day: i32, party: u32, segment: u32) {
         if segment != OUTSIDE {
             self.numbers.push(number);
             self.days.push(day);
-            self.persons.push(person);
+            self.parties.push(party);
             self.segments.push(segment);
         }
     }
@@ -788,13 +786,13 @@ impl Entities {
 
 impl Dimensions<'_> {
     /// The segment of someone, who may state some dimensions themselves.
-    fn segment(&mut self, person: u32, own: &[u32], labels: &mut Labels) -> u32 {
+    fn segment(&mut self, party: u32, own: &[u32], labels: &mut Labels) -> u32 {
         let codes: Vec<u32> = self
             .dimensions
             .iter()
             .enumerate()
             .map(|(place, dimension)| match own.get(place).copied().unwrap_or(NO_CODE) {
-                NO_CODE => dimension.of_person.get(person as usize).copied().unwrap_or(NO_CODE),
+                NO_CODE => dimension.of_party.get(party as usize).copied().unwrap_or(NO_CODE),
                 code => code,
             })
             .collect();

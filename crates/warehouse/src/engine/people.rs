@@ -1,11 +1,13 @@
 //! Who is who: visitors who became users, users and leads who became customers, from the ids that facts state; and what
 //! first and last brought each of them.
 //!
-//! Every id is a node; a fact that states two ids links them. Who is linked is one person, or one company. Two customers
-//! are never taken for one: a link that would join them (two companies that share a computer) is left out and counted.
-//! Kinds whose business it is to say who someone is come first: customers, sign-ups, trials, leads, then visits.
+//! A fact that states two ids links them, and [`outlook::identity`] joins the links. Here everyone who belongs to one
+//! customer is one party; who belongs to none is a party alone. What is stated by a file of customers comes before what
+//! happened first.
 
 use std::{collections::BTreeMap, sync::Arc};
+
+use outlook::identity::{Identities, Link, Sort};
 
 use super::share::mixture;
 use crate::{
@@ -14,7 +16,8 @@ use crate::{
 };
 
 /// The sorts of ids that are linked.
-pub const SORTS: &[&str] = &["customer", "user", "lead", "visitor"];
+const SORTS: &[(&str, Sort)] =
+    &[("customer", Sort::Customer), ("user", Sort::User), ("lead", Sort::Lead), ("visitor", Sort::Visitor)];
 
 /// Columns that may say whom a fact is about, the surest first.
 const WAYS: &[&str] = &["customer", "user", "signup", "lead", "visitor"];
@@ -62,19 +65,19 @@ impl Attribution {
 /// The people of some books.
 #[derive(Debug, Default)]
 pub struct People {
-    /// Where the nodes of each sort begin.
+    /// Where the ids of each sort begin.
     offsets: Vec<usize>,
-    /// For each node the node that stands for its person.
-    roots: Vec<u32>,
-    /// For each root its customer.
-    customer: Vec<u32>,
-    /// Links that would have joined two customers.
-    pub conflicts: u64,
-    /// What the facts of a person state, by dimension.
+    /// For each id the one that stands for its party: the customer where there is one.
+    parties: Vec<u32>,
+    /// Links that contradict earlier ones and do not hold.
+    pub conflicts: usize,
+    /// How many ids of each sort lead to no customer.
+    pub unjoined: Vec<(&'static str, u64)>,
+    /// What the facts of a party state, by dimension.
     statements: BTreeMap<String, Statements>,
 }
 
-/// What is known of each person in one dimension: codes by root.
+/// What is known of each party in one dimension: codes by root.
 #[derive(Debug, Default)]
 pub struct Statements {
     /// The values.
@@ -95,8 +98,11 @@ impl People {
             .map(|table| {
                 let mut wanted = Wanted::default();
                 People::want(table, &mut wanted);
+                // Visits seldom link ids, and are many: of them the time is read only where it says what came first.
+                if *table != "visit" || !dimensions.is_empty() {
+                    wanted.instants.extend(moment_of(table).map(str::to_owned));
+                }
                 if TOUCHING.contains(table) && !dimensions.is_empty() {
-                    wanted.instants.insert(moment_of(table).to_owned());
                     let own = dimensions.iter().filter(|name| value_of_column(table, name).is_some());
                     wanted.texts.extend(own.cloned());
                 }
@@ -124,42 +130,37 @@ impl People {
         }
         let numberings = books.shelf.numberings(books);
         let mut offsets = vec![0usize];
-        for sort in SORTS {
+        for (sort, _) in SORTS {
             let end = offsets.last().copied().unwrap_or_default() + numberings.of(sort).end();
             offsets.push(end);
         }
-        let nodes = offsets.last().copied().unwrap_or_default();
-        let mut people = People {
-            roots: (0..nodes as u32).collect(),
-            customer: vec![NO_ID; nodes],
-            offsets,
-            ..People::default()
-        };
-        for customer in 0..people.offsets[1] {
-            people.customer[customer] = customer as u32;
-        }
+        let mut people = People { offsets, ..People::default() };
+        let mut links = Vec::new();
         for (table, observed) in &tables {
-            let columns: Vec<(usize, &[u32])> = WAYS
-                .iter()
-                .map(|column| (*column, observed.ids(column)))
-                .filter(|(_, ids)| !ids.is_empty())
-                .filter_map(|(column, ids)| Some((sort_index(table, column)?, ids)))
-                .collect();
+            let instants = moment_of(table).map(|moment| observed.instants(moment));
+            let columns = people.columns(table, observed);
             for fact in 0..observed.len() {
+                let at = instants.and_then(|instants| instants.get(fact)).copied().unwrap_or(NO_INSTANT);
                 let mut before: Option<u32> = None;
                 for (sort, ids) in &columns {
-                    let Some(node) = people.node(*sort, ids[fact]) else { continue };
-                    if let Some(before) = before {
-                        people.link(before, node);
+                    let Some(other) = people.number(*sort, ids[fact]) else { continue };
+                    if let Some(one) = before {
+                        links.push(Link { at, one, other });
                     }
-                    before = Some(before.unwrap_or(node));
+                    // The surest id is linked to each of the others.
+                    before = before.or(Some(other));
                 }
             }
         }
-        for node in 0..nodes as u32 {
-            let root = people.find(node);
-            people.roots[node as usize] = root;
-        }
+        let ids = people.offsets.windows(2).zip(SORTS);
+        let sorts: Vec<Sort> =
+            ids.flat_map(|(range, (_, sort))| std::iter::repeat_n(*sort, range[1] - range[0])).collect();
+        let identities = Identities::resolve(&sorts, links);
+        people.parties = (0..sorts.len() as u32)
+            .map(|id| identities.customer_of(id).or_else(|| identities.person_of(id)).unwrap_or(id))
+            .collect();
+        people.conflicts = identities.conflicts.len();
+        people.unjoined = SORTS.iter().map(|(name, sort)| (*name, identities.unjoined[*sort as usize])).collect();
         for dimension in dimensions {
             let statements = people.gather(&tables, dimension, first_paid);
             people.statements.insert(dimension.clone(), statements);
@@ -173,73 +174,51 @@ impl People {
         wanted.ids.extend(there.map(|column| (*column).to_owned()));
     }
 
-    fn node(&self, sort: usize, id: u32) -> Option<u32> {
+    /// The number of an id among the ids of all sorts; nothing for one that no linking fact states.
+    fn number(&self, sort: usize, id: u32) -> Option<u32> {
         if id == NO_ID {
             return None;
         }
-        let node = self.offsets.get(sort)? + id as usize;
-        (node < *self.offsets.get(sort + 1)?).then_some(node as u32)
+        let number = self.offsets.get(sort)? + id as usize;
+        (number < *self.offsets.get(sort + 1)?).then_some(number as u32)
     }
 
-    fn find(&mut self, node: u32) -> u32 {
-        let mut node = node as usize;
-        while self.roots[node] as usize != node {
-            // Halving the path keeps every later search short.
-            let above = self.roots[node] as usize;
-            self.roots[node] = self.roots[above];
-            node = self.roots[node] as usize;
-        }
-        node as u32
-    }
-
-    fn link(&mut self, a: u32, b: u32) {
-        let (a, b) = (self.find(a), self.find(b));
-        if a == b {
-            return;
-        }
-        let (of_a, of_b) = (self.customer[a as usize], self.customer[b as usize]);
-        if of_a != NO_ID && of_b != NO_ID {
-            self.conflicts += 1;
-            return;
-        }
-        // The smaller number stands for both, so that the answer does not depend on the order of links.
-        let (root, other) = (a.min(b), a.max(b));
-        self.roots[other as usize] = root;
-        self.customer[root as usize] = of_a.min(of_b);
-    }
-
-    /// The person of an id of a sort; nothing for an id that no linking fact states.
-    #[must_use]
-    pub fn person(&self, sort: &str, id: u32) -> Option<u32> {
-        let sort = SORTS.iter().position(|known| *known == sort)?;
-        self.roots.get(self.node(sort, id)? as usize).copied()
-    }
-
-    /// The customer of a person.
-    #[must_use]
-    pub fn customer(&self, person: u32) -> Option<u32> {
-        self.customer.get(person as usize).copied().filter(|customer| *customer != NO_ID)
-    }
-
-    /// How many nodes there are: persons are numbered below it.
-    #[must_use]
-    pub fn nodes(&self) -> usize {
-        self.roots.len()
-    }
-
-    /// The person whom each fact is about, by the surest id that it states; [`NO_ID`] where nobody knows.
-    #[must_use]
-    pub fn persons_of(&self, table: &str, observed: &Observed) -> Vec<u32> {
-        let ways: Vec<(usize, &[u32])> = WAYS
-            .iter()
+    /// The columns of a kind that say whom a fact is about, the surest first, with the sorts of their ids.
+    fn columns<'o>(&self, table: &str, observed: &'o Observed) -> Vec<(usize, &'o [u32])> {
+        WAYS.iter()
             .map(|column| (*column, observed.ids(column)))
             .filter(|(_, ids)| !ids.is_empty())
-            .filter_map(|(column, ids)| Some((sort_index(table, column)?, ids)))
-            .collect();
+            .filter_map(|(column, ids)| Some((sort_index(&numbering_sort(table, column))?, ids)))
+            .collect()
+    }
+
+    /// The party of an id; nothing for one that no linking fact states.
+    #[must_use]
+    pub fn party(&self, sort: &str, id: u32) -> Option<u32> {
+        self.parties.get(self.number(sort_index(sort)?, id)? as usize).copied()
+    }
+
+    /// The customer of a party.
+    #[must_use]
+    pub fn customer(&self, party: u32) -> Option<u32> {
+        // Customers are numbered first, and stand for their parties.
+        self.offsets.get(1).is_some_and(|customers| (party as usize) < *customers).then_some(party)
+    }
+
+    /// Parties are numbered below this.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.parties.len()
+    }
+
+    /// The party that each fact is about, by the surest id that it states; [`NO_ID`] where nobody knows.
+    #[must_use]
+    pub fn parties_of(&self, table: &str, observed: &Observed) -> Vec<u32> {
+        let columns = self.columns(table, observed);
         (0..observed.len())
             .map(|fact| {
-                let nodes = ways.iter().filter_map(|(sort, ids)| self.node(*sort, ids[fact]));
-                nodes.map(|node| self.roots[node as usize]).next().unwrap_or(NO_ID)
+                let mut ids = columns.iter().filter_map(|(sort, ids)| self.number(*sort, ids[fact]));
+                ids.next().map_or(NO_ID, |id| self.parties[id as usize])
             })
             .collect()
     }
@@ -248,18 +227,18 @@ impl People {
     #[must_use]
     pub fn customers_of(&self, table: &str, observed: &Observed) -> Vec<u32> {
         let stated = observed.ids("customer");
-        let persons = self.persons_of(table, observed);
-        persons
+        let parties = self.parties_of(table, observed);
+        parties
             .into_iter()
             .enumerate()
-            .map(|(fact, person)| match stated.get(fact).copied().unwrap_or(NO_ID) {
-                NO_ID => self.customer(person).unwrap_or(NO_ID),
+            .map(|(fact, party)| match stated.get(fact).copied().unwrap_or(NO_ID) {
+                NO_ID => self.customer(party).unwrap_or(NO_ID),
                 customer => customer,
             })
             .collect()
     }
 
-    /// What the facts of each person state in a dimension.
+    /// What the facts of each party state in a dimension.
     #[must_use]
     pub fn statements(&self, dimension: &str) -> Option<&Statements> {
         self.statements.get(dimension)
@@ -272,7 +251,7 @@ impl People {
         dimension: &str,
         first_paid: &dyn Fn(u32) -> Option<i64>,
     ) -> Statements {
-        let nodes = self.roots.len();
+        let nodes = self.parties.len();
         let mut statements = Statements::default();
         let mut known: hashbrown::HashMap<String, u32> = hashbrown::HashMap::new();
         let mut first = vec![(i64::MAX, NO_CODE); nodes];
@@ -290,21 +269,21 @@ impl People {
                     })
                 })
                 .collect();
-            let instants = observed.instants(moment_of(table));
-            for (fact, person) in self.persons_of(table, observed).into_iter().enumerate() {
+            let Some(instants) = moment_of(table).map(|moment| observed.instants(moment)) else { continue };
+            for (fact, party) in self.parties_of(table, observed).into_iter().enumerate() {
                 let (Some(code), instant) = (codes.get(coded.codes[fact] as usize), instants[fact]) else { continue };
-                if person == NO_ID || instant == NO_INSTANT {
+                if party == NO_ID || instant == NO_INSTANT {
                     continue;
                 }
-                let place = person as usize;
+                let place = party as usize;
                 // Of one instant the smaller code holds, whatever came first in the files.
                 first[place] = first[place].min((instant, *code));
-                let customer = self.customer(person);
+                let customer = self.customer(party);
                 let paid = customer.and_then(first_paid);
                 if paid.is_none_or(|paid| instant <= paid) {
                     last[place] = last[place].max((instant, *code));
                     if paid.is_some() {
-                        all.entry(person).or_default().push((instant, *code));
+                        all.entry(party).or_default().push((instant, *code));
                     }
                 }
             }
@@ -322,27 +301,28 @@ impl People {
         statements.last = last.into_iter().map(|(_, code)| ranked(code)).collect();
         statements.all = all
             .into_iter()
-            .map(|(person, mut touches)| {
+            .map(|(party, mut touches)| {
                 touches.sort_unstable();
-                (person, touches.into_iter().map(|(_, code)| ranked(code)).collect())
+                (party, touches.into_iter().map(|(_, code)| ranked(code)).collect())
             })
             .collect();
         statements
     }
 }
 
-/// The sort of the ids in a column, by its place among [`SORTS`].
-fn sort_index(table: &str, column: &str) -> Option<usize> {
-    let sort = numbering_sort(table, column);
-    SORTS.iter().position(|known| *known == sort)
+/// The place of a sort among [`SORTS`].
+fn sort_index(sort: &str) -> Option<usize> {
+    SORTS.iter().position(|(known, _)| *known == sort)
 }
 
-/// The moment of a touch.
-fn moment_of(table: &str) -> &'static str {
+/// When a fact says that its ids belong together; a file of customers says so without a time.
+fn moment_of(table: &str) -> Option<&'static str> {
     match table {
-        "visit" => "visited",
-        "lead" => "reached",
-        _ => "signed_up",
+        "visit" => Some("visited"),
+        "lead" => Some("reached"),
+        "signup" => Some("signed_up"),
+        "trial" => Some("start"),
+        _ => None,
     }
 }
 
@@ -359,7 +339,7 @@ pub fn attributed(
             continue;
         };
         let by_customer = |customer: usize| -> Option<String> {
-            let person = people.person("customer", customer as u32)?;
+            let party = people.party("customer", customer as u32)?;
             let text = |code: u32| statements.texts.get(code as usize).cloned();
             match attribution {
                 Attribution::Stated => {
@@ -367,13 +347,13 @@ pub fn attributed(
                         let code = attributes.of_customer.get(customer).copied().flatten()?;
                         attributes.values.get(code as usize).cloned()
                     });
-                    known.or_else(|| text(statements.first[person as usize]))
+                    known.or_else(|| text(statements.first[party as usize]))
                 }
-                Attribution::FirstTouch => text(statements.first[person as usize]),
-                Attribution::LastTouch => text(statements.last[person as usize]),
+                Attribution::FirstTouch => text(statements.first[party as usize]),
+                Attribution::LastTouch => text(statements.last[party as usize]),
                 Attribution::Linear => {
                     let mut times: BTreeMap<String, u32> = BTreeMap::new();
-                    for code in statements.all.get(&person)? {
+                    for code in statements.all.get(&party)? {
                         *times.entry(text(*code)?).or_default() += 1;
                     }
                     Some(mixture(&times.into_iter().collect::<Vec<_>>()))

@@ -223,11 +223,7 @@ impl Segmentation {
 ///
 /// # Errors
 /// When facts cannot be read.
-pub fn stated(
-    books: &Books,
-    by: &[String],
-    filters: &[Filter],
-) -> Result<BTreeMap<String, Attributes>, EngineError> {
+pub fn stated(books: &Books, by: &[String], filters: &[Filter]) -> Result<BTreeMap<String, Attributes>, EngineError> {
     let names: std::collections::BTreeSet<String> = by
         .iter()
         .chain(filters.iter().map(|filter| &filter.dimension))

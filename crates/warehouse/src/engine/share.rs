@@ -51,8 +51,7 @@ impl Shares {
         if question.by.is_empty() {
             return shares;
         }
-        let mixed =
-            |labels: &Labels, segment: usize| labels.of(segment).iter().any(|text| text.starts_with(CHANNEL));
+        let mixed = |labels: &Labels, segment: usize| labels.of(segment).iter().any(|text| text.starts_with(CHANNEL));
         let counted = labels.len();
         shares.mixtures = (0..counted).filter(|segment| mixed(labels, *segment)).collect();
         for mixture in shares.mixtures.clone() {
