@@ -1021,17 +1021,6 @@ pub const MEASURES: &[Measure] = &[
         ),
     ),
     flow(
-        "reached_lead",
-        Count,
-        Anywhere,
-        LEAD,
-        words(
-            "leads who first came to be so in the period",
-            "期内首次成为线索的数量",
-            "prospects devenus tels dans la période",
-        ),
-    ),
-    flow(
         "reached_mql",
         Count,
         Anywhere,

@@ -144,9 +144,8 @@ fn every_measure_is_used_or_has_a_reason_not_to_be() {
         .flat_map(|resolved| resolved.inputs.iter().map(|input| input.measure.id))
         .collect();
     let unused: Vec<&str> = MEASURES.iter().map(|measure| measure.id).filter(|id| !used.contains(id)).collect();
-    // The table of movements shows customers beside amounts, the end of a discount is no sale, and sign-ups have no
-    // metric yet.
-    assert_eq!(unused, ["expansion_discount_end", "customers_with_expansion", "customers_with_contraction", "signups"]);
+    // The table of movements shows customers beside amounts, and the end of a discount is no sale.
+    assert_eq!(unused, ["expansion_discount_end", "customers_with_expansion", "customers_with_contraction"]);
 }
 
 #[test]
