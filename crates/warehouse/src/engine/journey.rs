@@ -6,7 +6,7 @@
 //! period in which they first reached a stage, so that a cohort never loses or gains members.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::Arc,
 };
 
@@ -281,9 +281,8 @@ impl Traveller<'_> {
         for measure in measures {
             let Some(count) = count_of(measure.id) else { continue };
             for stage in count.stages() {
-                if !stages.contains_key(&stage) {
-                    let entities = self.entities(stage, &mut dimensions, labels)?;
-                    stages.insert(stage, entities);
+                if let Entry::Vacant(place) = stages.entry(stage) {
+                    place.insert(self.entities(stage, &mut dimensions, labels)?);
                 }
             }
             let found = match count {
@@ -297,9 +296,8 @@ impl Traveller<'_> {
                     sums.counted(1)
                 }
                 Count::Went(from, to) => {
-                    if !later.contains_key(&to) {
-                        let days = self.latest_of_partys(to, stages.get(&to))?;
-                        later.insert(to, days);
+                    if let Entry::Vacant(place) = later.entry(to) {
+                        place.insert(self.latest_of_parties(to, stages.get(&to))?);
                     }
                     let (Some(entities), Some(days)) = (stages.get(&from), later.get(&to)) else { continue };
                     let same_sort = from.sort().0 == to.sort().0;
@@ -530,7 +528,7 @@ impl Traveller<'_> {
     }
 
     /// The last day on which each party reached a stage.
-    fn latest_of_partys(&self, stage: Stage, entities: Option<&Entities>) -> Result<Vec<i32>, EngineError> {
+    fn latest_of_parties(&self, stage: Stage, entities: Option<&Entities>) -> Result<Vec<i32>, EngineError> {
         let mut days = vec![NO_DAY; self.people.end()];
         let mut reach = |party: u32, day: i32| {
             if let Some(known) = days.get_mut(party as usize) {
