@@ -27,7 +27,7 @@ pub enum RetentionError {
         points: usize,
     },
     /// A number of survivors that is none.
-    #[error("at t = {time} there are {survivors} survivors; survivors are numbers from 0, and at t = 0 above 0")]
+    #[error("at t = {time} there are {} survivors; survivors are numbers from 0, and at t = 0 above 0", shown(*survivors))]
     NotANumber {
         /// The place in the series.
         time: usize,
@@ -36,8 +36,10 @@ pub enum RetentionError {
     },
     /// More survivors than before.
     #[error(
-        "at t = {time} there are {survivors} survivors, more than the {before} before: the survivors of a cohort never \
-         grow in number; leave out who came back, or count them as another cohort"
+        "at t = {time} there are {} survivors, more than the {} before: the survivors of a cohort never \
+         grow in number; leave out who came back, or count them as another cohort",
+        shown(*survivors),
+        shown(*before)
     )]
     Growing {
         /// The place in the series.
@@ -56,6 +58,11 @@ pub enum RetentionError {
     /// Everybody left at once.
     #[error("everybody left in the first period, so nobody is left to project")]
     EverybodyLeft,
+}
+
+/// A number of survivors in a message: shares of a cohort have more decimals than help.
+fn shown(survivors: f64) -> f64 {
+    (survivors * 1_000.0).round() / 1_000.0
 }
 
 /// A fitted curve.
@@ -154,35 +161,46 @@ impl Fit {
         let size = self.survivors[0];
         let last = self.survivors.len() - 1;
         let left = self.survivors[last];
-        let regions: Vec<(f64, Vec<(f64, f64)>)> = levels
+        struct Possible {
+            alpha: f64,
+            beta: f64,
+            /// The share that is left by the time looked at.
+            share: f64,
+        }
+        // For each level the curves that are not ruled out.
+        let possible = |(alpha, beta)| Possible { alpha, beta, share: survival(alpha, beta, last) };
+        let mut regions: Vec<(f64, Vec<Possible>)> = levels
             .iter()
             .map(|level| {
                 let errors = two_sided(*level);
-                (errors, self.region(errors * errors / 2.0))
+                (errors, self.region(errors * errors / 2.0).into_iter().map(possible).collect())
             })
             .collect();
-        (last + 1..=last + horizon)
-            .map(|time| {
-                let mean = if left > 0.0 { size * self.survival(time) } else { 0.0 };
-                let kept = self.survival(time) / self.survival(last);
-                let chance_variance = left * kept * (1.0 - kept);
-                let intervals = regions
-                    .iter()
-                    .map(|(errors, region)| {
-                        let (low, high) = bounds(region, mean, |alpha, beta| size * survival(alpha, beta, time));
-                        let chance = errors * errors * chance_variance;
-                        let below = ((mean - low).powi(2) + chance).sqrt();
-                        let above = ((high - mean).powi(2) + chance).sqrt();
-                        if left > 0.0 {
-                            ((mean - below).max(0.0), (mean + above).min(left.max(mean)))
-                        } else {
-                            (0.0, 0.0)
-                        }
-                    })
-                    .collect();
-                Projection { time, survivors: mean, retention: self.retention(time), intervals }
-            })
-            .collect()
+        let seen = self.survival(last);
+        let mut share = seen;
+        let mut project = |time: usize| {
+            share *= self.retention(time);
+            let mean = if left > 0.0 { size * share } else { 0.0 };
+            let kept = share / seen;
+            let chance_variance = left * kept * (1.0 - kept);
+            let intervals = regions
+                .iter_mut()
+                .map(|(errors, region)| {
+                    let (mut low, mut high) = (mean, mean);
+                    for curve in region {
+                        curve.share *= retention(curve.alpha, curve.beta, time);
+                        low = low.min(size * curve.share);
+                        high = high.max(size * curve.share);
+                    }
+                    let chance = *errors * *errors * chance_variance;
+                    let below = ((mean - low).powi(2) + chance).sqrt();
+                    let above = ((high - mean).powi(2) + chance).sqrt();
+                    if left > 0.0 { ((mean - below).max(0.0), (mean + above).min(left.max(mean))) } else { (0.0, 0.0) }
+                })
+                .collect();
+            Projection { time, survivors: mean, retention: self.retention(time), intervals }
+        };
+        (last + 1..=last + horizon).map(&mut project).collect()
     }
 
     /// The discounted expected residual lifetime of a customer who has renewed `renewals` times, just before the next

@@ -16,6 +16,7 @@ mod policy;
 mod quarantine;
 mod reconcile;
 mod restatements;
+mod retention;
 
 use warehouse::{
     books::BooksError,
@@ -54,6 +55,8 @@ pub enum Command {
     Check(check::Arguments),
     /// List what was restated between two times, and by which import
     Restatements(restatements::Arguments),
+    /// Project how many of a cohort will stay, from a file with how many stayed
+    Retention(retention::Arguments),
     /// Write facts out as they came in
     Export(export::Arguments),
     /// List refused rows, or read them again
@@ -149,6 +152,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::ComparePolicies(arguments) => compare_policies::run(options, &arguments),
         Command::Check(arguments) => check::run(options, &arguments),
         Command::Restatements(arguments) => restatements::run(options, &arguments),
+        Command::Retention(arguments) => retention::run(options, &arguments),
         Command::Export(arguments) => export::run(options, &arguments),
         Command::Quarantine(arguments) => quarantine::run(options, &arguments),
         Command::Policy(arguments) => policy::run(options, &arguments),

@@ -6,6 +6,7 @@
 mod command;
 mod listing;
 mod policies;
+mod series;
 mod session;
 
 use std::{io::Write, process::ExitCode};

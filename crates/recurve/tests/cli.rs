@@ -11,6 +11,9 @@ mod bad_input;
 #[path = "cli/kinds.rs"]
 mod kinds;
 
+#[path = "cli/retention.rs"]
+mod retention;
+
 use std::process::Stdio;
 
 use folder::{Folder, Said};
@@ -33,6 +36,7 @@ const COMMANDS: &[&str] = &[
     "restatements",
     "export",
     "policy",
+    "retention",
 ];
 
 #[test]
@@ -53,6 +57,7 @@ fn help_names_every_command_and_every_option_of_the_contract() {
         ("cohorts", &["--measure", "--grain", "--by"]),
         ("explain", &["--period"]),
         ("restatements", &["--between"]),
+        ("retention", &["--survivors", "--horizon", "--level"]),
     ] {
         Said::from(folder.bare(&[command, "--help"]).output().unwrap()).ends_with(0).says(options);
     }
