@@ -14,6 +14,8 @@ pub(crate) struct Biography {
     pub(crate) chapters: Vec<Timeline>,
     /// The days on which a card failed at first.
     pub(crate) card_failed: Vec<Day>,
+    /// From when on its people lose heart though nobody has said that they leave.
+    pub(crate) quiet_from: Option<Day>,
 }
 
 /// A state that holds on `[from, to)`, both within the calendar.
@@ -51,6 +53,7 @@ impl Biography {
     pub(crate) fn clear(&mut self) {
         self.chapters.clear();
         self.card_failed.clear();
+        self.quiet_from = None;
     }
 
     /// Every state of every subscription to the desk that the calendar has seen some of.

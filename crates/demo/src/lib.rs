@@ -222,7 +222,7 @@ pub fn write(company: &Company, folder: &Path, progress: &mut dyn FnMut(Progress
             life::live(company, &calendar, person, &mut folder.billing, &mut till, &mut pages);
             folder.billing.write_if_full()?;
             if let Some(surroundings) = &mut folder.surroundings {
-                aftermath.tell(company, &calendar, &person, &pages.biography, &mut till, surroundings);
+                aftermath.tell(company, &calendar, &person, &mut pages.biography, &mut till, surroundings);
                 surroundings.write_if_full()?;
             }
             if number % CUSTOMERS_A_PROGRESS == 0 {
@@ -247,6 +247,8 @@ pub fn write(company: &Company, folder: &Path, progress: &mut dyn FnMut(Progress
 struct Aftermath {
     promoters: Promoters,
     talks: notes::Talks,
+    /// Whether the whale that goes quiet has been met.
+    whale_met: bool,
     /// Kept for their memory.
     tickets: Vec<support::Ticket>,
     promoter_on: Vec<calendar::Day>,
@@ -258,10 +260,19 @@ impl Aftermath {
         company: &Company,
         calendar: &Calendar,
         person: &Person,
-        biography: &Biography,
+        biography: &mut Biography,
         till: &mut Till,
         to: &mut Surroundings,
     ) {
+        if person.is_whale && !self.whale_met {
+            let (from, _) = biography::days_of(calendar, &story::QUIET_WHALE);
+            let stays = biography.chapters.iter().all(|chapter| chapter.leaving().is_none());
+            if stays && biography.on(calendar, from).is_some() {
+                self.whale_met = true;
+                biography.quiet_from = Some(from);
+            }
+        }
+        let biography = &*biography;
         till.carry(calendar, biography);
         let way = audience::tell(company, calendar, person, biography, till, to);
         let activated = usage::tell(company, calendar, person, biography, to);

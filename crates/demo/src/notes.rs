@@ -33,7 +33,7 @@ impl Talks {
                 notes.push((day, note));
             }
         };
-        for event in &story::EVENTS {
+        for event in story::EVENTS.iter().filter(|event| event.is_known) {
             let (day, _) = days_of(calendar, event);
             if event.first_month <= company.months {
                 add(day, Note { kind: "annotation", title: event.name, body: event.words, customer: None });

@@ -30,6 +30,8 @@ pub struct Event {
     pub words: &'static str,
     /// Where a reader finds it in the numbers.
     pub shows: &'static str,
+    /// Whether the company knows of it, and has written it down among its notes.
+    pub is_known: bool,
 }
 
 impl Event {
@@ -53,6 +55,7 @@ pub const LAUNCH: Event = Event {
             double; those it brings fit poorly, convert seldom and leave soon.",
     shows: "Sign-ups and trials of month 10 double, the spend of the campaign half_price_launch appears, the launch channel has \
             more customers leaving and a lower LTV than its CAC, and leavers who say no_longer_needed rise until month 14.",
+    is_known: true,
 };
 
 /// Month 13: new customers pay the new prices at once.
@@ -63,6 +66,7 @@ pub const PRICE_RISE: Event = Event {
     words: "List prices rise by about 15 %. Whoever signs up from now on pays the new price; those who are there keep \
             the old one for six months.",
     shows: "ASP and ARPA of new customers rise from month 13, and tickets of the category pricing appear.",
+    is_known: true,
 };
 
 /// Month 15: the payment processor asks for strong authentication.
@@ -74,6 +78,7 @@ pub const CARD_FAILURES: Event = Event {
             other months. Most are recovered within three weeks, some are lost.",
     shows: "Failed payments with the reason authentication_required, a peak of the payment failure rate and then of \
             involuntary churn, and billing tickets that wait longer than usual. Usage does not fall before these customers go.",
+    is_known: true,
 };
 
 /// Months 17 and 18: a release breaks what teams use most.
@@ -85,6 +90,7 @@ pub const BAD_RELEASE: Event = Event {
             three times as often, saying that a feature is missing or that they switched.",
     shows: "Bug tickets of team customers multiply and wait days, their NPS and CSAT fall, the use of the feature shared_boards \
             falls to a quarter, and churn of the team plan follows with the reasons missing_feature and switched.",
+    is_known: true,
 };
 
 /// Month 19: those who were there before the price rise are raised at their next renewal.
@@ -95,6 +101,7 @@ pub const OLD_PRICES_END: Event = Event {
     words: "The six months of old prices are over: existing customers are raised at their first renewal from now on, \
             contracts when they run out. Most stay (expansion by price), some leave as too expensive.",
     shows: "Expansion by price from month 19, pricing tickets, lower NPS of those who were raised, and churn that says too_expensive.",
+    is_known: true,
 };
 
 /// Month 4: large companies are talked to by somebody who is paid for it.
@@ -105,6 +112,7 @@ pub const SALES_HIRE: Event = Event {
     words: "The first seller is hired. From now on large companies are sold to by people with a salary and a \
             commission on what they sign.",
     shows: "Spend of the category sales begins, and CAC splits into marketing and sales.",
+    is_known: true,
 };
 
 /// Months 5 to 9: a test that worked.
@@ -116,6 +124,7 @@ pub const ANNUAL_TEST: Event = Event {
             year.",
     shows: "In the experiment annual_price_first the arm annual_first converts more trials than monthly_first, and has \
             more yearly subscriptions.",
+    is_known: true,
 };
 
 /// Month 12: a feature that people come to love.
@@ -126,6 +135,7 @@ pub const AUTOMATIONS: Event = Event {
     words: "A new feature, automations, is released to all plans and is soon loved. Time tracking, which has been there \
             from the first day, is still used by almost nobody.",
     shows: "Feature adoption: automations is absent before month 12 and among the first after it, time_tracking is last.",
+    is_known: true,
 };
 
 /// Month 14: the same words cost more.
@@ -136,6 +146,7 @@ pub const DEARER_CLICKS: Event = Event {
     words: "A rival begins to bid on the same words and audiences. From now on a visit costs about 60 % more in search and \
             40 % more in paid social.",
     shows: "Spend per visit and CAC of google_ads and meta_ads rise while their conversion holds.",
+    is_known: true,
 };
 
 /// Months 20 to 22: a test that changed nothing.
@@ -145,6 +156,7 @@ pub const CHECKLIST_TEST: Event = Event {
     months: 3,
     words: "Half of those who sign up see a checklist in their first days. It changes nothing.",
     shows: "In the experiment onboarding_checklist the two arms convert alike, within what chance allows.",
+    is_known: true,
 };
 
 /// Month 21: the same seats cost less to host.
@@ -155,10 +167,23 @@ pub const CHEAPER_HOSTING: Event = Event {
     words: "The product moves to cheaper servers. From now on a seat costs about a quarter less to host.",
     shows: "Costs of the vendor Cloud hosting fall in month 21 though seats rise, and the gross margin rises by two or \
             three points.",
+    is_known: true,
+};
+
+/// Month 22: the largest risk, for those who look.
+pub const QUIET_WHALE: Event = Event {
+    name: "quiet whale",
+    first_month: 22,
+    months: 1,
+    words: "The first whale that is still there loses heart: its people come less and less. Its contract runs on, and nobody \
+            has said a word.",
+    shows: "One of the largest customers by MRR, the whale with the lowest number, is used ever less from month 22 on, \
+            scores low and has the worst health, while nothing in billing has changed. No note tells of it.",
+    is_known: false,
 };
 
 /// Every event, in the order in which they happen.
-pub const EVENTS: [Event; 11] = [
+pub const EVENTS: [Event; 12] = [
     SALES_HIRE,
     ANNUAL_TEST,
     LAUNCH,
@@ -170,6 +195,7 @@ pub const EVENTS: [Event; 11] = [
     OLD_PRICES_END,
     CHECKLIST_TEST,
     CHEAPER_HOSTING,
+    QUIET_WHALE,
 ];
 
 /// How far sign-ups rise in the month of the launch, over what the season says.
@@ -302,7 +328,7 @@ const REFERRAL_CAMPAIGNS: [Campaign; 1] =
 const PARTNER_CAMPAIGNS: [Campaign; 1] =
     [Campaign { name: "partner_programme", share: 1, visit_cents: 0, visit_cents_when_dearer: 0 }];
 const LAUNCH_CAMPAIGNS: [Campaign; 1] =
-    [Campaign { name: "half_price_launch", share: 1, visit_cents: 5_50, visit_cents_when_dearer: 5_50 }];
+    [Campaign { name: "half_price_launch", share: 1, visit_cents: 8_00, visit_cents_when_dearer: 8_00 }];
 
 /// Where customers live.
 #[derive(Debug, Clone, Copy)]

@@ -77,6 +77,10 @@ impl Asked<'_> {
             tenths -= story::NPS_RAISED_TENTHS;
             words = "The new price is steep for what we use";
         }
+        if self.biography.quiet_from.is_some_and(|from| day >= from) {
+            tenths -= story::NPS_LEAVING_TENTHS;
+            words = "Few of us still open it";
+        }
         if let Some(leaving) = span.chapter.leaving()
             && day + 91 > leaving.asked
         {

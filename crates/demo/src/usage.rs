@@ -26,7 +26,12 @@ struct Fall {
 }
 
 impl Fall {
-    /// What is left on a day, percent.
+    /// Of those who have not said that they leave, and may never.
+    fn without_a_word(from: Day) -> Fall {
+        Fall { from, asked: from + story::FALL_DAYS.1 }
+    }
+
+    /// What is left on a day, percent: it falls fast at first and slowly in the end.
     fn left_percent(self, day: Day) -> u32 {
         if day < self.from {
             return 100;
@@ -34,8 +39,8 @@ impl Fall {
         if day >= self.asked {
             return story::FALL_LEAVES_PERCENT;
         }
-        let gone = (100 - story::FALL_LEAVES_PERCENT) * (day - self.from) / (self.asked - self.from);
-        100 - gone
+        let (to_come, days) = (self.asked - day, self.asked - self.from);
+        story::FALL_LEAVES_PERCENT + (100 - story::FALL_LEAVES_PERCENT) * to_come * to_come / (days * days)
     }
 }
 
@@ -62,7 +67,7 @@ pub(crate) fn tell(
     for span in biography.spans(calendar).filter(Span::is_in_use) {
         let fall = match told {
             Some((chapter, fall)) if std::ptr::eq(chapter, span.chapter) => fall,
-            _ => teller.fall(span.chapter),
+            _ => biography.quiet_from.map(Fall::without_a_word).or_else(|| teller.fall(span.chapter)),
         };
         told = Some((span.chapter, fall));
         teller.span(&span, fall);
