@@ -35,12 +35,21 @@ impl Way {
 
 /// Who visits: a customer by its number, or one of those who pass by on a day.
 #[derive(Debug, Clone, Copy)]
-enum Visitor {
+pub(crate) enum Visitor {
     Customer(u64),
     Passing(Day, u32),
 }
 
-fn visitor_id(sheet: &mut Sheet, visitor: Visitor) -> &mut Sheet {
+/// How a customer came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// By which way it came last.
+    pub(crate) way: Way,
+    pub(crate) first_seen: Moment,
+    pub(crate) signed_up: Moment,
+}
+
+pub(crate) fn visitor_id(sheet: &mut Sheet, visitor: Visitor) -> &mut Sheet {
     match visitor {
         Visitor::Customer(number) => sheet.id(b'v', number, 0, 0),
         Visitor::Passing(day, place) => sheet.id(b'w', u64::from(day), place, 0),
@@ -96,7 +105,7 @@ pub(crate) struct Passing<'a> {
     pub(crate) country: &'a str,
 }
 
-/// The visits, the sign-up and the trial of a customer. Says by which way it came last.
+/// The visits, the sign-up and the trial of a customer.
 pub(crate) fn tell(
     company: &Company,
     calendar: &Calendar,
@@ -104,7 +113,7 @@ pub(crate) fn tell(
     biography: &Biography,
     till: &mut Till,
     to: &mut Surroundings,
-) -> Way {
+) -> Arrival {
     let mut site = Site { calendar, till, to };
     let mut dice = Dice::new(company.seed, person.number, Purpose::Visits);
     let last = Way::by(&mut dice, person.channel);
@@ -112,8 +121,12 @@ pub(crate) fn tell(
 
     let places = [0, 1, 2, 3, 4];
     let earlier = *dice.choose(&places, |place: &usize| story::EARLIER_VISITS_SHARE[*place]);
+    // Nobody signs for a large company at the first visit, and it takes longer.
+    let large = person.size.contract;
+    let (earlier, within) =
+        if large { (earlier + 1, story::LARGE_LEAD_DAYS.1) } else { (earlier, story::EARLIER_VISITS_DAYS) };
     let mut days: Vec<Day> = (0..earlier)
-        .map(|_| person.signed_up.saturating_sub(dice.between(1, story::EARLIER_VISITS_DAYS)).max(calendar.first))
+        .map(|_| person.signed_up.saturating_sub(dice.between(1, within)).max(calendar.first))
         .filter(|day| *day < person.signed_up)
         .collect();
     days.sort_unstable();
@@ -123,8 +136,10 @@ pub(crate) fn tell(
     let places = [0, 1, 2, 3, 4, 5];
     let first_channel = story::channel(*dice.choose(&places, |place: &usize| story::FIRST_TOUCH_SHARE[*place]));
     let first_way = if first_differs { Way::by(&mut dice, first_channel) } else { last };
+    let mut first_seen = None;
     for (place, day) in days.iter().enumerate() {
         let at = awake(&mut dice, *day);
+        first_seen = first_seen.or(Some(at));
         let typed_in = place > 0 && dice.happens(story::VISIT_TYPED_IN);
         let launch_over = !story::LAUNCH.covers(calendar.story_month(*day));
         let mut way = if place == 0 { first_way } else { last };
@@ -158,6 +173,7 @@ pub(crate) fn tell(
         to.trials
             .id(b's', person.number, 1, 0)
             .id(b'c', person.number, 0, 0)
+            .id(b'u', person.number, 1, 0)
             .text(PLANS[row.terms.plan].id)
             .day(calendar, row.start)
             .day_if(calendar, row.trial_end)
@@ -168,7 +184,7 @@ pub(crate) fn tell(
     if let Some(day) = biography.known_paid_from(calendar) {
         till.reward(day, person.channel);
     }
-    last
+    Arrival { way: last, first_seen: first_seen.unwrap_or(before), signed_up }
 }
 
 /// Everybody who visits for the first time on a day and never becomes a customer, with the sign-ups and leads that

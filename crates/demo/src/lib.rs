@@ -274,9 +274,9 @@ impl Aftermath {
         }
         let biography = &*biography;
         till.carry(calendar, biography);
-        let way = audience::tell(company, calendar, person, biography, till, to);
+        let arrival = audience::tell(company, calendar, person, biography, till, to);
         let activated = usage::tell(company, calendar, person, biography, to);
-        pipeline::tell(company, calendar, person, biography, activated, &way, to);
+        pipeline::tell(company, calendar, person, biography, activated, &arrival, to);
         support::tell(company, calendar, person, biography, &mut self.tickets, to);
         surveys::tell(company, calendar, person, biography, &self.tickets, to, &mut self.promoter_on);
         self.promoters.tell(company, calendar, person, biography, &self.promoter_on, to);

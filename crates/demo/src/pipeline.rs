@@ -1,7 +1,7 @@
 //! Leads: their stages, forwards and sometimes back, and what gives them points.
 
 use crate::Company;
-use crate::audience::{Passing, Way, awake};
+use crate::audience::{Arrival, Passing, Visitor, Way, awake, visitor_id};
 use crate::biography::Biography;
 use crate::calendar::{Calendar, Day, Moment};
 use crate::dice::{Dice, Purpose};
@@ -9,18 +9,13 @@ use crate::person::Person;
 use crate::sheet::Surroundings;
 use crate::story::{self, ScoreEvent};
 
-/// Who a lead is: one who became a customer, or one of those who visited on a day.
-#[derive(Debug, Clone, Copy)]
-enum Lead {
-    Customer(u64),
-    Passing(Day, u32),
-}
-
 struct Teller<'a> {
     calendar: &'a Calendar,
-    lead: Lead,
+    lead: Visitor,
+    /// Whether a visit made the lead, so that it is known whose.
+    is_visitor: bool,
     /// From when on the lead is known to be a customer's.
-    linked_from: Option<Day>,
+    linked_from: Option<Moment>,
     way: &'a Way,
     country: &'a str,
     to: &'a mut Surroundings,
@@ -33,12 +28,25 @@ impl Teller<'_> {
         }
         let sheet = &mut self.to.leads;
         match self.lead {
-            Lead::Customer(number) => sheet.id(b'q', number, 0, 0),
-            Lead::Passing(day, place) => sheet.id(b'x', u64::from(day), place, 0),
+            Visitor::Customer(number) => sheet.id(b'q', number, 0, 0),
+            Visitor::Passing(day, place) => sheet.id(b'x', u64::from(day), place, 0),
         };
-        match (self.lead, self.linked_from.is_some_and(|day| at.day >= day)) {
-            (Lead::Customer(number), true) => sheet.id(b'c', number, 0, 0),
-            _ => sheet.empty(),
+        let linked = match self.lead {
+            Visitor::Customer(number) if self.linked_from.is_some_and(|from| at >= from) => Some(number),
+            _ => None,
+        };
+        match linked {
+            Some(number) => sheet.id(b'c', number, 0, 0),
+            None => sheet.empty(),
+        };
+        if self.is_visitor {
+            visitor_id(sheet, self.lead);
+        } else {
+            sheet.empty();
+        }
+        match linked {
+            Some(number) => sheet.id(b'u', number, 1, 0),
+            None => sheet.empty(),
         };
         sheet.text(stage).moment(self.calendar, at).text(self.way.channel.name).text(self.way.campaign_name());
         match score {
@@ -71,7 +79,7 @@ pub(crate) fn tell(
     person: &Person,
     biography: &Biography,
     activated: Option<Day>,
-    way: &Way,
+    arrival: &Arrival,
     to: &mut Surroundings,
 ) {
     let mut dice = Dice::new(company.seed, person.number, Purpose::Leads);
@@ -79,45 +87,43 @@ pub(crate) fn tell(
     if !dice.happens(story::CUSTOMER_WAS_LEAD[size]) {
         return;
     }
-    let signed_up = person.signed_up;
-    let paid_from = biography.known_paid_from(calendar);
-    let (low, high) = if person.size.contract { story::LARGE_LEAD_DAYS } else { story::LEAD_DAYS };
-    let created = signed_up.saturating_sub(dice.between(low, high)).max(calendar.first).min(signed_up);
-    let mut teller = Teller {
-        calendar,
-        lead: Lead::Customer(person.number),
-        linked_from: Some(signed_up),
-        way,
-        country: person.country.code,
-        to,
+    let large = person.size.contract;
+    let (large_unseen, unseen) = story::LEAD_WITHOUT_VISIT;
+    let is_visitor = !dice.happens(if large { large_unseen } else { unseen });
+    let at = if is_visitor {
+        arrival.first_seen.plus_minutes(dice.between(1, 15)).min(arrival.signed_up)
+    } else {
+        let (low, high) = story::LARGE_LEAD_DAYS;
+        let day = person.signed_up.saturating_sub(dice.between(low, high)).max(calendar.first);
+        awake(&mut dice, day).min(arrival.signed_up)
     };
-    let at = awake(&mut dice, created);
+    let lead = Visitor::Customer(person.number);
+    let linked_from = Some(arrival.signed_up);
+    let way = &arrival.way;
+    let mut teller = Teller { calendar, lead, is_visitor, linked_from, way, country: person.country.code, to };
     teller.stage(at, "lead");
     let count = dice.between(2, 4);
-    teller.scores(&mut dice, &story::SCORES_OF_BUYERS, count, created, signed_up - created + 3);
+    teller.scores(&mut dice, &story::SCORES_OF_BUYERS, count, at.day + 1, person.signed_up.max(at.day) - at.day + 3);
 
-    if person.size.contract {
-        let mql = at.plus_minutes(dice.between(240, 2_880));
-        teller.stage(mql, "mql");
-        let mut last = mql.plus_minutes(dice.between(2_000, 12_000));
-        teller.stage(last, "sql");
+    let paid_from = biography.known_paid_from(calendar);
+    if large {
+        // The talks fill the time until the contract begins, which may lie beyond the end of the calendar.
+        let begins = biography.paid_from().unwrap_or(calendar.end);
+        let minutes = begins.saturating_sub(at.day + 1) * 24 * 60;
+        let after = |percent: u32| at.plus_minutes(60 + minutes / 100 * percent);
+        teller.stage(after(dice.between(2, 15)), "mql");
+        teller.stage(after(dice.between(20, 45)), "sql");
         if dice.happens(story::LEAD_GOES_BACK) {
-            last = last.plus_minutes(dice.between(4_000, 10_000));
-            teller.stage(last, "mql");
-            last = last.plus_minutes(dice.between(4_000, 10_000));
-            teller.stage(last, "sql");
+            teller.stage(after(dice.between(50, 65)), "mql");
+            teller.stage(after(dice.between(70, 85)), "sql");
         }
-        // The contract is signed when it begins at the latest, and never before the talks.
-        if let Some(day) = paid_from {
-            let signed = Moment::new(day, 16, dice.below(60));
-            teller.stage(signed.max(last.plus_minutes(60)), "customer");
-        }
+        teller.stage(Moment::new(begins, 22, dice.below(60)), "customer");
         return;
     }
 
     let mql = at.plus_minutes(dice.between(60, 4_000));
     let qualified = dice.happens(story::LOST_LEAD_QUALIFIED) || paid_from.is_some();
-    if qualified && mql.day <= signed_up {
+    if qualified && mql.day <= person.signed_up {
         teller.stage(mql, "mql");
     }
     if let Some(day) = activated {
@@ -126,7 +132,7 @@ pub(crate) fn tell(
     match paid_from {
         Some(day) => teller.stage(Moment::new(day, 22, 0), "customer"),
         None => {
-            let day = signed_up + story::TRIAL_DAYS + dice.between(1, 10);
+            let day = person.signed_up + story::TRIAL_DAYS + dice.between(1, 10);
             let at = Moment::new(day, 9, dice.below(60));
             if dice.happens(story::LOST_LEAD_CLOSED) {
                 teller.stage(at, "lost");
@@ -139,7 +145,10 @@ pub(crate) fn tell(
 pub(crate) fn lose(company: &Company, calendar: &Calendar, passing: &Passing<'_>, to: &mut Surroundings) {
     let &Passing { day, place, seen, way, country } = passing;
     let mut dice = Dice::new(company.seed, (u64::from(day) << 32) | u64::from(place), Purpose::Leads);
-    let mut teller = Teller { calendar, lead: Lead::Passing(day, place), linked_from: None, way, country, to };
+    let (_, unseen) = story::LEAD_WITHOUT_VISIT;
+    let is_visitor = !dice.happens(unseen);
+    let lead = Visitor::Passing(day, place);
+    let mut teller = Teller { calendar, lead, is_visitor, linked_from: None, way, country, to };
     let at = seen.plus_minutes(dice.between(1, 15));
     teller.stage(at, "lead");
     let large = dice.happens(story::LOST_LEAD_LARGE);

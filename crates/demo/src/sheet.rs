@@ -226,14 +226,14 @@ sheets! {
     Surroundings {
         visits: "visits.csv" "visitor,visited,channel,campaign,referrer,page,country";
         signups: "signups.csv" "signup,customer,visitor,signed_up,channel,campaign,plan,country";
-        trials: "trials.csv" "trial,customer,plan,start,end,converted,channel";
-        leads: "leads.csv" "lead,customer,stage,reached,channel,campaign,score,score_reason,country";
-        spend: "spend.csv" "day,channel,campaign,category,currency,amount";
+        trials: "trials.csv" "trial,customer,user,plan,start,end,converted,channel";
+        leads: "leads.csv" "lead,customer,visitor,user,stage,reached,channel,campaign,score,score_reason,country";
+        spend: "spend.csv" "day,channel,campaign,category,currency,amount,clicks";
         costs: "costs.csv" "cost,day,category,vendor,currency,amount,description";
         cash: "cash-balances.csv" "day,account,currency,amount";
         events: "events.csv" "user,customer,session,name,occurred,feature";
-        tickets: "tickets.csv" "ticket,customer,category,channel,priority,opened,first_response,resolved";
-        surveys: "surveys.csv" "answer,survey,customer,user,score,scale,answered,comment";
+        tickets: "tickets.csv" "ticket,customer,user,category,channel,priority,status,opened,first_response,resolved";
+        surveys: "surveys.csv" "answer,survey,customer,user,ticket,score,scale,answered,comment";
         referrals: "referrals.csv" "referral,referrer,referred,invited,converted";
         experiments: "experiments.csv" "experiment,customer,arm,control,assigned";
         notes: "notes.csv" "note,day,kind,title,body,customer,author";

@@ -21,6 +21,19 @@ pub(crate) struct Ticket {
     pub(crate) is_bad_release: bool,
 }
 
+impl Ticket {
+    /// Its state at the end of the calendar.
+    fn status(&self, calendar: &Calendar) -> &'static str {
+        if self.resolved.day < calendar.end {
+            "solved"
+        } else if self.first_response.day < calendar.end {
+            "pending"
+        } else {
+            "new"
+        }
+    }
+}
+
 impl Priority {
     fn name(self) -> &'static str {
         match self {
@@ -50,9 +63,11 @@ pub(crate) fn tell(
         to.tickets
             .id(b'r', person.number, number, 0)
             .id(b'c', person.number, 0, 0)
+            .id(b'u', person.number, 1, 0)
             .text(ticket.category)
             .text(if ticket.by_mail { "email" } else { "chat" })
             .text(ticket.priority)
+            .text(ticket.status(calendar))
             .moment(calendar, ticket.opened)
             .moment_if_known(calendar, ticket.first_response)
             .moment_if_known(calendar, ticket.resolved)

@@ -40,8 +40,8 @@ pub(crate) fn tell(
             day += every;
         }
     }
-    for ticket in tickets {
-        asked.csat(ticket);
+    for (ticket, number) in tickets.iter().zip(1..) {
+        asked.csat(ticket, number);
     }
 }
 
@@ -99,11 +99,11 @@ impl Asked<'_> {
         // One in three writes something.
         let words = if self.dice.below(3) == 0 { words } else { "" };
         let at = crate::audience::awake(&mut self.dice, day);
-        self.answer("nps", score, 10, at, words);
+        self.answer("nps", score, at, None, words);
         score
     }
 
-    fn csat(&mut self, ticket: &Ticket) {
+    fn csat(&mut self, ticket: &Ticket, number: u32) {
         let known = ticket.resolved.day < self.calendar.end;
         if !self.dice.happens(story::CSAT_ANSWERED) || !known {
             return;
@@ -124,19 +124,25 @@ impl Asked<'_> {
         if fit_index(self.person) + 1 == story::FIT_LEAVING_PERCENT.len() {
             score -= 1;
         }
-        self.answer("csat", score.max(1), 5, at, words);
+        self.answer("csat", score.max(1), at, Some(number), words);
     }
 
-    fn answer(&mut self, survey: &str, score: i64, scale: u32, at: Moment, words: &str) {
+    fn answer(&mut self, survey: &str, score: i64, at: Moment, ticket: Option<u32>, words: &str) {
         self.answers += 1;
-        self.to
-            .surveys
-            .id(b'y', self.person.number, self.answers, 0)
-            .text(survey)
-            .id(b'c', self.person.number, 0, 0)
-            .id(b'u', self.person.number, 1, 0)
+        let sheet = &mut self.to.surveys;
+        sheet.id(b'y', self.person.number, self.answers, 0).text(survey).id(b'c', self.person.number, 0, 0).id(
+            b'u',
+            self.person.number,
+            1,
+            0,
+        );
+        match ticket {
+            Some(number) => sheet.id(b'r', self.person.number, number, 0),
+            None => sheet.empty(),
+        };
+        sheet
             .decimal(score, 0)
-            .number(scale)
+            .number(if ticket.is_some() { 5 } else { 10 })
             .moment(self.calendar, at)
             .words(words)
             .end_row();

@@ -128,7 +128,7 @@ impl Till {
             }
             let days = i64::from(next - from).max(1);
             let signed_up = sign_ups.before(next);
-            self.spend(calendar, month, from, next, signed_up, &mut costs);
+            self.spend(month, from, next, signed_up, &mut costs);
             costs.running(month, from, next, customer_days / days, seat_days / days, signed_up);
             costs.pay(next - 1, "cost_of_revenue", "Card processor", card_fees, "Fees on card payments");
             costs.pay(next + TAX_DAYS, "other", "Tax office", tax, "Value added and sales tax that customers paid");
@@ -137,7 +137,7 @@ impl Till {
     }
 
     /// The spend of a month, by day, channel and campaign.
-    fn spend(&self, calendar: &Calendar, month: u32, from: Day, next: Day, signed_up: u64, costs: &mut Costs<'_>) {
+    fn spend(&self, month: u32, from: Day, next: Day, signed_up: u64, costs: &mut Costs<'_>) {
         let dearer = story::DEARER_CLICKS.has_begun(month);
         for (day, today) in (from..next).zip(&self.days[from as usize..]) {
             for index in 0..CHANNELS_COUNT {
@@ -145,16 +145,19 @@ impl Till {
                 for (campaign, visits) in channel.campaigns.iter().zip(today.visits[index]) {
                     let cents = if dearer { campaign.visit_cents_when_dearer } else { campaign.visit_cents };
                     let micros = i64::from(visits) * cents * MICROS_A_CENT;
-                    costs.spend(calendar, day, channel.name, campaign.name, "marketing", micros);
+                    let of = Purpose { channel: channel.name, campaign: campaign.name, category: "marketing" };
+                    costs.spend(day, of, micros, Some(visits));
                 }
                 let campaign = channel.campaigns.first().map_or("", |campaign| campaign.name);
-                costs.spend(calendar, day, channel.name, campaign, "marketing", today.rewards[index]);
-                costs.spend(calendar, day, channel.name, "", "sales", today.commissions[index]);
+                let rewards = Purpose { channel: channel.name, campaign, category: "marketing" };
+                costs.spend(day, rewards, today.rewards[index], None);
+                let commissions = Purpose { channel: channel.name, campaign: "", category: "sales" };
+                costs.spend(day, commissions, today.commissions[index], None);
             }
             if day + 1 == next {
                 for (team, category) in [(&story::MARKETERS, "marketing"), (&story::SELLERS, "sales")] {
-                    let micros = salaries(team, month, signed_up);
-                    costs.spend(calendar, day, "", "", category, micros);
+                    let of = Purpose { channel: "", campaign: "", category };
+                    costs.spend(day, of, salaries(team, month, signed_up), None);
                 }
             }
         }
@@ -191,6 +194,14 @@ fn heads(team: &Team, month: u32, signed_up: u64) -> u64 {
     if month < team.from_month { 0 } else { team.at_first + signed_up / team.sign_ups_a_head }
 }
 
+/// What is spent for.
+#[derive(Debug, Clone, Copy)]
+struct Purpose {
+    channel: &'static str,
+    campaign: &'static str,
+    category: &'static str,
+}
+
 /// What is paid, written and counted.
 #[derive(Debug)]
 struct Costs<'a> {
@@ -203,21 +214,26 @@ struct Costs<'a> {
 
 impl Costs<'_> {
     /// Amounts are whole cents: what is below is not owed.
-    fn spend(&mut self, calendar: &Calendar, day: Day, channel: &str, campaign: &str, category: &str, micros: i64) {
+    fn spend(&mut self, day: Day, of: Purpose, micros: i64, clicks: Option<u32>) {
         let cents = micros / MICROS_A_CENT;
         if cents == 0 {
             return;
         }
         self.paid[day as usize] += cents * MICROS_A_CENT;
-        self.to
+        let sheet = self
+            .to
             .spend
-            .day(calendar, day)
-            .text(channel)
-            .text(campaign)
-            .text(category)
+            .day(self.calendar, day)
+            .text(of.channel)
+            .text(of.campaign)
+            .text(of.category)
             .text(Currency::Usd.code())
-            .money(cents, Currency::Usd)
-            .end_row();
+            .money(cents, Currency::Usd);
+        match clicks {
+            Some(clicks) => sheet.number(clicks),
+            None => sheet.empty(),
+        };
+        sheet.end_row();
     }
 
     fn pay(&mut self, day: Day, category: &str, vendor: &str, micros: i64, description: &str) {

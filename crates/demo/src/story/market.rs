@@ -37,10 +37,10 @@ pub const CUSTOMER_WAS_LEAD: [Chance; 4] =
     [Chance::per_cent(4), Chance::per_cent(14), Chance::per_cent(45), Chance::per_cent(100)];
 /// How many of the talks with large companies go one stage back before they go on.
 pub const LEAD_GOES_BACK: Chance = Chance::per_cent(16);
-/// How many days before its sign-up a large company became a lead.
+/// How many days before its sign-up a large company was found, or first visited.
 pub const LARGE_LEAD_DAYS: (u32, u32) = (14, 70);
-/// The same for others.
-pub const LEAD_DAYS: (u32, u32) = (1, 28);
+/// How many leads of large companies, and of all others, were found by a seller or at a fair: no visit made them.
+pub const LEAD_WITHOUT_VISIT: (Chance, Chance) = (Chance::per_cent(40), Chance::per_cent(8));
 
 /// What gives a lead points, or takes them.
 #[derive(Debug, Clone, Copy)]

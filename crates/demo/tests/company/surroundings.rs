@@ -170,6 +170,51 @@ fn visitors_users_and_customers_can_be_joined() {
 }
 
 #[test]
+fn leads_tickets_and_answers_name_who_they_are_of() {
+    let ids = |file: &str, column: &str| -> HashSet<String> {
+        let table = OWN.table(file);
+        let told = table.rows.iter().map(|row| table.get(row, column).to_owned());
+        told.filter(|id| !id.is_empty()).collect()
+    };
+    for (file, column, target, id) in [
+        ("leads.csv", "visitor", "visits.csv", "visitor"),
+        ("leads.csv", "user", "signups.csv", "signup"),
+        ("trials.csv", "user", "signups.csv", "signup"),
+        ("trials.csv", "trial", "subscriptions.csv", "subscription"),
+        ("tickets.csv", "user", "signups.csv", "signup"),
+        ("surveys.csv", "ticket", "tickets.csv", "ticket"),
+    ] {
+        let named = ids(file, column);
+        assert!(!named.is_empty() && named.is_subset(&ids(target, id)), "{file} names what {target} lacks");
+    }
+    let (leads, visits) = (OWN.table("leads.csv"), OWN.table("visits.csv"));
+    let visits_of = visits.by("visitor");
+    let without = leads.rows.iter().filter(|row| leads.get(row, "visitor").is_empty()).count();
+    assert!(without > 20 && without * 5 < leads.rows.len(), "{without} leads were found without a visit");
+    for row in leads.rows.iter().filter(|row| !leads.get(row, "visitor").is_empty()) {
+        let seen = visits_of[leads.get(row, "visitor")].iter().map(|visit| visits.get(visit, "visited")).min();
+        assert!(seen.unwrap() < leads.get(row, "reached"), "a lead before its first visit: {row:?}");
+    }
+}
+
+#[test]
+fn a_paid_campaign_pays_for_each_of_its_visits() {
+    let (spend, visits) = (OWN.table("spend.csv"), OWN.table("visits.csv"));
+    let mut paid: BTreeMap<(String, String), u32> = BTreeMap::new();
+    for row in spend.rows.iter().filter(|row| !spend.get(row, "clicks").is_empty()) {
+        let campaign = (spend.get(row, "day").to_owned(), spend.get(row, "campaign").to_owned());
+        *paid.entry(campaign).or_default() += spend.get(row, "clicks").parse::<u32>().unwrap();
+    }
+    let mut came: BTreeMap<(String, String), u32> = BTreeMap::new();
+    let paying = ["google_ads", "meta_ads", "launch"];
+    for row in visits.rows.iter().filter(|row| paying.contains(&visits.get(row, "channel"))) {
+        let campaign = (visits.get(row, "visited")[..10].to_owned(), visits.get(row, "campaign").to_owned());
+        *came.entry(campaign).or_default() += 1;
+    }
+    assert_eq!(paid, came);
+}
+
+#[test]
 fn cash_is_what_was_there_and_what_came_and_went() {
     let mut rates: HashMap<(String, Date), f64> = HashMap::new();
     let table = OWN.table("fx-rates.csv");
