@@ -103,7 +103,8 @@ pub(crate) fn tell(
     let mut teller = Teller { calendar, lead, is_visitor, linked_from, way, country: person.country.code, to };
     teller.stage(at, "lead");
     let count = dice.between(2, 4);
-    teller.scores(&mut dice, &story::SCORES_OF_BUYERS, count, at.day + 1, person.signed_up.max(at.day) - at.day + 3);
+    let events = if large { &story::SCORES_OF_LARGE } else { &story::SCORES_OF_BUYERS };
+    teller.scores(&mut dice, events, count, at.day + 1, person.signed_up.max(at.day) - at.day + 3);
 
     let paid_from = biography.known_paid_from(calendar);
     if large {
@@ -153,7 +154,7 @@ pub(crate) fn lose(company: &Company, calendar: &Calendar, passing: &Passing<'_>
     teller.stage(at, "lead");
     let large = dice.happens(story::LOST_LEAD_LARGE);
     let count = dice.between(1, 3);
-    let events = if large { &story::SCORES_OF_BUYERS } else { &story::SCORES_OF_OTHERS };
+    let events: &[_] = if large { &story::SCORES_OF_LARGE } else { &story::SCORES_OF_OTHERS };
     teller.scores(&mut dice, events, count, at.day + 1, 40);
 
     let mut last = at;

@@ -51,10 +51,17 @@ pub struct ScoreEvent {
     pub points: i64,
 }
 
-/// What those who become customers do.
-pub const SCORES_OF_BUYERS: [ScoreEvent; 6] = [
+/// What people of large companies do.
+pub const SCORES_OF_LARGE: [ScoreEvent; 5] = [
     ScoreEvent { reason: "asked for a demo", points: 25 },
     ScoreEvent { reason: "company of 50 or more", points: 20 },
+    ScoreEvent { reason: "read the price page", points: 10 },
+    ScoreEvent { reason: "came to a webinar", points: 8 },
+    ScoreEvent { reason: "opened three mails", points: 5 },
+];
+/// What those who become customers by themselves do.
+pub const SCORES_OF_BUYERS: [ScoreEvent; 5] = [
+    ScoreEvent { reason: "asked for a demo", points: 25 },
     ScoreEvent { reason: "read the price page", points: 10 },
     ScoreEvent { reason: "came to a webinar", points: 8 },
     ScoreEvent { reason: "opened three mails", points: 5 },
