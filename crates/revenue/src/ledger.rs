@@ -141,29 +141,72 @@ pub struct Share {
     pub errors: Vec<(u32, u32, MovementError)>,
 }
 
-/// Builds the ledger of the customers `customers` from their rows.
-///
-/// `rows` are sorted by customer, then by subscription item; `worth` belongs to `context.terms`. `visit` sees each
-/// customer's spans (trials included) before they become movements.
-pub fn build(
-    rows: &mut [Row],
-    customers: Range<u32>,
-    worth: &[Worth],
-    recorded: &Recorded,
-    context: &Context<'_>,
-    mut visit: impl FnMut(u32, &[Span]),
-) -> Share {
-    let mut share = Share::default();
-    let mut spans = Vec::new();
-    let mut made = Vec::new();
-    let mut scratch = Scratch::default();
-    let mut rest = rows;
-    for customer in customers {
-        let count = rest.iter().take_while(|row| row.customer == customer).count();
-        let (own, after) = rest.split_at_mut(count);
-        rest = after;
-        spans.clear();
-        made.clear();
+/// Room that is used again from customer to customer.
+#[derive(Debug, Default)]
+pub struct Builder {
+    spans: Vec<Span>,
+    made: Vec<Movement>,
+    scratch: Scratch,
+}
+
+impl Builder {
+    /// Appends the ledger of the customers `customers` to a share.
+    ///
+    /// `rows` are sorted by customer, then by subscription item; `worth` belongs to `context.terms`. `visit` sees each
+    /// customer's spans (trials included) before they become movements.
+    pub fn append(
+        &mut self,
+        rows: &mut [Row],
+        customers: Range<u32>,
+        worth: &[Worth],
+        recorded: &Recorded,
+        context: &Context<'_>,
+        share: &mut Share,
+        mut visit: impl FnMut(u32, &[Span]),
+    ) {
+        let mut rest = rows;
+        for customer in customers {
+            let count = rest.iter().take_while(|row| row.customer == customer).count();
+            let (own, after) = rest.split_at_mut(count);
+            rest = after;
+            self.lay_out(own, worth, recorded, context, share);
+            visit(customer, &self.spans);
+            self.made.clear();
+            if let Err(error) = movements(&self.spans, context, &mut self.scratch, &mut self.made) {
+                share.errors.push((customer, own.first().map_or(0, |row| row.fact), error));
+            }
+            share.ledger.push_customer(&self.made);
+        }
+    }
+
+    /// Shows each customer's spans (trials included), and makes no movements of them.
+    pub fn visit(
+        &mut self,
+        rows: &mut [Row],
+        worth: &[Worth],
+        recorded: &Recorded,
+        context: &Context<'_>,
+        mut visit: impl FnMut(u32, &[Span]),
+    ) {
+        let mut share = Share::default();
+        for own in rows.chunk_by_mut(|a, b| a.customer == b.customer) {
+            self.lay_out(own, worth, recorded, context, &mut share);
+            if let Some(first) = own.first() {
+                visit(first.customer, &self.spans);
+            }
+        }
+    }
+
+    /// The spans of one customer.
+    fn lay_out(
+        &mut self,
+        own: &mut [Row],
+        worth: &[Worth],
+        recorded: &Recorded,
+        context: &Context<'_>,
+        share: &mut Share,
+    ) {
+        self.spans.clear();
         for item in own.chunk_by_mut(|a, b| a.subscription == b.subscription) {
             let kept = resolve(item, context.terms, recorded, &mut share.conflicts);
             timeline(
@@ -172,15 +215,23 @@ pub fn build(
                 worth,
                 context.policy,
                 context.ticks,
-                &mut spans,
+                &mut self.spans,
                 &mut share.overlaps,
             );
         }
-        visit(customer, &spans);
-        if let Err(error) = movements(&spans, context, &mut scratch, &mut made) {
-            share.errors.push((customer, own.first().map_or(0, |row| row.fact), error));
-        }
-        share.ledger.push_customer(&made);
     }
+}
+
+/// Builds the ledger of the customers `customers` from their rows, as [`Builder::append`] does.
+pub fn build(
+    rows: &mut [Row],
+    customers: Range<u32>,
+    worth: &[Worth],
+    recorded: &Recorded,
+    context: &Context<'_>,
+    visit: impl FnMut(u32, &[Span]),
+) -> Share {
+    let mut share = Share::default();
+    Builder::default().append(rows, customers, worth, recorded, context, &mut share, visit);
     share
 }

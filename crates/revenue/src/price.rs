@@ -140,6 +140,44 @@ impl Price {
     /// # Errors
     /// [`MoneyError::TooLarge`] when the value does not fit the ledger.
     pub fn monthly_micros(&self, policy: &Policy, with_discount: bool) -> Result<i64, MoneyError> {
+        match self.monthly_micros_narrow(policy, with_discount) {
+            Some(micros) => Ok(micros),
+            None => self.monthly_micros_wide(policy, with_discount),
+        }
+    }
+
+    /// The ordinary price in 64 bits: whole micro-units times a quantity, with a discount in percent or without one.
+    /// None where that does not hold or does not fit; what it gives is what 128 bits give.
+    fn monthly_micros_narrow(&self, policy: &Policy, with_discount: bool) -> Option<i64> {
+        const WHOLE: u64 = 100_000_000;
+        let months: u64 = match self.interval {
+            Interval::Month => 1,
+            Interval::Quarter => 3,
+            Interval::Year => 12,
+            Interval::Day | Interval::Week | Interval::OneOff => return None,
+        };
+        let picos = u64::try_from(self.amount_picos).ok()?;
+        let (micros, rest) = (picos / PICOS_PER_MICRO as u64, picos % PICOS_PER_MICRO as u64);
+        if self.pricing != Pricing::PerUnit || rest != 0 {
+            return None;
+        }
+        let mut value = micros.checked_mul(u64::try_from(self.quantity).ok()?)?;
+        let mut divisor = months.checked_mul(u64::try_from(self.interval_count.max(1)).ok()?)?;
+        if let Some(discount) = self.discount.filter(|found| with_discount && found.lowers_mrr(policy.discounts)) {
+            let left = WHOLE.checked_sub(u64::try_from(discount.percent_millionths).ok()?)?;
+            if discount.amount_picos != 0 {
+                return None;
+            }
+            value = value.checked_mul(left)?;
+            divisor = divisor.checked_mul(WHOLE)?;
+        }
+        let (floor, rest) = (value / divisor, value % divisor);
+        let up = rest > divisor - rest || (rest == divisor - rest && floor % 2 == 1);
+        i64::try_from(floor + u64::from(up)).ok()
+    }
+
+    /// Any price, in 128 bits.
+    fn monthly_micros_wide(&self, policy: &Policy, with_discount: bool) -> Result<i64, MoneyError> {
         let (factor, divisor) = match self.interval {
             Interval::OneOff => return Ok(0),
             Interval::Day => (policy.day_factor.numerator, policy.day_factor.denominator),
@@ -286,6 +324,38 @@ mod tests {
             let discounted = Price { discount: Some(discount), ..price("100", Interval::Month, 1, 1) };
             assert_eq!(monthly(&discounted, &policy), month, "{discounts:?} {duration:?}");
         }
+    }
+
+    #[test]
+    fn the_ordinary_price_in_64_bits_is_what_128_bits_say() {
+        let policy = Policy::default();
+        let (mut narrow, mut all) = (0, 0);
+        for amount in ["0", "0.01", "9.99", "49.99", "1290.00", "0.0000005", "9223372.03", "92233720368.54", "-3"] {
+            for interval in Interval::ALL.iter().map(|(interval, _)| *interval) {
+                for (count, quantity) in [(1, 1), (2, 3), (6, 401), (7, 1_000_000_007), (0, 0), (13, i64::MAX)] {
+                    for (percent_millionths, amount_picos) in
+                        [(None, 0), (Some(0), 0), (Some(12_500_000), 0), (Some(33_330_000), 0), (Some(100_000_000), 0)]
+                            .into_iter()
+                            .chain([(Some(150_000_000), 0), (Some(0), 5_000_000_000_000), (Some(7), 1)])
+                    {
+                        let discount = percent_millionths.map(|percent_millionths| Discount {
+                            percent_millionths,
+                            amount_picos,
+                            duration: DiscountDuration::Forever,
+                        });
+                        let price = Price { discount, ..price(amount, interval, count, quantity) };
+                        for with_discount in [true, false] {
+                            all += 1;
+                            if let Some(micros) = price.monthly_micros_narrow(&policy, with_discount) {
+                                narrow += 1;
+                                assert_eq!(price.monthly_micros_wide(&policy, with_discount), Ok(micros), "{price:?}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert!(narrow > all / 5, "{narrow} of {all}");
     }
 
     #[test]

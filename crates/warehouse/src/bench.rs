@@ -1,26 +1,15 @@
 //! The work that other programs are compared with: the movement ledger of many subscription periods from Parquet,
 //! written out in full, and the series and cohorts over it.
 
+mod ledger_file;
+
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::File,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Instant,
 };
 
-use arrow::{
-    array::{ArrayRef, Date32Array, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray},
-    buffer::{Buffer, OffsetBuffer, ScalarBuffer},
-    datatypes::{DataType, Field, Schema},
-    error::ArrowError,
-};
-use parquet::{
-    arrow::ArrowWriter,
-    basic::{Compression, Encoding},
-    file::properties::{EnabledStatistics, WriterProperties},
-    schema::types::ColumnPath,
-};
+use arrow::{array::RecordBatch, error::ArrowError};
 use revenue::{
     calendar::{Day, Grain, Moment, Zone},
     fx::Rates,
@@ -30,7 +19,7 @@ use revenue::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    books::{self, Books, BooksError, FactFile, Integers, Key, Moments, Texts, View},
+    books::{self, Books, BooksError, FactFile, Integers, Moments, Texts, View},
     catalogue::Catalogue,
     engine::{self, Assumptions, EngineError, Question},
 };
@@ -84,7 +73,7 @@ pub fn run(task: Task, periods: &str, customers: &Path, out: &Path) -> Result<Do
         Task::Questions => questions(periods),
         Task::Ledger => {
             let books = open(periods)?;
-            let rows = write(&books, out)?;
+            let rows = ledger_file::write(&books, out)?;
             Ok(Done { rows, ..Done::default() })
         }
     }
@@ -151,180 +140,6 @@ fn files(pattern: &str) -> Result<Vec<PathBuf>, BooksError> {
     }
     found.sort_unstable();
     Ok(found)
-}
-
-/// Rows that are put together before they are written.
-const BATCH_ROWS: usize = 65_536;
-/// Rows of one row group.
-const GROUP_ROWS: usize = 1_048_576;
-
-/// Writes the ledger in full.
-fn write(books: &Books, out: &Path) -> Result<u64, BooksError> {
-    let failed = |error: &dyn std::fmt::Display| BooksError::Unreadable {
-        file: out.display().to_string(),
-        words: error.to_string(),
-    };
-    let text = |name: &str| Field::new(name, DataType::Utf8, false);
-    let few =
-        |name: &str| Field::new(name, DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), false);
-    let number = |name: &str| Field::new(name, DataType::Int64, false);
-    let schema = Arc::new(Schema::new(vec![
-        text("customer"),
-        Field::new("day", DataType::Date32, false),
-        text("subscription"),
-        few("plan"),
-        few("kind"),
-        number("delta"),
-        number("mrr_before"),
-        number("mrr_after"),
-    ]));
-    // Ids hardly repeat, and amounts hardly do: dictionaries of them would be given up after a megabyte.
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::None);
-    for column in ["customer", "subscription", "delta", "mrr_before", "mrr_after"] {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), false);
-    }
-    for column in ["customer", "subscription"] {
-        properties = properties.set_column_encoding(ColumnPath::from(column), Encoding::DELTA_LENGTH_BYTE_ARRAY);
-    }
-    let file = File::create(out).map_err(|error| failed(&error))?;
-    let mut writer =
-        ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.build())).map_err(|error| failed(&error))?;
-
-    let plans: ArrayRef =
-        Arc::new(StringArray::from_iter_values(books.facts.offers.iter().map(|offer| offer.plan.as_str())));
-    let kinds: ArrayRef = Arc::new(StringArray::from_iter_values(Kind::ALL.iter().map(|(_, name)| *name)));
-    let ledger = &books.ledger;
-    // Plans are numbered by the first offer that has them, so that rows of one plan can be told by a number.
-    let offers = &books.facts.offers;
-    let plan_of: Vec<i32> = offers
-        .iter()
-        .map(|offer| offers.iter().position(|other| other.plan == offer.plan).unwrap_or_default() as i32)
-        .collect();
-    let mut columns = Columns::default();
-    let mut written = 0u64;
-    for customer in 0..ledger.customers() {
-        let rows = ledger.of_customer(customer);
-        let mut before = 0i64;
-        let mut first = rows.start;
-        while first < rows.end {
-            let day = ledger.day[first];
-            let last = (first..rows.end).find(|row| ledger.day[*row] != day).unwrap_or(rows.end);
-            let after = before + ledger.delta_micros[first..last].iter().sum::<i64>();
-            let begun = columns.delta.len();
-            for row in first..last {
-                let (subscription, plan) = (ledger.subscription[row], plan_of[ledger.offer[row] as usize]);
-                // Offers of one plan lie side by side, as offers are sorted by plan.
-                let same = columns.delta.len() > begun
-                    && columns.subscription.last() == Some(&subscription)
-                    && columns.plan.last() == Some(&plan);
-                if same && let Some(delta) = columns.delta.last_mut() {
-                    *delta += ledger.delta_micros[row];
-                    if *delta == 0 {
-                        columns.pop();
-                    }
-                    continue;
-                }
-                columns.customer.push(customer as u32);
-                columns.day.push(day);
-                columns.subscription.push(subscription);
-                columns.plan.push(plan);
-                columns.kind.push(ledger.kind[row] as i32);
-                columns.delta.push(ledger.delta_micros[row]);
-                columns.before.push(before);
-                columns.after.push(after);
-            }
-            before = after;
-            first = last;
-        }
-        if columns.delta.len() >= BATCH_ROWS || customer + 1 == ledger.customers() {
-            written += columns.delta.len() as u64;
-            let batch = std::mem::take(&mut columns).batch(books, &schema, &plans, &kinds);
-            writer.write(&batch.map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
-        }
-    }
-    writer.close().map_err(|error| failed(&error))?;
-    Ok(written)
-}
-
-/// Rows that are being put together.
-#[derive(Default)]
-struct Columns {
-    customer: Vec<u32>,
-    day: Vec<i32>,
-    subscription: Vec<u32>,
-    plan: Vec<i32>,
-    kind: Vec<i32>,
-    delta: Vec<i64>,
-    before: Vec<i64>,
-    after: Vec<i64>,
-}
-
-impl Columns {
-    fn pop(&mut self) {
-        self.customer.pop();
-        self.day.pop();
-        self.subscription.pop();
-        self.plan.pop();
-        self.kind.pop();
-        self.delta.pop();
-        self.before.pop();
-        self.after.pop();
-    }
-
-    fn batch(
-        self,
-        books: &Books,
-        schema: &Arc<Schema>,
-        plans: &ArrayRef,
-        kinds: &ArrayRef,
-    ) -> Result<RecordBatch, ArrowError> {
-        let (mut customers, mut subscriptions) = (Ids::default(), Ids::default());
-        for (customer, subscription) in self.customer.iter().zip(&self.subscription) {
-            customers.push(&books.facts.customer_ids, books.customers[*customer as usize]);
-            subscriptions.push(&books.facts.subscription_ids, books.subscriptions[*subscription as usize]);
-        }
-        let few = |keys: Vec<i32>, values: &ArrayRef| -> Result<ArrayRef, ArrowError> {
-            Ok(Arc::new(DictionaryArray::try_new(Int32Array::from(keys), Arc::clone(values))?))
-        };
-        RecordBatch::try_new(
-            Arc::clone(schema),
-            vec![
-                customers.finish()?,
-                Arc::new(Date32Array::from(self.day)),
-                subscriptions.finish()?,
-                few(self.plan, plans)?,
-                few(self.kind, kinds)?,
-                Arc::new(Int64Array::from(self.delta)),
-                Arc::new(Int64Array::from(self.before)),
-                Arc::new(Int64Array::from(self.after)),
-            ],
-        )
-    }
-}
-
-/// A column of ids that is being put together.
-#[derive(Default)]
-struct Ids {
-    bytes: Vec<u8>,
-    ends: Vec<i32>,
-}
-
-impl Ids {
-    fn push(&mut self, ids: &books::Ids, key: Key) {
-        if self.ends.is_empty() {
-            self.ends.push(0);
-        }
-        ids.append(key, &mut self.bytes);
-        self.ends.push(self.bytes.len() as i32);
-    }
-
-    fn finish(self) -> Result<ArrayRef, ArrowError> {
-        let ends = OffsetBuffer::new(ScalarBuffer::from(self.ends));
-        Ok(Arc::new(StringArray::try_new(ends, Buffer::from_vec(self.bytes), None)?))
-    }
 }
 
 /// Writes a table beside the ledger, with the digest of its sorted lines.

@@ -4,9 +4,12 @@
 //! and makes the movement ledger. Everything the engine answers comes out of them.
 
 mod attributes;
+mod classes;
 mod columns;
+mod group;
 pub mod ids;
 pub mod origin;
+mod pages;
 mod rates;
 pub mod subscriptions;
 
@@ -15,20 +18,20 @@ use std::collections::{BTreeMap, HashSet};
 use rayon::prelude::*;
 use revenue::{
     calendar::{Day, Grain, Zone},
-    fact::{Conflict, Row, Tick, Ticks},
+    fact::{Conflict, Terms, Tick, Ticks},
     fx::Rates,
-    ledger::{self, Ledger},
+    ledger::{self, Builder, Ledger},
     money::Currency,
     movement::{Context, MovementError},
     policy::Policy,
-    timeline::{Overlap, Span, Worth},
+    timeline::{Overlap, Span},
 };
 
 pub use attributes::Attributes;
 pub use columns::{Decimals, Integers, Moments, Texts, is_true, open as open_parquet};
 pub use ids::{Ids, JOINT, Key};
 pub use origin::{Origin, Origins};
-pub use subscriptions::{FactFile, SubscriptionFacts};
+pub use subscriptions::{FactFile, Portion, SubscriptionFacts};
 
 use crate::lake::{Lake, LakeError};
 
@@ -153,8 +156,6 @@ pub struct Books {
     pub ticks: Ticks,
     /// The subscription facts.
     pub facts: SubscriptionFacts,
-    /// What terms are worth a month.
-    pub worth: Vec<Worth>,
     /// The movements.
     pub ledger: Ledger,
     /// Keys of the customers, in order.
@@ -245,18 +246,8 @@ impl Books {
         view: View,
     ) -> Result<Self, BooksError> {
         let ticks = Ticks::new(&view.policy, view.zone.clone());
-        let facts = subscriptions::load(&files, &ticks, is_known)?;
+        let (facts, customers, subscriptions) = subscriptions::load(&files, &ticks, is_known)?;
         let reporting = reporting_currency(&facts, &rates, view.currency);
-        let worth = facts
-            .terms
-            .iter()
-            .map(|terms| {
-                Worth::of(terms, &view.policy).map_err(|_| BooksError::TooLarge {
-                    amount: revenue::money::print_scaled(terms.price.amount_picos, 12, 2),
-                    currency: facts.offers.get(terms.offer as usize).map_or(String::new(), |o| o.currency.to_string()),
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
         let mut books = Self {
             // Whoever needs one currency has refused several by now; facts can be looked at in any.
             reporting: reporting.unwrap_or_else(|currencies| currencies.first().copied().unwrap_or(Currency::USD)),
@@ -264,10 +255,9 @@ impl Books {
             revalue_until: last_rate
                 .map_or(Tick::MIN, |day| ticks.of_day(day.first_of(Grain::Month).plus_months(1).plus_days(-1))),
             ticks,
-            worth,
             ledger: Ledger::default(),
-            customers: facts.customer_keys(),
-            subscriptions: facts.subscription_keys(),
+            customers,
+            subscriptions,
             rates,
             overlaps: Vec::new(),
             conflicts: facts.conflicts.clone(),
@@ -279,38 +269,73 @@ impl Books {
             shelf: crate::observed::Shelf::default(),
             view,
         };
-        books.make_ledger();
+        books.make_ledger()?;
         Ok(books)
     }
 
-    /// What the movement rule needs to know.
+    /// What the movement rule needs to know besides the terms of the rows that it is given.
     #[must_use]
-    pub fn context(&self) -> Context<'_> {
+    pub fn context<'a>(&'a self, terms: &'a [Terms]) -> Context<'a> {
         Context {
             policy: &self.view.policy,
             ticks: &self.ticks,
             offers: &self.facts.offers,
-            terms: &self.facts.terms,
+            terms,
             rates: &self.rates,
             reporting: self.reporting,
             revalue_until: self.revalue_until,
         }
     }
 
-    fn make_ledger(&mut self) {
-        let shares: Vec<ledger::Share> = self.over_shares(|_, _| {});
+    /// Makes the ledger, some shares at a time, so that it is never held twice.
+    fn make_ledger(&mut self) -> Result<(), BooksError> {
+        /// Shares that are made before they are put together.
+        const SHARES: usize = 64;
         let mut whole = Ledger::default();
-        whole.reserve(self.customers.len(), shares.iter().map(|share| share.ledger.rows()).sum());
-        for (part, share) in self.facts.shares.iter().zip(shares) {
-            let errors = share.errors.iter().map(|(customer, _, error)| (part.customers_before + customer, *error));
-            self.errors.extend(errors);
-            self.overlaps.extend(share.overlaps);
-            self.conflicts.extend(share.conflicts);
-            whole.append(share.ledger);
+        // Most facts make one movement. Room costs nothing until it is used.
+        whole.reserve(self.customers.len(), self.facts.len() + self.facts.len() / 8);
+        let (mut errors, mut overlaps, mut conflicts) = (Vec::new(), Vec::new(), std::mem::take(&mut self.conflicts));
+        for shares in self.facts.shares.chunks(SHARES) {
+            let made: Vec<Result<ledger::Share, BooksError>> = shares
+                .par_iter()
+                .map_init(Default::default, |(builder, portion): &mut (Builder, Portion), share| {
+                    self.make_share(share, builder, portion)
+                })
+                .collect();
+            for made in made {
+                let mut made = made?;
+                errors.extend(made.errors.iter().map(|(customer, _, error)| (*customer, *error)));
+                overlaps.append(&mut made.overlaps);
+                conflicts.append(&mut made.conflicts);
+                whole.append(made.ledger);
+            }
         }
-        self.overlaps.sort_unstable();
-        self.conflicts.sort_unstable();
-        self.ledger = whole;
+        overlaps.sort_unstable();
+        conflicts.sort_unstable();
+        (self.ledger, self.errors, self.overlaps, self.conflicts) = (whole, errors, overlaps, conflicts);
+        Ok(())
+    }
+
+    fn make_share(
+        &self,
+        share: &subscriptions::Share,
+        builder: &mut Builder,
+        portion: &mut Portion,
+    ) -> Result<ledger::Share, BooksError> {
+        let mut made = ledger::Share::default();
+        made.ledger.reserve(share.customers.len(), share.facts + share.facts / 8);
+        for customers in portions(share) {
+            self.facts.portion(customers.clone(), &self.view.policy, portion).map_err(|too_dear| {
+                let offer = self.facts.offers.get(too_dear.offer as usize);
+                BooksError::TooLarge {
+                    amount: revenue::money::print_scaled(too_dear.amount_picos, 12, 2),
+                    currency: offer.map_or(String::new(), |offer| offer.currency.to_string()),
+                }
+            })?;
+            let Portion { rows, terms, worth } = portion;
+            builder.append(rows, customers, worth, &self.facts.recorded, &self.context(terms), &mut made, |_, _| {});
+        }
+        Ok(made)
     }
 
     fn refuse_errors(&self) -> Result<(), BooksError> {
@@ -337,24 +362,23 @@ impl Books {
         before.map(|row| i128::from(self.ledger.delta_micros[row])).sum()
     }
 
-    /// Runs the method over every share of customers, on all cores. `visit` sees each customer (numbered over all
-    /// shares) with their spans.
-    pub fn over_shares(&self, visit: impl Fn(u32, &[Span]) + Sync) -> Vec<ledger::Share> {
-        self.facts
-            .shares
-            .par_iter()
-            .map_init(Vec::new, |rows: &mut Vec<Row>, share| {
-                self.facts.rows(share, rows);
-                ledger::build(
-                    rows,
-                    0..share.customers,
-                    &self.worth,
-                    &self.facts.recorded,
-                    &self.context(),
-                    |customer, spans| visit(share.customers_before + customer, spans),
-                )
-            })
-            .collect()
+    /// Shows each customer (numbered over all shares) with their spans, on all cores.
+    pub fn over_shares(&self, visit: impl Fn(u32, &[Span]) + Sync) {
+        self.facts.shares.par_iter().for_each_init(
+            Default::default,
+            |(builder, portion): &mut (Builder, Portion), share| {
+                for customers in portions(share) {
+                    // Each price fitted when the ledger was made.
+                    if self.facts.portion(customers, &self.view.policy, portion).is_err() {
+                        continue;
+                    }
+                    let Portion { rows, terms, worth } = &mut *portion;
+                    builder.visit(rows, worth, &self.facts.recorded, &self.context(terms), |customer, spans| {
+                        visit(customer, spans);
+                    });
+                }
+            },
+        );
     }
 
     /// The id of a customer.
@@ -370,13 +394,17 @@ impl Books {
         self.customers.binary_search(&key).ok().map(|index| index as u32)
     }
 
+    /// The id of a subscription with its item, as they are told apart.
+    #[must_use]
+    pub fn item_id(&self, item: u32) -> String {
+        let key = self.subscriptions.get(item as usize);
+        key.map_or(String::new(), |key| self.facts.subscription_ids.text(*key))
+    }
+
     /// The id of a subscription, without its item.
     #[must_use]
     pub fn subscription_id(&self, subscription: u32) -> String {
-        let text = self
-            .subscriptions
-            .get(subscription as usize)
-            .map_or(String::new(), |key| self.facts.subscription_ids.text(*key));
+        let text = self.item_id(subscription);
         match text.split_once(JOINT) {
             Some((id, _)) => id.to_owned(),
             None => text,
@@ -423,12 +451,19 @@ impl Books {
     /// When the catalogue cannot be read.
     pub fn has_facts(&self, table: &str) -> Result<bool, BooksError> {
         if table == "subscription" {
-            return Ok(!self.facts.shares.is_empty());
+            return Ok(!self.facts.is_empty());
         }
         let Some(lake) = &self.lake else { return Ok(false) };
         Ok(lake.table_schema(table)?.is_some()
             && lake.files(table, self.view.as_known_at)?.iter().any(|file| file.rows > 0))
     }
+}
+
+/// The customers of a share, so many at a time that what is made of them stays in the cache.
+fn portions(share: &subscriptions::Share) -> impl Iterator<Item = std::ops::Range<u32>> {
+    const CUSTOMERS: u32 = 64;
+    let last = share.customers.end;
+    share.customers.clone().step_by(CUSTOMERS as usize).map(move |first| first..(first + CUSTOMERS).min(last))
 }
 
 /// The currency to report in: the one asked for, the only one there is, or the one that all rates lead to. Several

@@ -19,7 +19,7 @@ use revenue::{
     recognition::Position,
 };
 use warehouse::{
-    books::{Books, Origins, View},
+    books::{Books, Origins, Portion, View},
     engine::{
         EngineError,
         billing::{BilledLine, billed_lines},
@@ -119,19 +119,12 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 /// Law 3 on a share of the data: the rows in another order and twice give the same movements.
 fn judge_order(books: &Books) -> Vec<Breach> {
     let Some(share) = books.facts.shares.first() else { return Vec::new() };
-    let mut rows = Vec::new();
-    books.facts.rows(share, &mut rows);
+    let Some(Portion { rows, terms, worth }) = whole(books, share) else { return Vec::new() };
+    let context = books.context(&terms);
     let ledger_of = |mut rows: Vec<Row>| -> Ledger {
         rows.sort_by_key(|row| (row.customer, row.subscription));
-        revenue::ledger::build(
-            &mut rows,
-            0..share.customers,
-            &books.worth,
-            &books.facts.recorded,
-            &books.context(),
-            |_, _| {},
-        )
-        .ledger
+        let customers = customers_of(share);
+        revenue::ledger::build(&mut rows, customers, &worth, &books.facts.recorded, &context, |_, _| {}).ledger
     };
     let mut turned: Vec<Row> = rows.iter().rev().copied().collect();
     turned.extend(rows.iter().copied());
@@ -141,27 +134,36 @@ fn judge_order(books: &Books) -> Vec<Breach> {
     vec![Breach { law: 3, customer: None, words: "rows in another order, or twice, gave another ledger".to_owned() }]
 }
 
+/// The customers of a share, numbered within it.
+fn customers_of(share: &warehouse::books::subscriptions::Share) -> std::ops::Range<u32> {
+    0..share.customers.end - share.customers.start
+}
+
+/// A whole share in the shape that the method takes; nothing for one whose prices do not fit, of which there are no books.
+fn whole(books: &Books, share: &warehouse::books::subscriptions::Share) -> Option<Portion> {
+    let mut portion = Portion::default();
+    let made = books.facts.portion(share.customers.clone(), &books.view.policy, &mut portion);
+    // The ledger of a share begins with its first customer.
+    for row in &mut portion.rows {
+        row.customer -= share.customers.start;
+    }
+    made.is_ok().then_some(portion)
+}
+
 /// Law 4: the naive evaluator says what the ledger says.
 fn judge_by_naive(books: &Books, thorough: bool, breaches: &mut Vec<Breach>) -> usize {
     let mut judged = 0;
-    let mut rows = Vec::new();
     for share in &books.facts.shares {
         if judged >= JUDGED_FACTS && !thorough {
             break;
         }
-        books.facts.rows(share, &mut rows);
-        let mut own = rows.clone();
-        let built = revenue::ledger::build(
-            &mut own,
-            0..share.customers,
-            &books.worth,
-            &books.facts.recorded,
-            &books.context(),
-            |_, _| {},
-        );
-        let evaluation = naive::ledger(&rows, &books.facts.recorded, &books.context());
+        let Some(Portion { rows, terms, worth }) = whole(books, share) else { continue };
+        let context = books.context(&terms);
+        let (mut own, customers) = (rows.clone(), customers_of(share));
+        let built = revenue::ledger::build(&mut own, customers, &worth, &books.facts.recorded, &context, |_, _| {});
+        let evaluation = naive::ledger(&rows, &books.facts.recorded, &context);
         breaches.extend(naive::agrees(&built.ledger, &evaluation).into_iter().map(|breach| Breach {
-            customer: breach.customer.map(|customer| share.customers_before + customer),
+            customer: breach.customer.map(|customer| share.customers.start + customer),
             ..breach
         }));
         judged += rows.len();
@@ -223,19 +225,12 @@ fn judge_currencies(books: &Books, breaches: &mut Vec<Breach>) {
         rates.insert(*currency, reporting, Day::EARLIEST, 1_000_000_000_000);
     }
     let policy = Policy { exchange: Exchange::AtMovement, ..books.view.policy.clone() };
-    let context = Context { policy: &policy, rates: &rates, reporting, ..books.context() };
     let mut booked: Vec<(Currency, i128)> = currencies.iter().map(|currency| (*currency, 0)).collect();
-    let mut rows = Vec::new();
     for share in &books.facts.shares {
-        books.facts.rows(share, &mut rows);
-        let built = revenue::ledger::build(
-            &mut rows,
-            0..share.customers,
-            &books.worth,
-            &books.facts.recorded,
-            &context,
-            |_, _| {},
-        );
+        let Some(Portion { mut rows, terms, worth }) = whole(books, share) else { continue };
+        let context = Context { policy: &policy, rates: &rates, reporting, ..books.context(&terms) };
+        let customers = customers_of(share);
+        let built = revenue::ledger::build(&mut rows, customers, &worth, &books.facts.recorded, &context, |_, _| {});
         let ledger = &built.ledger;
         for row in (0..ledger.rows()).filter(|row| ledger.day[*row] < books.first_day_to_come().0) {
             let currency = books.facts.offers.get(ledger.offer[row] as usize).map(|offer| offer.currency);

@@ -49,22 +49,15 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let mut touched: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     // A fact may have been corrected to belong to somebody else: whoever had it is touched by the same import.
     let mut of_subscription: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-    for share in &new.facts.shares {
-        for fact in &share.facts {
-            if let Some(origin) = origins.of(fact.fact).filter(|origin| origin.import.recorded_at_micros > first) {
-                touched.entry(new.facts.customer_ids.text(fact.customer)).or_default().insert(origin.import.id);
-                of_subscription
-                    .entry(new.facts.subscription_ids.text(fact.subscription))
-                    .or_default()
-                    .insert(origin.import.id);
-            }
+    for (customer, item, fact) in new.facts.each() {
+        if let Some(origin) = origins.of(fact).filter(|origin| origin.import.recorded_at_micros > first) {
+            touched.entry(new.customer_id(customer)).or_default().insert(origin.import.id);
+            of_subscription.entry(new.item_id(item)).or_default().insert(origin.import.id);
         }
     }
-    for share in &old.facts.shares {
-        for fact in &share.facts {
-            if let Some(imports) = of_subscription.get(&old.facts.subscription_ids.text(fact.subscription)) {
-                touched.entry(old.facts.customer_ids.text(fact.customer)).or_default().extend(imports);
-            }
+    for (customer, item, _) in old.facts.each() {
+        if let Some(imports) = of_subscription.get(&old.item_id(item)) {
+            touched.entry(old.customer_id(customer)).or_default().extend(imports);
         }
     }
     let imports = session.lake.imports(Some(second))?;

@@ -69,17 +69,6 @@ pub fn open(path: &Path, wanted: &[&str], few: &[&str]) -> Result<ParquetRecordB
     builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|error| failed(&error))
 }
 
-/// How many rows a Parquet file says it holds.
-pub fn rows_in(path: &Path) -> Result<usize, BooksError> {
-    let failed = |error: &dyn std::fmt::Display| BooksError::Unreadable {
-        file: path.display().to_string(),
-        words: error.to_string(),
-    };
-    let file = File::open(path).map_err(|error| failed(&error))?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|error| failed(&error))?;
-    Ok(usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0))
-}
-
 /// A column of text, which may be absent.
 pub enum Texts<'a> {
     /// No such column: all values are null.

@@ -4,18 +4,36 @@
 //! characters after a common beginning (`cus_`…): such an id is its own 128-bit key, and the texts need not be kept.
 //! Other ids are numbered by rank.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
+use rayon::prelude::*;
 
 use super::BooksError;
 
 /// A key: sixteen bytes in two halves, so that it needs no alignment of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Key(u64, u64);
+
+impl Key {
+    /// What no id has: no text holds such bytes, and no list is so long.
+    pub const NONE: Key = Key(u64::MAX, u64::MAX);
+
+    /// The half that decides first.
+    pub(super) fn first_half(self) -> u64 {
+        self.0
+    }
+
+    /// Both halves.
+    pub(super) fn halves(self) -> [u64; 2] {
+        [self.0, self.1]
+    }
+
+    /// The key of two halves.
+    pub(super) fn of_halves([first, second]: [u64; 2]) -> Self {
+        Key(first, second)
+    }
+}
 
 impl From<u128> for Key {
     fn from(value: u128) -> Self {
@@ -107,10 +125,7 @@ impl Ids {
     /// The key of an id, if an id like it can have one.
     pub fn key(&self, text: &str) -> Option<Key> {
         match self {
-            Ids::Spelled { beginning } => {
-                let rest = text.strip_prefix(beginning.as_str())?;
-                (rest.len() <= KEY_BYTES && !rest.contains('\0')).then(|| spelled_key(text.as_bytes(), beginning.len()))
-            }
+            Ids::Spelled { beginning } => spelled_key(text.strip_prefix(beginning.as_str())?.as_bytes()),
             Ids::Ranked { sorted } => {
                 let (mut low, mut high) = (0, sorted.len());
                 while low < high {
@@ -127,160 +142,126 @@ impl Ids {
     }
 }
 
-fn spelled_key(text: &[u8], beginning: usize) -> Key {
-    let rest = text.get(beginning..).unwrap_or_default();
-    let mut bytes = [0; KEY_BYTES];
-    let length = rest.len().min(KEY_BYTES);
-    bytes[..length].copy_from_slice(&rest[..length]);
-    u128::from_be_bytes(bytes).into()
+/// The key that spells at most [`KEY_BYTES`] bytes of text; none when they do not fit, or hold a zero byte, which would
+/// read as padding.
+#[inline]
+fn spelled_key(text: &[u8]) -> Option<Key> {
+    let length = text.len();
+    if length > KEY_BYTES {
+        return None;
+    }
+    let key = if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        // The last eight bytes repeat some of the first eight, which are shifted out.
+        let rest = u64::from_be_bytes(*last).checked_shl(8 * (KEY_BYTES - length) as u32).unwrap_or(0);
+        u128::from(u64::from_be_bytes(*first)) << 64 | u128::from(rest)
+    } else {
+        let short = text.iter().fold(0, |key, byte| key << 8 | u64::from(*byte));
+        u128::from(short.checked_shl(8 * (8 - length) as u32).unwrap_or(0)) << 64
+    };
+    const ONES: u128 = u128::MAX / 255;
+    let padded = key | u128::MAX.checked_shr(8 * length as u32).unwrap_or(0);
+    if padded.wrapping_sub(ONES) & !padded & (ONES << 7) != 0 {
+        return None;
+    }
+    if key & (ONES << 7) != 0 && std::str::from_utf8(text).is_err() {
+        return None;
+    }
+    Some(key.into())
 }
 
-/// Ids of many rows, made keys as they come.
-pub struct IdColumn {
-    keys: Vec<Key>,
-    form: Form,
-    /// Bytes of the longest id so far.
-    longest: usize,
+/// Makes keys of ids that are read.
+pub enum Keys {
+    /// Ids are spelled by their keys.
+    Spelled {
+        /// What all ids begin with.
+        beginning: Vec<u8>,
+    },
+    /// Ids are looked up.
+    Ranked {
+        /// The ids, sorted.
+        sorted: Texts,
+        /// Ranks by id.
+        known: HashTable<u32>,
+        /// What the table is hashed by.
+        hasher: DefaultHashBuilder,
+    },
 }
 
-enum Form {
-    /// Every id so far fits a key after this beginning; nothing has come yet where it is `None`.
-    Spelled(Option<String>),
-    /// Ids are numbered in the order in which they come.
-    Numbered { texts: Texts, known: HashTable<u32>, hasher: DefaultHashBuilder },
-}
-
-impl IdColumn {
-    /// Room for so many ids.
-    pub fn with_capacity(rows: usize) -> Self {
-        Self { keys: Vec::with_capacity(rows), form: Form::Spelled(None), longest: 0 }
+impl Keys {
+    /// Keys for ids that all begin so, as long as they fit.
+    pub fn spelled(beginning: &str) -> Self {
+        Keys::Spelled { beginning: beginning.as_bytes().to_vec() }
     }
 
-    /// Takes in a batch of ids.
-    pub fn push(&mut self, column: &ArrayRef) -> Result<(), BooksError> {
-        let texts = texts_of(column)?;
-        if let Form::Spelled(beginning) = &self.form {
-            let common = common_beginning(beginning.as_deref(), texts, &mut self.longest);
-            match common.filter(|shorter| self.longest - shorter.len() <= KEY_BYTES) {
-                None => self.number_all()?,
-                Some(shorter) => {
-                    if beginning.as_ref().is_some_and(|known| *known != shorter) {
-                        let before = Ids::Spelled { beginning: beginning.clone().unwrap_or_default() };
-                        for key in &mut self.keys {
-                            *key = spelled_key(before.text(*key).as_bytes(), shorter.len());
-                        }
-                    }
-                    let length = shorter.len();
-                    self.form = Form::Spelled(Some(shorter));
-                    self.keys.extend(texts.iter().map(|text| spelled_key(text.unwrap_or_default().as_bytes(), length)));
-                    return Ok(());
-                }
+    /// Keys for these ids.
+    pub fn ranked(ids: &Distinct) -> Self {
+        let texts = &ids.texts;
+        let mut order: Vec<u32> = (0..texts.len() as u32).collect();
+        order.par_sort_unstable_by(|a, b| texts.get(*a as usize).cmp(texts.get(*b as usize)));
+        let mut sorted = Texts::default();
+        for number in order {
+            sorted.push(texts.get(number as usize));
+        }
+        let hasher = DefaultHashBuilder::default();
+        let mut known = HashTable::with_capacity(sorted.len());
+        for rank in 0..sorted.len() {
+            let hash_of = |rank: &u32| hasher.hash_one(sorted.get(*rank as usize).as_bytes());
+            known.insert_unique(hash_of(&(rank as u32)), rank as u32, hash_of);
+        }
+        Keys::Ranked { sorted, known, hasher }
+    }
+
+    /// The key of an id; none when it does not fit the way in which keys are made.
+    #[inline]
+    pub fn of(&self, text: &[u8]) -> Option<Key> {
+        match self {
+            Keys::Spelled { beginning } => spelled_key(text.strip_prefix(beginning.as_slice())?),
+            Keys::Ranked { sorted, known, hasher } => {
+                let found = known.find(hasher.hash_one(text), |rank| sorted.get(*rank as usize).as_bytes() == text)?;
+                Some(Key(0, u64::from(*found)))
             }
         }
-        for text in texts.iter() {
-            let key = self.number(text.unwrap_or_default())?;
-            self.keys.push(key);
-        }
-        Ok(())
     }
 
-    /// Gives up on spelling: the ids so far are numbered as well. The keys that came before may no longer fit the new
-    /// ids' beginning, so they are read back first.
-    fn number_all(&mut self) -> Result<(), BooksError> {
-        let Form::Spelled(beginning) = &self.form else { return Ok(()) };
-        let before = Ids::Spelled { beginning: beginning.clone().unwrap_or_default() };
-        self.form =
-            Form::Numbered { texts: Texts::default(), known: HashTable::new(), hasher: DefaultHashBuilder::default() };
-        for index in 0..self.keys.len() {
-            self.keys[index] = self.number(&before.text(self.keys[index]))?;
+    /// What reads the keys.
+    pub fn into_ids(self) -> Ids {
+        match self {
+            Keys::Spelled { beginning } => Ids::Spelled { beginning: String::from_utf8(beginning).unwrap_or_default() },
+            Keys::Ranked { sorted, .. } => Ids::Ranked { sorted },
         }
-        Ok(())
     }
+}
 
-    fn number(&mut self, text: &str) -> Result<Key, BooksError> {
-        let Form::Numbered { texts, known, hasher } = &mut self.form else { return Ok(Key::default()) };
+/// Different ids, in the order in which they come.
+#[derive(Default)]
+pub struct Distinct {
+    texts: Texts,
+    known: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Distinct {
+    /// Takes in an id.
+    pub fn push(&mut self, text: &str) -> Result<(), BooksError> {
+        let Self { texts, known, hasher } = self;
         let entry = known.entry(
             hasher.hash_one(text),
             |number| texts.get(*number as usize) == text,
             |number| hasher.hash_one(texts.get(*number as usize)),
         );
-        let number = match entry {
-            Entry::Occupied(found) => *found.get(),
-            Entry::Vacant(free) => {
-                let number = u32::try_from(texts.len()).map_err(|_| BooksError::TooMany { what: "ids" })?;
-                free.insert(number);
-                texts.push(text);
-                number
-            }
-        };
-        Ok(Key(0, u64::from(number)))
-    }
-
-    /// The keys, which sort as the ids do, and what reads them.
-    pub fn finish(self) -> (Ids, Vec<Key>) {
-        let mut keys = self.keys;
-        let texts = match self.form {
-            Form::Spelled(beginning) => return (Ids::Spelled { beginning: beginning.unwrap_or_default() }, keys),
-            Form::Numbered { texts, .. } => texts,
-        };
-        let mut order: Vec<u32> = (0..texts.len() as u32).collect();
-        order.sort_unstable_by(|a, b| texts.get(*a as usize).cmp(texts.get(*b as usize)));
-        let mut sorted = Texts::default();
-        let mut ranks = vec![0u64; order.len()];
-        for (rank, number) in order.iter().enumerate() {
-            sorted.push(texts.get(*number as usize));
-            ranks[*number as usize] = rank as u64;
+        if let Entry::Vacant(free) = entry {
+            free.insert(u32::try_from(texts.len()).map_err(|_| BooksError::TooMany { what: "ids" })?);
+            texts.push(text);
         }
-        for key in &mut keys {
-            *key = Key(0, ranks[key.1 as usize]);
-        }
-        (Ids::Ranked { sorted }, keys)
+        Ok(())
     }
 }
 
-/// What the ids before (which begin with `known`) and these all begin with; `None` when an id cannot be spelled.
-fn common_beginning(known: Option<&str>, texts: &StringArray, longest: &mut usize) -> Option<String> {
-    // A zero byte would read as padding.
-    let (first, last) = (*texts.offsets().first()? as usize, *texts.offsets().last()? as usize);
-    if memchr::memchr(0, texts.value_data().get(first..last)?).is_some() {
-        return None;
-    }
-    let mut beginning: Option<&str> = known;
-    for text in texts.iter() {
-        let text = text.unwrap_or_default();
-        *longest = (*longest).max(text.len());
-        beginning = Some(match beginning {
-            None => text,
-            Some(found) if text.as_bytes().starts_with(found.as_bytes()) => found,
-            Some(found) => {
-                let same = found.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
-                let same = (0..=same).rev().find(|end| found.is_char_boundary(*end)).unwrap_or(0);
-                &found[..same]
-            }
-        });
-    }
-    Some(beginning.unwrap_or_default().to_owned())
-}
-
-fn texts_of(column: &ArrayRef) -> Result<&StringArray, BooksError> {
-    column.as_string_opt::<i32>().ok_or_else(|| BooksError::WrongColumn {
-        column: "id".to_owned(),
-        found: column.data_type().to_string(),
-        wanted: "text".to_owned(),
-    })
-}
-
-/// Ids with a second part in each row (a subscription's item), or that come from several sources. The parts are
-/// joined by [`JOINT`], which no id has and which sorts before what ids have.
-pub fn joined(first: &ArrayRef, second: impl Fn(usize) -> Option<String>) -> Result<ArrayRef, BooksError> {
-    let texts = texts_of(first)?;
-    let joined: StringArray = (0..texts.len())
-        .map(|row| {
-            let id = if texts.is_valid(row) { texts.value(row) } else { "" };
-            Some(second(row).map_or_else(|| id.to_owned(), |part| format!("{id}{JOINT}{part}")))
-        })
-        .collect();
-    Ok(Arc::new(joined))
+/// What two texts both begin with: and with them every text that lies between them.
+pub fn common_beginning<'a>(one: &'a [u8], other: &[u8]) -> &'a str {
+    let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let whole = (0..=same).rev().find_map(|end| std::str::from_utf8(one.get(..end)?).ok());
+    whole.unwrap_or_default()
 }
 
 /// What stands between the parts of a joined id.
@@ -289,10 +270,6 @@ pub const JOINT: char = '\u{1f}';
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn column(texts: &[&str]) -> ArrayRef {
-        Arc::new(StringArray::from(texts.to_vec()))
-    }
 
     #[test]
     fn keys_sort_as_ids_do_and_read_back() {
@@ -303,22 +280,38 @@ mod tests {
             vec!["a\u{0}", "a", "a\u{0}b"],
             vec![""],
         ] {
-            let mut ids = IdColumn::with_capacity(0);
-            // Each id in a batch of its own: what is known of the ids changes with every one.
+            let (least, greatest) = (texts.iter().min().unwrap(), texts.iter().max().unwrap());
+            let spelled = Keys::spelled(common_beginning(least.as_bytes(), greatest.as_bytes()));
+            let fits = texts.iter().all(|text| spelled.of(text.as_bytes()).is_some());
+            let mut distinct = Distinct::default();
             for text in &texts {
-                ids.push(&column(&[text])).unwrap();
+                distinct.push(text).unwrap();
+                distinct.push(text).unwrap();
             }
-            let (ids, keys) = ids.finish();
-            let read: Vec<String> = keys.iter().map(|key| ids.text(*key)).collect();
-            assert_eq!(read, texts);
-            let mut by_text = texts.clone();
-            by_text.sort_unstable();
-            let mut sorted = keys.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted.iter().map(|key| ids.text(*key)).collect::<Vec<_>>(), by_text);
-            for (text, key) in texts.iter().zip(&keys) {
-                assert_eq!(ids.key(text), Some(*key));
+            for keys in [fits.then_some(spelled), Some(Keys::ranked(&distinct))].into_iter().flatten() {
+                let made: Vec<Key> = texts.iter().map(|text| keys.of(text.as_bytes()).unwrap()).collect();
+                assert_eq!(keys.of(b"never-seen-and-much-too-long-to-spell"), None);
+                let ids = keys.into_ids();
+                let read: Vec<String> = made.iter().map(|key| ids.text(*key)).collect();
+                assert_eq!(read, texts);
+                let mut by_text = texts.clone();
+                by_text.sort_unstable();
+                let mut sorted = made.clone();
+                sorted.sort_unstable();
+                assert_eq!(sorted.iter().map(|key| ids.text(*key)).collect::<Vec<_>>(), by_text);
+                for (text, key) in texts.iter().zip(&made) {
+                    assert_eq!(ids.key(text), Some(*key));
+                }
             }
+            assert_eq!(fits, texts.iter().all(|text| text.len() < 20 && !text.contains('\0')));
         }
+    }
+
+    #[test]
+    fn what_lies_between_two_texts_begins_as_both_do() {
+        assert_eq!(common_beginning("客户甲".as_bytes(), "客户乙".as_bytes()), "客户");
+        assert_eq!(common_beginning(b"cus_10", b"cus_9"), "cus_");
+        assert_eq!(common_beginning(b"cus_1", b"cus_1"), "cus_1");
+        assert_eq!(common_beginning("é".as_bytes(), "è".as_bytes()), "");
     }
 }

@@ -1,26 +1,28 @@
 //! Subscription facts from Parquet into the shape the method works on.
+//!
+//! Memory that is touched first costs more than anything done with it, so every fact is written once: customers' ids are
+//! read first, and say how many facts each range of customers has. Then each row group is read and its facts are put
+//! where their range lies. A range is sorted within the cache and becomes a share of the ledger.
 
-use std::path::PathBuf;
-
-use arrow::{
-    array::{Array, BooleanArray, RecordBatch},
-    compute::filter_record_batch,
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
 };
-use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable, hash_map::Entry, hash_table::Entry as TableEntry};
 use rayon::prelude::*;
 use revenue::{
-    calendar::Moment,
-    fact::{Conflict, NEVER, Offer, Reason, Recorded, Row, Status, Terms, Tick, Ticks, resolve},
-    money::{Currency, parse_scaled},
-    price::{Discount, DiscountDuration, Interval, Price, Pricing, Tier},
+    fact::{Conflict, Offer, Recorded, Row, Terms, Tick, Ticks, resolve},
+    money::MoneyError,
+    policy::Policy,
+    timeline::Worth,
 };
 
 use super::{
     BooksError,
-    columns::{Decimals, Integers, Moments, Texts, is_true, open},
-    ids::{IdColumn, Ids, Key, joined},
+    group::{Group, NO_TIMES, RareTimes, Reading, Shared, Wide, has_parts, joined, read_ids},
+    ids::{Distinct, Ids, Key, Keys, common_beginning},
+    pages::{Buffers, Shape, Source},
 };
 
 /// The columns that decide what a subscription is worth.
@@ -55,21 +57,6 @@ pub(super) const COLUMNS: &[&str] = &[
     "end",
 ];
 
-/// Those of them that hold few different texts.
-const FEW: &[&str] = &[
-    "source",
-    "plan",
-    "product",
-    "currency",
-    "pricing",
-    "tiers",
-    "interval",
-    "usage_type",
-    "discount_duration",
-    "status",
-    "cancel_reason",
-];
-
 /// A file of subscription facts; files come in the order of their imports.
 #[derive(Debug, Clone)]
 pub struct FactFile {
@@ -87,8 +74,6 @@ pub struct SubscriptionFacts {
     pub subscription_ids: Ids,
     /// What is sold, sorted.
     pub offers: Vec<Offer>,
-    /// What rows state, sorted.
-    pub terms: Vec<Terms>,
     /// The shares, in order of customers.
     pub shares: Vec<Share>,
     /// Which import recorded which facts.
@@ -99,239 +84,99 @@ pub struct SubscriptionFacts {
     pub conflicts: Vec<Conflict>,
     /// Trials and cancellations by fact; empty when no fact has any.
     times: Vec<RareTimes>,
-}
-
-/// Facts of some customers.
-#[derive(Debug, Default)]
-pub struct Share {
+    /// What rows state, without amount and quantity, which the facts hold themselves.
+    classes: Vec<Terms>,
+    wide: Wide,
     /// The facts, sorted by customer, subscription, start and fact.
-    pub facts: Vec<Keyed>,
-    /// Customers in the shares before.
-    pub customers_before: u32,
-    /// Customers in this share.
-    pub customers: u32,
-    /// Subscription items in the shares before (an item of two customers counts twice).
-    pub subscriptions_before: u32,
-    /// Subscription items in this share.
-    pub subscriptions: u32,
+    facts: Vec<Packed>,
+    /// Where the facts of each customer end.
+    customer_ends: Vec<u32>,
+    /// Where the facts of each subscription item end.
+    item_ends: Vec<u32>,
 }
 
-/// One fact with its ids as keys. Ten million of them are sorted.
-#[derive(Debug, Clone, Copy)]
-pub struct Keyed {
-    /// The customer's key.
-    pub customer: Key,
-    /// The subscription's key.
-    pub subscription: Key,
-    /// Index into the terms.
-    pub terms: u32,
-    /// Index of the fact.
-    pub fact: u32,
-    /// The first tick.
-    pub start: Tick,
-    /// The first tick no more.
-    pub end: Tick,
+/// Some customers that follow each other.
+#[derive(Debug, Clone)]
+pub struct Share {
+    /// The customers, by number.
+    pub customers: Range<u32>,
+    /// How many facts they have.
+    pub facts: usize,
 }
 
-/// Times that few facts have.
+/// One fact; whose it is follows from where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct RareTimes {
-    start_offset: u32,
-    trial_end: Tick,
-    cancel_at: Tick,
-    cancel_requested_at: Tick,
-}
-
-const NO_TIMES: RareTimes =
-    RareTimes { start_offset: 0, trial_end: Tick::MIN, cancel_at: NEVER, cancel_requested_at: NEVER };
-
-/// What rows say, column by column, before they are sorted.
-struct Read {
-    customers: IdColumn,
-    subscriptions: IdColumn,
-    terms: Vec<u32>,
-    starts: Vec<Tick>,
-    ends: Vec<Tick>,
-    /// Trials and cancellations by fact; empty until the first fact that has one.
-    times: Vec<RareTimes>,
-}
-
-impl Read {
-    fn with_capacity(rows: usize) -> Self {
-        Self {
-            customers: IdColumn::with_capacity(rows),
-            subscriptions: IdColumn::with_capacity(rows),
-            terms: Vec::with_capacity(rows),
-            starts: Vec::with_capacity(rows),
-            ends: Vec::with_capacity(rows),
-            times: Vec::new(),
-        }
-    }
-}
-
-/// Everything that makes a row's terms but the amount and the quantity, as codes. Few rows have a class of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Class {
-    plan: u32,
-    product: u32,
-    currency: u32,
-    pricing: u32,
-    tiers: u32,
-    interval: u32,
-    usage: u32,
-    duration: u32,
-    status: u32,
-    reason: u32,
-    discount_end: Tick,
-    has_discount: bool,
-    withdrawn: bool,
-    package_size: i64,
-    interval_count: i64,
-    discount_amount_picos: i128,
-    discount_percent_picos: i128,
-}
-
-/// A class with its amount and quantity: what terms are made of. Small, because there may be millions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Priced {
-    amount_picos: i128,
-    quantity: i64,
+struct Fact {
+    /// Index of the fact.
+    fact: u32,
+    /// Index into the classes of terms.
     class: u32,
+    /// The first tick.
+    start: Tick,
+    /// The first tick no more.
+    end: Tick,
+    /// The amount as [`Wide`] codes it.
+    amount: i64,
+    quantity: i64,
 }
 
-/// Numbers the terms of rows as they are read.
-#[derive(Default)]
-struct Numbered {
-    columns: CodedColumns,
-    classes: Vec<Class>,
-    known_classes: HashMap<Class, u32>,
-    priced: Vec<Priced>,
-    known_priced: HashTable<u32>,
-    hasher: DefaultHashBuilder,
-    /// Room that is used again for each batch.
-    batch: Vec<Priced>,
-    hashes: Vec<u64>,
-}
+/// A fact as it is kept: whole words, so that room for millions comes zeroed and untouched.
+type Packed = [u64; 4];
 
-impl Numbered {
-    fn class(&mut self, class: Class) -> Result<u32, BooksError> {
-        match self.known_classes.entry(class) {
-            Entry::Occupied(entry) => Ok(*entry.get()),
-            Entry::Vacant(entry) => {
-                let number = u32::try_from(self.classes.len()).map_err(|_| BooksError::TooMany { what: "terms" })?;
-                self.classes.push(class);
-                Ok(*entry.insert(number))
-            }
-        }
+impl Fact {
+    fn pack(self) -> Packed {
+        let two = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        [
+            two(self.fact, self.class),
+            two(self.start.cast_unsigned(), self.end.cast_unsigned()),
+            self.amount.cast_unsigned(),
+            self.quantity.cast_unsigned(),
+        ]
     }
 
-    /// Numbers the terms of a batch of rows. Hashes come first and look-ups after them in a loop of their own, so that
-    /// the memory that one look-up waits for is fetched while others go on.
-    fn number_batch(&mut self, batch: &[Priced], numbers: &mut Vec<u32>) -> Result<(), BooksError> {
-        let mut hashes = std::mem::take(&mut self.hashes);
-        hashes.clear();
-        hashes.extend(batch.iter().map(|priced| self.hasher.hash_one(priced)));
-        for (priced, hash) in batch.iter().zip(&hashes) {
-            numbers.push(self.priced(*priced, *hash)?);
-        }
-        self.hashes = hashes;
-        Ok(())
-    }
-
-    fn priced(&mut self, priced: Priced, hash: u64) -> Result<u32, BooksError> {
-        let entries = &mut self.priced;
-        let entry = self.known_priced.entry(
-            hash,
-            |number| entries[*number as usize] == priced,
-            |number| self.hasher.hash_one(entries[*number as usize]),
-        );
-        match entry {
-            TableEntry::Occupied(entry) => Ok(*entry.get()),
-            TableEntry::Vacant(free) => {
-                let number = u32::try_from(entries.len()).map_err(|_| BooksError::TooMany { what: "terms" })?;
-                free.insert(number);
-                entries.push(priced);
-                Ok(number)
-            }
+    fn of([first, second, amount, quantity]: Packed) -> Self {
+        Self {
+            fact: (first >> 32) as u32,
+            class: first as u32,
+            start: ((second >> 32) as u32).cast_signed(),
+            end: (second as u32).cast_signed(),
+            amount: amount.cast_signed(),
+            quantity: quantity.cast_signed(),
         }
     }
 }
 
-/// Gives each different text of a column a number; 0 stands for null.
-#[derive(Default)]
-struct Coded {
-    numbers: HashMap<String, u32>,
-    texts: Vec<String>,
-    /// The numbers of the dictionary that was seen last, so that its texts are looked up once.
-    dictionary: Vec<u32>,
-    last_dictionary: Option<*const u8>,
+/// The customer's and the subscription's key of a fact that is not sorted yet.
+type Owner = [u64; 4];
+
+/// Facts of some whole customers as the method takes them.
+#[derive(Debug, Default)]
+pub struct Portion {
+    /// The rows; customers and subscription items are numbered over all shares.
+    pub rows: Vec<Row>,
+    /// What the rows state.
+    pub terms: Vec<Terms>,
+    /// What that is worth a month.
+    pub worth: Vec<Worth>,
 }
 
-impl Coded {
-    fn number(&mut self, text: &str) -> u32 {
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
-        self.texts.push(text.to_owned());
-        let number = self.texts.len() as u32;
-        self.numbers.insert(text.to_owned(), number);
-        number
-    }
-
-    /// Prepares for a batch of rows.
-    fn begin(&mut self, column: &Texts<'_>) {
-        if let Texts::Dictionary(_, values) = column {
-            // Batches of one page share a dictionary. The address alone could be used again by another one, so the
-            // codes are made anew unless texts and address agree.
-            let address = values.value_data().as_ptr();
-            let same = self.last_dictionary == Some(address)
-                && self.dictionary.len() == values.len()
-                && (0..values.len()).all(|index| {
-                    self.dictionary[index] == 0
-                        || self
-                            .texts
-                            .get(self.dictionary[index] as usize - 1)
-                            .is_some_and(|text| text == values.value(index))
-                });
-            if !same {
-                self.dictionary = (0..values.len())
-                    .map(|index| if values.is_valid(index) { self.number(values.value(index)) } else { 0 })
-                    .collect();
-                self.last_dictionary = Some(address);
-            }
-        }
-    }
-
-    /// The number of a row's text.
-    #[inline]
-    fn of(&mut self, column: &Texts<'_>, row: usize) -> u32 {
-        match column {
-            Texts::Absent => 0,
-            Texts::Dictionary(dictionary, _) => {
-                dictionary.key(row).and_then(|key| self.dictionary.get(key)).copied().unwrap_or(0)
-            }
-            Texts::Plain(_) => column.get(row).map_or(0, |text| self.number(text)),
-        }
-    }
-
-    fn text(&self, number: u32) -> &str {
-        number.checked_sub(1).and_then(|index| self.texts.get(index as usize)).map_or("", String::as_str)
-    }
+/// A price whose monthly value does not fit.
+#[derive(Debug, Clone, Copy)]
+pub struct TooDear {
+    /// The unit amount.
+    pub amount_picos: i128,
+    /// Index of what is sold.
+    pub offer: u32,
 }
 
-/// The columns that make terms, each with its codes.
-#[derive(Default)]
-struct CodedColumns {
-    plan: Coded,
-    product: Coded,
-    currency: Coded,
-    pricing: Coded,
-    tiers: Coded,
-    interval: Coded,
-    usage: Coded,
-    duration: Coded,
-    status: Coded,
-    reason: Coded,
+/// Where a row group begins among the facts.
+struct Part {
+    /// Index of the file.
+    source: usize,
+    group: usize,
+    first: u32,
+    /// Which rows count; all of them without it.
+    known: Option<Vec<bool>>,
 }
 
 /// Reads facts from files, numbers what they speak of and sorts them by customer and subscription.
@@ -341,116 +186,495 @@ pub fn load(
     files: &[FactFile],
     ticks: &Ticks,
     is_known: &dyn Fn(i64) -> bool,
-) -> Result<SubscriptionFacts, BooksError> {
-    let mut numbered = Numbered::default();
-    let mut read = Read::with_capacity(count_rows(files)?);
-    let mut file_firsts = Vec::new();
-    let mut import_firsts = Vec::new();
-    let mut last_import = None;
-    let several_sources = several_sources(files)?;
-    for file in files {
-        let first = u32::try_from(read.terms.len()).map_err(|_| BooksError::TooMany { what: "facts" })?;
-        file_firsts.push(first);
-        for batch in open(&file.path, COLUMNS, FEW)? {
-            let batch = batch.map_err(|error| unreadable_file(file, &error))?;
-            let batch = match file.import {
-                Some(import) => {
-                    if last_import != Some(import) {
-                        import_firsts.push(read.terms.len() as u32);
-                        last_import = Some(import);
-                    }
-                    batch
-                }
-                None => {
-                    let (batch, imports) = known_rows(&batch, is_known)?;
-                    for (row, import) in imports.iter().enumerate() {
-                        if last_import != Some(*import) {
-                            import_firsts.push((read.terms.len() + row) as u32);
-                            last_import = Some(*import);
-                        }
-                    }
-                    batch
-                }
-            };
-            read_batch(&batch, several_sources, ticks, &mut numbered, &mut read)?;
-        }
-    }
-    let (offers, terms) = settle_terms(numbered)?;
-    let Read { customers, subscriptions, terms: term_numbers, starts, ends, times } = read;
-    let (customer_ids, customer_keys) = customers.finish();
-    let (subscription_ids, subscription_keys) = subscriptions.finish();
-    let keyed = |fact: usize| Keyed {
-        customer: customer_keys[fact],
-        subscription: subscription_keys[fact],
-        terms: term_numbers[fact],
-        fact: fact as u32,
-        start: starts[fact],
-        end: ends[fact],
+) -> Result<(SubscriptionFacts, Vec<Key>, Vec<Key>), BooksError> {
+    let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
+    let (parts, file_firsts, import_firsts) = parts_of(files, &sources, is_known)?;
+    let several_sources = several_sources(&sources)?;
+    let mut reading = Reading {
+        ticks,
+        customers: Keys::spelled(&beginning(&sources, "customer")?),
+        subscriptions: Keys::spelled(&beginning(&sources, "subscription")?),
+        several_sources,
+        shared: Mutex::default(),
     };
-    let mut buckets = spread(&customer_keys, keyed);
-    drop((customer_keys, subscription_keys, term_numbers, starts, ends));
-    buckets.par_iter_mut().for_each(|facts| {
-        facts.sort_unstable_by_key(|fact| (fact.customer, fact.subscription, fact.start, fact.fact));
-    });
+    let customers = match customer_keys(&sources, &parts, &reading.customers)? {
+        Some(keys) => keys,
+        None => {
+            reading.customers = Keys::ranked(&distinct(&sources, "customer", false)?);
+            customer_keys(&sources, &parts, &reading.customers)?.unwrap_or_default()
+        }
+    };
+    let piles = Piles::of(&customers);
+    let spread = match spread_facts(&sources, &parts, &customers, &piles, &reading)? {
+        Some(spread) => spread,
+        None => {
+            reading.subscriptions = Keys::ranked(&distinct(&sources, "subscription", several_sources)?);
+            reading.shared = Mutex::default();
+            spread_facts(&sources, &parts, &customers, &piles, &reading)?.unwrap_or_default()
+        }
+    };
+    drop(customers);
+    let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (offers, classes) = classes.settle()?;
     let mut facts = SubscriptionFacts {
-        customer_ids,
-        subscription_ids,
+        customer_ids: reading.customers.into_ids(),
+        subscription_ids: reading.subscriptions.into_ids(),
         offers,
-        terms,
-        shares: buckets.into_iter().map(|facts| Share { facts, ..Share::default() }).collect(),
+        shares: Vec::new(),
         recorded: Recorded::new(import_firsts),
         file_firsts,
         conflicts: Vec::new(),
-        times,
+        times: spread.times,
+        classes,
+        wide,
+        facts: spread.facts,
+        customer_ends: Vec::new(),
+        item_ends: Vec::new(),
     };
-    facts.settle_moved();
-    facts.count();
-    Ok(facts)
+    let (mut customers, mut items) = facts.sort(&spread.owners, &piles);
+    drop(spread.owners);
+    facts.settle_moved(&mut customers, &mut items);
+    Ok((facts, customers, items))
+}
+
+/// Where each row group begins, where each file does, and where each import does.
+fn parts_of(
+    files: &[FactFile],
+    sources: &[Source],
+    is_known: &dyn Fn(i64) -> bool,
+) -> Result<(Vec<Part>, Vec<u32>, Vec<u32>), BooksError> {
+    let (mut parts, mut file_firsts, mut import_firsts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut next, mut last_import) = (0u32, None);
+    for (source, (file, opened)) in files.iter().zip(sources).enumerate() {
+        file_firsts.push(next);
+        for group in 0..opened.groups() {
+            let mut part = Part { source, group, first: next, known: None };
+            let mut count = opened.rows(group);
+            let mut begins = |import: i64, fact: u32| {
+                if last_import != Some(import) {
+                    import_firsts.push(fact);
+                    last_import = Some(import);
+                }
+            };
+            match file.import {
+                Some(import) if count > 0 => begins(import, next),
+                Some(_) => {}
+                None => {
+                    let mut imports: Vec<i64> = vec![0; count];
+                    if let Some(chunk) = opened.chunk(group, "import")? {
+                        chunk.read(0, &mut Buffers::default(), &mut imports, &mut |raw| Ok(raw.number() as i64))?;
+                    }
+                    let known: Vec<bool> = imports.iter().map(|import| is_known(*import)).collect();
+                    count = 0;
+                    for import in imports.iter().zip(&known).filter(|(_, known)| **known).map(|(import, _)| *import) {
+                        begins(import, next.saturating_add(count as u32));
+                        count += 1;
+                    }
+                    part.known = Some(known);
+                }
+            }
+            let count = u32::try_from(count).ok();
+            next = count.and_then(|count| next.checked_add(count)).ok_or(BooksError::TooMany { what: "facts" })?;
+            parts.push(part);
+        }
+    }
+    Ok((parts, file_firsts, import_firsts))
+}
+
+/// Whether facts come from more than one source, so that their subscriptions must be told apart by it.
+fn several_sources(sources: &[Source]) -> Result<bool, BooksError> {
+    let mut first: Option<Vec<u8>> = None;
+    let mut several = false;
+    for source in sources {
+        for group in 0..source.groups() {
+            let Some(chunk) = source.chunk(group, "source")? else { continue };
+            chunk.read((), &mut Buffers::default(), &mut Vec::new(), &mut |raw| {
+                let known = first.get_or_insert_with(|| raw.bytes().to_vec());
+                several |= known != raw.bytes();
+                Ok(())
+            })?;
+            if several {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// What all ids of a column begin with: what its least and its greatest begin with.
+fn beginning(sources: &[Source], column: &str) -> Result<String, BooksError> {
+    let mut common: Option<String> = None;
+    for source in sources {
+        for group in 0..source.groups() {
+            let Some(chunk) = source.chunk(group, column)?.filter(|chunk| chunk.shape == Shape::Text) else { continue };
+            let mut bounds = chunk.bounds().map(|(least, greatest)| (least.to_vec(), greatest.to_vec()));
+            if bounds.is_none() {
+                chunk.read((), &mut Buffers::default(), &mut Vec::new(), &mut |raw| {
+                    let (least, greatest) = bounds.get_or_insert_with(|| (raw.bytes().to_vec(), raw.bytes().to_vec()));
+                    if raw.bytes() < least.as_slice() {
+                        *least = raw.bytes().to_vec();
+                    }
+                    if raw.bytes() > greatest.as_slice() {
+                        *greatest = raw.bytes().to_vec();
+                    }
+                    Ok(())
+                })?;
+            }
+            let Some((least, greatest)) = bounds else { continue };
+            let own = common_beginning(&least, &greatest);
+            common = Some(match common {
+                None => own.to_owned(),
+                Some(common) => common_beginning(common.as_bytes(), own.as_bytes()).to_owned(),
+            });
+        }
+    }
+    Ok(common.unwrap_or_default())
+}
+
+/// Every id of a column, once.
+fn distinct(sources: &[Source], column: &str, several_sources: bool) -> Result<Distinct, BooksError> {
+    let mut distinct = Distinct::default();
+    for source in sources {
+        let mut push = |bytes: &[u8]| {
+            let text = std::str::from_utf8(bytes).map_err(|error| BooksError::Unreadable {
+                file: source.path().display().to_string(),
+                words: format!("{column}: {error}"),
+            })?;
+            distinct.push(text)
+        };
+        for group in 0..source.groups() {
+            if column == "subscription" && has_parts(source, group, several_sources)? {
+                joined(source, group, several_sources, &mut push)?;
+            } else if let Some(chunk) = source.chunk(group, column)? {
+                chunk.read((), &mut Buffers::default(), &mut Vec::new(), &mut |raw| push(raw.bytes()))?;
+            }
+        }
+        // What has no id is told apart from what has one.
+        push(b"")?;
+    }
+    Ok(distinct)
+}
+
+/// The customer of each row, by part; none when one of them does not fit.
+fn customer_keys(sources: &[Source], parts: &[Part], keys: &Keys) -> Result<Option<Vec<Vec<Key>>>, BooksError> {
+    let of_part = |buffers: &mut Buffers, part: &Part| {
+        let mut customers = Vec::new();
+        let read = read_ids(&sources[part.source], part.group, "customer", keys, buffers, &mut customers)?;
+        if !read && sources[part.source].rows(part.group) > 0 {
+            return Err(BooksError::MissingColumn { column: "customer".to_owned() });
+        }
+        if let Some(known) = &part.known {
+            let mut known = known.iter();
+            customers.retain(|_| known.next().copied().unwrap_or(false));
+        }
+        Ok((!customers.contains(&Key::NONE)).then_some(customers))
+    };
+    parts.par_iter().map_init(Buffers::default, of_part).collect()
+}
+
+/// Ranges of customers, each with a pile of facts that is sorted within the cache.
+struct Piles {
+    /// The first customer of each pile but the first.
+    firsts: Vec<Key>,
+    /// For what a key begins with, how many of `firsts` lie before all such keys.
+    before: Vec<u16>,
+    /// The runs of parts that are read by one thread each, and how many facts of each pile they have.
+    hands: Vec<(Range<usize>, Vec<u32>)>,
+}
+
+impl Piles {
+    fn of(customers: &[Vec<Key>]) -> Self {
+        /// Facts of a pile.
+        const FACTS: usize = 8_192;
+        const SAMPLES: usize = 16;
+        let facts: usize = customers.iter().map(Vec::len).sum();
+        let wanted = (facts / FACTS).clamp(1, 4_096);
+        let step = (facts / (wanted * SAMPLES)).max(1);
+        let mut sample: Vec<Key> = customers.iter().flat_map(|keys| keys.iter().step_by(step)).copied().collect();
+        sample.sort_unstable();
+        let mut firsts: Vec<Key> =
+            (1..wanted).filter_map(|pile| sample.get(pile * sample.len() / wanted)).copied().collect();
+        firsts.dedup();
+        let before = (0..=u16::MAX)
+            .map(|top| firsts.partition_point(|first| (first.first_half() >> 48) < u64::from(top)) as u16)
+            .collect();
+        let mut piles = Self { firsts, before, hands: Vec::new() };
+        let parts = customers.len();
+        let runs = (4 * rayon::current_num_threads()).clamp(1, parts.max(1));
+        piles.hands = (0..runs)
+            .into_par_iter()
+            .map(|run| {
+                let parts = run * parts / runs..(run + 1) * parts / runs;
+                let mut counts = vec![0; piles.firsts.len() + 1];
+                for customer in customers.get(parts.clone()).unwrap_or_default().iter().flatten() {
+                    counts[piles.pile_of(*customer)] += 1;
+                }
+                (parts, counts)
+            })
+            .collect();
+        piles
+    }
+
+    /// The pile of a customer.
+    #[inline]
+    fn pile_of(&self, customer: Key) -> usize {
+        let top = (customer.first_half() >> 48) as usize;
+        let low = usize::from(self.before[top]);
+        let high = self.before.get(top + 1).map_or(self.firsts.len(), |high| usize::from(*high));
+        low + self.firsts[low..high].partition_point(|first| *first <= customer)
+    }
+
+    /// How many facts each pile has.
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        (0..=self.firsts.len()).map(|pile| self.hands.iter().map(|(_, counts)| counts[pile] as usize).sum())
+    }
+
+    /// Cuts room for all facts into what each hand fills of each pile.
+    fn cut<'a, T>(&self, mut room: &'a mut [T]) -> Vec<Vec<std::slice::IterMut<'a, T>>> {
+        let mut of_hands: Vec<Vec<_>> = self.hands.iter().map(|_| Vec::with_capacity(self.firsts.len() + 1)).collect();
+        for pile in 0..=self.firsts.len() {
+            for ((_, counts), own) in self.hands.iter().zip(&mut of_hands) {
+                let (first, rest) = std::mem::take(&mut room).split_at_mut(counts[pile] as usize);
+                own.push(first.iter_mut());
+                room = rest;
+            }
+        }
+        of_hands
+    }
+}
+
+/// Facts by pile, not sorted yet.
+#[derive(Default)]
+struct Spread {
+    facts: Vec<Packed>,
+    owners: Vec<Owner>,
+    times: Vec<RareTimes>,
+}
+
+/// Reads all row groups on all cores and puts each fact on its pile; none when a subscription's id does not fit.
+fn spread_facts(
+    sources: &[Source],
+    parts: &[Part],
+    customers: &[Vec<Key>],
+    piles: &Piles,
+    reading: &Reading<'_>,
+) -> Result<Option<Spread>, BooksError> {
+    let count = customers.iter().map(Vec::len).sum();
+    let (mut facts, mut owners) = (vec![[0u64; 4]; count], vec![[0u64; 4]; count]);
+    let (of_facts, of_owners) = (piles.cut(&mut facts), piles.cut(&mut owners));
+    let outcomes: Vec<_> = piles
+        .hands
+        .par_iter()
+        .zip(of_facts.into_par_iter().zip(of_owners))
+        .with_max_len(1)
+        .map_init(Group::default, |group, ((run, _), (mut facts, mut owners))| {
+            let mut times = Vec::new();
+            for (part, customers) in parts.iter().zip(customers).take(run.end).skip(run.start) {
+                if !group.read(&sources[part.source], part.group, part.known.as_deref(), reading)? {
+                    return Ok(None);
+                }
+                let known = |row: &usize| part.known.as_ref().is_none_or(|known| known[*row]);
+                let rows = (0..group.starts.len()).filter(known);
+                for ((row, customer), fact) in rows.zip(customers).zip(part.first..) {
+                    let pile = piles.pile_of(*customer);
+                    let stated = Fact {
+                        fact,
+                        class: group.classes[row],
+                        start: group.starts[row],
+                        end: group.ends[row],
+                        amount: group.amounts[row],
+                        quantity: group.quantities[row],
+                    };
+                    if let (Some(fact), Some(owner)) = (facts[pile].next(), owners[pile].next()) {
+                        *fact = stated.pack();
+                        let ([first, second], [third, fourth]) = (customer.halves(), group.subscriptions[row].halves());
+                        *owner = [first, second, third, fourth];
+                    }
+                }
+                if !group.times.is_empty() {
+                    let own = (0..group.times.len()).filter(known).map(|row| group.times[row]).collect();
+                    times.push((part.first, own));
+                }
+            }
+            Ok(Some(times))
+        })
+        .collect::<Result<Vec<_>, BooksError>>()?;
+    let Some(times) = outcomes.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
+    Ok(Some(Spread { facts, owners, times: times_by_fact(times.into_iter().flatten().collect()) }))
+}
+
+/// Rare times in the order of facts, up to the last fact that has any.
+fn times_by_fact(mut of_parts: Vec<(u32, Vec<RareTimes>)>) -> Vec<RareTimes> {
+    of_parts.sort_unstable_by_key(|(first, _)| *first);
+    let mut times = Vec::new();
+    for (first, own) in of_parts {
+        times.resize(first as usize, NO_TIMES);
+        times.extend(own);
+    }
+    times
+}
+
+/// What sorting a pile tells of it, with room for it.
+#[derive(Default)]
+struct Sorted {
+    facts: usize,
+    customers: Vec<Key>,
+    customer_ends: Vec<u32>,
+    items: Vec<Key>,
+    item_ends: Vec<u32>,
+}
+
+/// Sorts a pile by customer, subscription, start and fact.
+fn sort(facts: &mut [Packed], owners: &[Owner], before: &mut Vec<Packed>, order: &mut Vec<u128>) -> Sorted {
+    before.clear();
+    before.extend_from_slice(facts);
+    // Half a key, the start and the place: what sorts nearly all of it without looking at the facts.
+    order.clear();
+    order.extend(before.iter().zip(owners).zip(0u32..).map(|((fact, owner), index)| {
+        let start = Fact::of(*fact).start.cast_unsigned() ^ 1 << 31;
+        u128::from(owner[0]) << 64 | u128::from(start) << 32 | u128::from(index)
+    }));
+    order.sort_unstable();
+    let mut sorted = Sorted { facts: facts.len(), ..Sorted::default() };
+    let mut written = 0;
+    let mut own: Vec<u32> = Vec::new();
+    for alike in order.chunk_by(|a, b| a >> 64 == b >> 64) {
+        own.clear();
+        own.extend(alike.iter().map(|entry| *entry as u32));
+        let by = |index: &u32| {
+            let fact = Fact::of(before[*index as usize]);
+            (owners[*index as usize], fact.start, fact.fact)
+        };
+        if own.len() > 1 && !own.is_sorted_by_key(by) {
+            own.sort_unstable_by_key(by);
+        }
+        for index in &own {
+            let [first, second, third, fourth] = owners[*index as usize];
+            let (customer, item) = (Key::of_halves([first, second]), Key::of_halves([third, fourth]));
+            let other = sorted.customers.last() != Some(&customer);
+            if other {
+                sorted.customers.push(customer);
+                sorted.customer_ends.push(0);
+            }
+            if other || sorted.items.last() != Some(&item) {
+                sorted.items.push(item);
+                sorted.item_ends.push(0);
+            }
+            facts[written] = before[*index as usize];
+            written += 1;
+            for ends in [&mut sorted.customer_ends, &mut sorted.item_ends] {
+                if let Some(end) = ends.last_mut() {
+                    *end = written as u32;
+                }
+            }
+        }
+    }
+    sorted
 }
 
 impl SubscriptionFacts {
-    /// How many customers there are.
-    #[must_use]
-    pub fn customers(&self) -> u32 {
-        self.shares.last().map_or(0, |share| share.customers_before + share.customers)
-    }
-
     /// How many facts there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shares.iter().map(|share| share.facts.len()).sum()
+        self.facts.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.shares.is_empty()
+        self.facts.is_empty()
     }
 
-    /// The rows of a share as the method takes them: customers are numbered from 0 within the share, subscription
-    /// items over all shares.
-    pub fn rows(&self, share: &Share, rows: &mut Vec<Row>) {
+    /// Each fact's number with its customer and its subscription item, customer by customer.
+    pub fn each(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        self.each_fact().map(|(customer, item, fact)| (customer, item, fact.fact))
+    }
+
+    fn each_fact(&self) -> impl Iterator<Item = (u32, u32, Fact)> {
+        let (mut customer, mut item) = (0, 0);
+        self.facts.iter().enumerate().map(move |(index, fact)| {
+            customer += usize::from(self.customer_ends.get(customer).is_some_and(|end| *end as usize <= index));
+            item += usize::from(self.item_ends.get(item).is_some_and(|end| *end as usize <= index));
+            (customer as u32, item as u32, Fact::of(*fact))
+        })
+    }
+
+    /// The facts of some customers in the shape that the method takes.
+    ///
+    /// # Errors
+    /// When a price is worth more a month than the ledger holds.
+    pub fn portion(&self, customers: Range<u32>, policy: &Policy, portion: &mut Portion) -> Result<(), TooDear> {
+        let Portion { rows, terms, worth } = portion;
         rows.clear();
-        rows.reserve(share.facts.len());
-        let (mut customer, mut subscription) = (0, share.subscriptions_before);
-        let mut before: Option<&Keyed> = None;
-        for fact in &share.facts {
-            if let Some(before) = before {
-                let other_customer = before.customer != fact.customer;
-                customer += u32::from(other_customer);
-                subscription += u32::from(other_customer || before.subscription != fact.subscription);
+        terms.clear();
+        worth.clear();
+        let end_of = |customer: u32| self.customer_ends.get(customer as usize).copied().unwrap_or_default();
+        let mut first = customers.start.checked_sub(1).map_or(0, end_of);
+        let mut item = self.item_ends.partition_point(|end| *end <= first);
+        for customer in customers {
+            let last = end_of(customer);
+            for index in first..last {
+                item += usize::from(self.item_ends.get(item).is_some_and(|end| *end <= index));
+                let Some(fact) = self.facts.get(index as usize).copied().map(Fact::of) else { continue };
+                rows.push(self.row(&fact, terms.len() as u32, customer, item as u32));
+                let stated = self.terms(&fact);
+                let too_dear = |_: MoneyError| TooDear { amount_picos: stated.price.amount_picos, offer: stated.offer };
+                worth.push(Worth::of(&stated, policy).map_err(too_dear)?);
+                terms.push(stated);
             }
-            before = Some(fact);
-            rows.push(self.row(fact, customer, subscription));
+            first = last;
         }
+        Ok(())
     }
 
-    fn row(&self, fact: &Keyed, customer: u32, subscription: u32) -> Row {
+    /// Sorts the piles, and gives the customers and the subscription items in order.
+    fn sort(&mut self, owners: &[Owner], piles: &Piles) -> (Vec<Key>, Vec<Key>) {
+        /// Piles that are sorted before what was found is put together.
+        const PILES: usize = 64;
+        let (mut customers, mut items) = (Vec::new(), Vec::new());
+        let mut of_piles = Vec::new();
+        let (mut facts, mut rest) = (self.facts.as_mut_slice(), owners);
+        for size in piles.sizes() {
+            let (own, after) = std::mem::take(&mut facts).split_at_mut(size);
+            let (owners, owners_after) = rest.split_at(size);
+            of_piles.push((own, owners));
+            (facts, rest) = (after, owners_after);
+        }
+        let mut before = 0;
+        for wave in of_piles.chunks_mut(PILES) {
+            let sorted: Vec<Sorted> = wave
+                .par_iter_mut()
+                .map_init(Default::default, |(room, order), (facts, owners)| sort(facts, owners, room, order))
+                .collect();
+            for own in sorted {
+                let first = self.customer_ends.len() as u32;
+                customers.extend_from_slice(&own.customers);
+                items.extend_from_slice(&own.items);
+                self.customer_ends.extend(own.customer_ends.iter().map(|end| before + end));
+                self.item_ends.extend(own.item_ends.iter().map(|end| before + end));
+                before += own.facts as u32;
+                if own.facts > 0 {
+                    self.shares.push(Share { customers: first..self.customer_ends.len() as u32, facts: own.facts });
+                }
+            }
+        }
+        (customers, items)
+    }
+
+    /// What a fact states.
+    fn terms(&self, fact: &Fact) -> Terms {
+        let mut terms = self.classes[fact.class as usize].clone();
+        terms.price.amount_picos = self.wide.picos(fact.amount);
+        terms.price.quantity = fact.quantity;
+        terms
+    }
+
+    fn row(&self, fact: &Fact, terms: u32, customer: u32, subscription: u32) -> Row {
         let times = self.times.get(fact.fact as usize).copied().unwrap_or(NO_TIMES);
         Row {
             customer,
             subscription,
-            terms: fact.terms,
+            terms,
             fact: fact.fact,
             start: fact.start,
             start_offset: times.start_offset,
@@ -461,387 +685,110 @@ impl SubscriptionFacts {
         }
     }
 
-    fn count(&mut self) {
-        let (mut customers_before, mut subscriptions_before) = (0, 0);
-        for share in &mut self.shares {
-            let (mut customers, mut subscriptions) = (0, 0);
-            let mut before: Option<&Keyed> = None;
-            for fact in &share.facts {
-                let other_customer = before.is_none_or(|before| before.customer != fact.customer);
-                let other_item = before.is_none_or(|before| before.subscription != fact.subscription);
-                customers += u32::from(other_customer);
-                subscriptions += u32::from(other_customer || other_item);
-                before = Some(fact);
-            }
-            (share.customers, share.subscriptions) = (customers, subscriptions);
-            (share.customers_before, share.subscriptions_before) = (customers_before, subscriptions_before);
-            customers_before += customers;
-            subscriptions_before += subscriptions;
-        }
-    }
-
     /// A fact of a subscription may have been corrected to belong to another customer. Versions of one fact must be
     /// weighed against each other before customers are looked at apart.
-    fn settle_moved(&mut self) {
-        let mut items: Vec<(Key, Key)> = Vec::new();
-        for share in &self.shares {
-            for pair in share.facts.chunk_by(|a, b| a.subscription == b.subscription && a.customer == b.customer) {
-                if let Some(first) = pair.first() {
-                    items.push((first.subscription, first.customer));
-                }
-            }
-        }
-        items.par_sort_unstable();
-        let mut moved: Vec<Key> =
-            items.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0).collect();
-        drop(items);
-        moved.dedup();
+    fn settle_moved(&mut self, customers: &mut Vec<Key>, items: &mut Vec<Key>) {
+        let moved = claimed_twice(items);
         if moved.is_empty() {
             return;
         }
-        let mut claims: Vec<Keyed> = self
-            .shares
-            .iter()
-            .flat_map(|share| &share.facts)
-            .filter(|fact| moved.binary_search(&fact.subscription).is_ok())
-            .copied()
-            .collect();
-        let offset = |fact: &Keyed| self.times.get(fact.fact as usize).map_or(0, |times| times.start_offset);
-        claims.sort_unstable_by_key(|fact| (fact.subscription, fact.start, offset(fact), fact.fact));
+        struct Claim {
+            subscription: Key,
+            customer: u32,
+            fact: Fact,
+        }
+        let mut claims: Vec<Claim> = Vec::new();
+        for (customer, item, fact) in self.each_fact() {
+            let subscription = items[item as usize];
+            if moved.binary_search(&subscription).is_ok() {
+                claims.push(Claim { subscription, customer, fact });
+            }
+        }
+        let offset = |claim: &Claim| self.times.get(claim.fact.fact as usize).map_or(0, |times| times.start_offset);
+        claims.sort_unstable_by_key(|claim| (claim.subscription, claim.fact.start, offset(claim), claim.fact.fact));
         let mut refused = std::collections::BTreeSet::new();
         let mut conflicts = Vec::new();
-        for versions in
-            claims.chunk_by(|a, b| a.subscription == b.subscription && a.start == b.start && offset(a) == offset(b))
+        for versions in claims
+            .chunk_by(|a, b| a.subscription == b.subscription && a.fact.start == b.fact.start && offset(a) == offset(b))
         {
-            if versions.iter().all(|fact| fact.customer == versions[0].customer) {
+            if versions.iter().all(|claim| claim.customer == versions[0].customer) {
                 continue;
             }
-            let mut customers: Vec<Key> = versions.iter().map(|fact| fact.customer).collect();
-            customers.sort_unstable();
-            customers.dedup();
-            let mut rows: Vec<Row> = versions
-                .iter()
-                .map(|fact| self.row(fact, customers.partition_point(|other| *other < fact.customer) as u32, 0))
-                .collect();
-            let kept = resolve(&mut rows, &self.terms, &self.recorded, &mut conflicts);
+            let terms: Vec<Terms> = versions.iter().map(|claim| self.terms(&claim.fact)).collect();
+            let rows = versions.iter().zip(0..);
+            let mut rows: Vec<Row> =
+                rows.map(|(claim, terms)| self.row(&claim.fact, terms, claim.customer, 0)).collect();
+            let kept = resolve(&mut rows, &terms, &self.recorded, &mut conflicts);
             let kept: Vec<u32> = rows[..kept].iter().map(|row| row.fact).collect();
-            refused.extend(versions.iter().map(|fact| fact.fact).filter(|fact| !kept.contains(fact)));
+            refused.extend(versions.iter().map(|claim| claim.fact.fact).filter(|fact| !kept.contains(fact)));
         }
-        for share in &mut self.shares {
-            share.facts.retain(|fact| !refused.contains(&fact.fact));
-        }
-        self.shares.retain(|share| !share.facts.is_empty());
         self.conflicts = conflicts;
+        self.leave_out(&refused, customers, items);
     }
 
-    /// The keys of the customers, in order.
-    #[must_use]
-    pub fn customer_keys(&self) -> Vec<Key> {
-        self.keys(|a, b| a.customer == b.customer, |fact| fact.customer)
-    }
-
-    /// The keys of the subscription items, in the order in which they are numbered.
-    #[must_use]
-    pub fn subscription_keys(&self) -> Vec<Key> {
-        self.keys(|a, b| a.customer == b.customer && a.subscription == b.subscription, |fact| fact.subscription)
-    }
-
-    fn keys(&self, same: impl Fn(&Keyed, &Keyed) -> bool, key: impl Fn(&Keyed) -> Key) -> Vec<Key> {
-        let facts = self.shares.iter().flat_map(|share| share.facts.chunk_by(|a, b| same(a, b)));
-        facts.filter_map(|chunk| chunk.first()).map(key).collect()
+    /// Leaves out facts, and with them the customers and items that have no others.
+    fn leave_out(&mut self, refused: &std::collections::BTreeSet<u32>, customers: &mut Vec<Key>, items: &mut Vec<Key>) {
+        let (mut customers_left, mut items_left, mut facts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut customer_ends, mut item_ends, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut last_customer, mut last_item) = (None, None);
+        let mut left = self.each_fact().filter(|(_, _, fact)| !refused.contains(&fact.fact)).peekable();
+        for share in &self.shares {
+            let (first, facts_before) = (customers_left.len() as u32, facts.len());
+            while let Some((customer, item, fact)) = left.next_if(|(customer, _, _)| share.customers.contains(customer))
+            {
+                if last_customer != Some(customer) {
+                    customers_left.push(customers[customer as usize]);
+                    customer_ends.push(0);
+                    last_customer = Some(customer);
+                }
+                if last_item != Some(item) {
+                    items_left.push(items[item as usize]);
+                    item_ends.push(0);
+                    last_item = Some(item);
+                }
+                facts.push(fact.pack());
+                for ends in [&mut customer_ends, &mut item_ends] {
+                    if let Some(end) = ends.last_mut() {
+                        *end = facts.len() as u32;
+                    }
+                }
+            }
+            if facts.len() > facts_before {
+                let customers = first..customers_left.len() as u32;
+                shares.push(Share { customers, facts: facts.len() - facts_before });
+            }
+        }
+        drop(left);
+        (*customers, *items) = (customers_left, items_left);
+        (self.facts, self.customer_ends, self.item_ends, self.shares) = (facts, customer_ends, item_ends, shares);
     }
 }
 
-/// Spreads facts over buckets of whole customers, in the order of customers' keys.
-fn spread(keys: &[Key], keyed: impl Fn(usize) -> Keyed) -> Vec<Vec<Keyed>> {
-    /// Facts in a bucket, so that it is sorted within the cache.
-    const FACTS_PER_BUCKET: usize = 8_192;
-    const SAMPLES_PER_BUCKET: usize = 16;
-    let wanted = (keys.len() / FACTS_PER_BUCKET).clamp(1, 4_096);
-    let step = (keys.len() / (wanted * SAMPLES_PER_BUCKET)).max(1);
-    let mut sample: Vec<Key> = keys.iter().step_by(step).copied().collect();
-    sample.sort_unstable();
-    let mut splitters: Vec<Key> = (1..wanted).map(|bucket| sample[bucket * sample.len() / wanted]).collect();
-    splitters.dedup();
-    let bucket_of: Vec<u16> =
-        keys.iter().map(|key| splitters.partition_point(|splitter| splitter <= key) as u16).collect();
-    let mut sizes = vec![0usize; splitters.len() + 1];
-    for bucket in &bucket_of {
-        sizes[*bucket as usize] += 1;
+/// Subscription items that occur more than once, sorted: those of several customers.
+///
+/// Of millions hardly one does, so a bit for each tells most of them apart, and only those that share one are sorted.
+fn claimed_twice(items: &[Key]) -> Vec<Key> {
+    let bits = (items.len() * 8).next_power_of_two().max(64);
+    let place = |key: &Key| {
+        let value = u128::from(*key);
+        let mixed = ((value >> 64) as u64 ^ (value as u64).rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) as usize >> 7 & (bits - 1)
+    };
+    let mut seen = vec![0u64; bits / 64];
+    let mut again = vec![0u64; bits / 64];
+    for key in items {
+        let (word, bit) = (place(key) / 64, 1u64 << (place(key) % 64));
+        again[word] |= seen[word] & bit;
+        seen[word] |= bit;
     }
-    let mut buckets: Vec<Vec<Keyed>> = sizes.into_iter().map(Vec::with_capacity).collect();
-    for (fact, bucket) in bucket_of.iter().enumerate() {
-        buckets[*bucket as usize].push(keyed(fact));
-    }
-    buckets.retain(|bucket| !bucket.is_empty());
-    buckets
+    let mut twice: Vec<Key> =
+        items.iter().filter(|key| again[place(key) / 64] & 1 << (place(key) % 64) != 0).copied().collect();
+    twice.sort_unstable();
+    let mut moved: Vec<Key> = twice.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    moved.dedup();
+    moved
 }
 
 pub(super) fn unreadable_file(file: &FactFile, error: &dyn std::fmt::Display) -> BooksError {
     BooksError::Unreadable { file: file.path.display().to_string(), words: error.to_string() }
-}
-
-/// The rows of a batch that are known, with the import of each.
-fn known_rows(batch: &RecordBatch, is_known: &dyn Fn(i64) -> bool) -> Result<(RecordBatch, Vec<i64>), BooksError> {
-    let imports = Integers::of(batch, "import")?;
-    let of_row: Vec<i64> = (0..batch.num_rows()).map(|row| imports.get(row).unwrap_or(0)).collect();
-    let keep: BooleanArray = of_row.iter().map(|import| Some(is_known(*import))).collect();
-    let known = filter_record_batch(batch, &keep)
-        .map_err(|error| BooksError::Unreadable { file: "a merged file".to_owned(), words: error.to_string() })?;
-    Ok((known, of_row.into_iter().filter(|import| is_known(*import)).collect()))
-}
-
-/// Whether facts come from more than one source, so that their subscriptions must be told apart by it.
-fn several_sources(files: &[FactFile]) -> Result<bool, BooksError> {
-    let mut first: Option<String> = None;
-    for file in files {
-        for batch in open(&file.path, &["source"], &["source"])? {
-            let batch = batch.map_err(|error| unreadable_file(file, &error))?;
-            let values = match Texts::of(&batch, "source")? {
-                Texts::Absent => break,
-                // The rows of a page refer to few texts: looking at those is enough to find a second source.
-                Texts::Dictionary(_, values) | Texts::Plain(values) => values,
-            };
-            for text in values.iter().flatten() {
-                match &first {
-                    None => first = Some(text.to_owned()),
-                    Some(known) if known != text => return Ok(true),
-                    Some(_) => {}
-                }
-            }
-        }
-    }
-    Ok(false)
-}
-
-fn read_batch(
-    batch: &RecordBatch,
-    several_sources: bool,
-    ticks: &Ticks,
-    numbered: &mut Numbered,
-    read: &mut Read,
-) -> Result<(), BooksError> {
-    let column = |name: &str| {
-        batch.column_by_name(name).cloned().ok_or_else(|| BooksError::MissingColumn { column: name.to_owned() })
-    };
-    let texts = |name| Texts::of(batch, name);
-    let (plan, product, currency) = (texts("plan")?, texts("product")?, texts("currency")?);
-    let (pricing, tiers, interval) = (texts("pricing")?, texts("tiers")?, texts("interval")?);
-    let (usage, duration, status) = (texts("usage_type")?, texts("discount_duration")?, texts("status")?);
-    let (reason, item, source) = (texts("cancel_reason")?, texts("item")?, texts("source")?);
-    let amount = Decimals::of(batch, "amount")?;
-    let (percent, discount) = (Decimals::of(batch, "discount_percent")?, Decimals::of(batch, "discount_amount")?);
-    let (quantity, count) = (Integers::of(batch, "quantity")?, Integers::of(batch, "interval_count")?);
-    let package = Integers::of(batch, "package_size")?;
-    let (start, end) = (Moments::of(batch, "start")?, Moments::of(batch, "end")?);
-    let (trial_end, cancel_at) = (Moments::of(batch, "trial_end")?, Moments::of(batch, "cancel_at")?);
-    let requested = Moments::of(batch, "cancel_requested_at")?;
-    let discount_end = Moments::of(batch, "discount_end")?;
-    // A start that is a day begins its tick; only instants lie within one.
-    let rare = start.has_instants() || !(trial_end.is_absent() && cancel_at.is_absent() && requested.is_absent());
-    let tick = |moment: Option<Moment>, none: Tick| moment.map_or(none, |moment| ticks.of(moment));
-    let withdrawn = batch.column_by_name("withdrawn").is_some();
-
-    let columns = &mut numbered.columns;
-    for (coded, texts) in [
-        (&mut columns.plan, &plan),
-        (&mut columns.product, &product),
-        (&mut columns.currency, &currency),
-        (&mut columns.pricing, &pricing),
-        (&mut columns.tiers, &tiers),
-        (&mut columns.interval, &interval),
-        (&mut columns.usage, &usage),
-        (&mut columns.duration, &duration),
-        (&mut columns.status, &status),
-        (&mut columns.reason, &reason),
-    ] {
-        coded.begin(texts);
-    }
-    let mut last: Option<(Class, u32)> = None;
-    let mut rows = std::mem::take(&mut numbered.batch);
-    rows.clear();
-    for row in 0..batch.num_rows() {
-        let (percent, discount) = (percent.picos(row), discount.picos(row));
-        let columns = &mut numbered.columns;
-        let class = Class {
-            plan: columns.plan.of(&plan, row),
-            product: columns.product.of(&product, row),
-            currency: columns.currency.of(&currency, row),
-            pricing: columns.pricing.of(&pricing, row),
-            tiers: columns.tiers.of(&tiers, row),
-            interval: columns.interval.of(&interval, row),
-            usage: columns.usage.of(&usage, row),
-            duration: columns.duration.of(&duration, row),
-            status: columns.status.of(&status, row),
-            reason: columns.reason.of(&reason, row),
-            discount_end: tick(discount_end.get(row), NEVER),
-            has_discount: percent.is_some() || discount.is_some(),
-            withdrawn: withdrawn && is_true(batch, "withdrawn", row),
-            package_size: package.get(row).unwrap_or(1),
-            interval_count: count.get(row).unwrap_or(1),
-            discount_amount_picos: discount.unwrap_or(0),
-            discount_percent_picos: percent.unwrap_or(0),
-        };
-        let number = match last {
-            Some((known, number)) if known == class => number,
-            _ => numbered.class(class)?,
-        };
-        last = Some((class, number));
-        rows.push(Priced {
-            amount_picos: amount.picos(row).unwrap_or(0),
-            quantity: quantity.get(row).unwrap_or(1),
-            class: number,
-        });
-        read.starts.push(tick(start.get(row), Tick::MIN));
-        read.ends.push(tick(end.get(row), NEVER));
-        if rare || !read.times.is_empty() {
-            let times = RareTimes {
-                start_offset: start.get(row).map_or(0, |moment| ticks.offset(moment)),
-                trial_end: tick(trial_end.get(row), Tick::MIN),
-                cancel_at: tick(cancel_at.get(row), NEVER),
-                cancel_requested_at: tick(requested.get(row), NEVER),
-            };
-            if times != NO_TIMES || !read.times.is_empty() {
-                // Facts before the first that has such times have none.
-                read.times.resize(read.starts.len() - 1, NO_TIMES);
-                read.times.push(times);
-            }
-        }
-    }
-    numbered.number_batch(&rows, &mut read.terms)?;
-    numbered.batch = rows;
-    read.customers.push(&column("customer")?)?;
-    let subscription = column("subscription")?;
-    let parts = !matches!(item, Texts::Absent) || several_sources;
-    let subscription = if parts {
-        joined(&subscription, |row| {
-            let item = item.get(row);
-            match (item, several_sources.then(|| source.get(row)).flatten()) {
-                (item, Some(source)) => Some(format!("{}{}{source}", item.unwrap_or_default(), super::ids::JOINT)),
-                (Some(item), None) => Some(item.to_owned()),
-                (None, None) => None,
-            }
-        })?
-    } else {
-        subscription
-    };
-    read.subscriptions.push(&subscription)
-}
-
-/// How many rows files hold, so that room is made once.
-fn count_rows(files: &[FactFile]) -> Result<usize, BooksError> {
-    files.iter().map(|file| super::columns::rows_in(&file.path)).sum()
-}
-
-/// Turns codes into offers, sorted by content, and terms.
-fn settle_terms(numbered: Numbered) -> Result<(Vec<Offer>, Vec<Terms>), BooksError> {
-    let Numbered { columns, classes, priced, .. } = numbered;
-    let of_class = classes.iter().map(|class| offer_of(class, &columns)).collect::<Result<Vec<Offer>, _>>()?;
-    let mut offers = of_class.clone();
-    offers.sort_unstable();
-    offers.dedup();
-    // What a class says is read once; its rows differ in amount and quantity alone.
-    let patterns = classes
-        .iter()
-        .zip(&of_class)
-        .map(|(class, offer)| terms_of(class, offers.partition_point(|other| other < offer) as u32, &columns))
-        .collect::<Result<Vec<Terms>, _>>()?;
-    let terms = priced
-        .iter()
-        .map(|found| {
-            let mut terms = patterns[found.class as usize].clone();
-            terms.price.amount_picos = found.amount_picos;
-            terms.price.quantity = found.quantity;
-            terms
-        })
-        .collect();
-    Ok((offers, terms))
-}
-
-/// A value that the importer would have refused: the file was not written by it.
-fn unreadable(column: &str, value: &str) -> BooksError {
-    BooksError::UnknownValue { column: column.to_owned(), value: value.to_owned() }
-}
-
-fn offer_of(code: &Class, coded: &CodedColumns) -> Result<Offer, BooksError> {
-    let currency = coded.currency.text(code.currency);
-    let interval = coded.interval.text(code.interval);
-    Ok(Offer {
-        plan: coded.plan.text(code.plan).to_owned(),
-        product: coded.product.text(code.product).to_owned(),
-        interval: Interval::parse(interval).ok_or_else(|| unreadable("interval", interval))?,
-        interval_count: i32::try_from(code.interval_count.max(1)).unwrap_or(i32::MAX),
-        currency: Currency::parse(currency).ok_or_else(|| unreadable("currency", currency))?,
-    })
-}
-
-fn terms_of(code: &Class, offer: u32, coded: &CodedColumns) -> Result<Terms, BooksError> {
-    let status = coded.status.text(code.status);
-    let status = match status {
-        _ if code.withdrawn => Status::Withdrawn,
-        "" => Status::Active,
-        _ => Status::parse(status).ok_or_else(|| unreadable("status", status))?,
-    };
-    let tiers = coded.tiers.text(code.tiers);
-    let pricing = match coded.pricing.text(code.pricing) {
-        "" | "per_unit" if tiers.is_empty() => Pricing::PerUnit,
-        "flat" => Pricing::Flat,
-        "package" => Pricing::Package { size: code.package_size.max(1) },
-        "volume" => Pricing::Volume(read_tiers(tiers)?),
-        "graduated" | "" | "per_unit" => Pricing::Graduated(read_tiers(tiers)?),
-        other => return Err(unreadable("pricing", other)),
-    };
-    let duration = match coded.duration.text(code.duration) {
-        "once" => DiscountDuration::Once,
-        "repeating" => DiscountDuration::Repeating,
-        "" | "forever" => DiscountDuration::Forever,
-        months => DiscountDuration::Months(months.parse().map_err(|_| unreadable("discount_duration", months))?),
-    };
-    let discount = code.has_discount.then(|| Discount {
-        percent_millionths: i64::try_from(code.discount_percent_picos / 1_000_000).unwrap_or(i64::MAX),
-        amount_picos: code.discount_amount_picos,
-        duration,
-    });
-    let interval = coded.interval.text(code.interval);
-    Ok(Terms {
-        offer,
-        status,
-        price: Price {
-            amount_picos: 0,
-            quantity: 0,
-            pricing,
-            interval: Interval::parse(interval).unwrap_or(Interval::OneOff),
-            interval_count: i32::try_from(code.interval_count.max(1)).unwrap_or(i32::MAX),
-            discount,
-        },
-        metered: match coded.usage.text(code.usage) {
-            "" | "licensed" => false,
-            "metered" => true,
-            other => return Err(unreadable("usage_type", other)),
-        },
-        discount_end: code.discount_end,
-        cancel_reason: Reason::of_words(coded.reason.text(code.reason)),
-    })
-}
-
-/// Reads `10:5.00:0; inf:4.00:0`: the last unit of each tier, the price of a unit and the price of the tier itself.
-pub fn read_tiers(text: &str) -> Result<Vec<Tier>, BooksError> {
-    text.split(';')
-        .map(str::trim)
-        .filter(|tier| !tier.is_empty())
-        .map(|tier| {
-            let mut parts = tier.split(':').map(str::trim);
-            let up_to = parts.next().unwrap_or_default();
-            let mut price = |none| parts.next().map_or(Some(none), |price| parse_scaled(price, 12));
-            let (unit_picos, flat_picos) = (price(0), price(0));
-            match (up_to, unit_picos, flat_picos) {
-                ("inf" | "", Some(unit_picos), Some(flat_picos)) => Ok(Tier { up_to: None, unit_picos, flat_picos }),
-                (up_to, Some(unit_picos), Some(flat_picos)) => up_to
-                    .parse()
-                    .map(|up_to| Tier { up_to: Some(up_to), unit_picos, flat_picos })
-                    .map_err(|_| unreadable("tiers", tier)),
-                _ => Err(unreadable("tiers", tier)),
-            }
-        })
-        .collect()
 }

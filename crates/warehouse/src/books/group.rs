@@ -1,0 +1,536 @@
+//! One row group of subscription facts, read into columns of what the method needs.
+
+use std::sync::{Mutex, PoisonError};
+
+use hashbrown::{HashMap, hash_map::Entry};
+use revenue::{
+    calendar::{Day, Moment},
+    fact::{NEVER, Tick, Ticks},
+};
+
+use super::{
+    BooksError,
+    classes::{Class, Classes, Coded, TEXTS},
+    ids::{JOINT, Key, Keys},
+    pages::{Buffers, Raw, Shape, Source},
+};
+
+/// Times that few facts have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RareTimes {
+    pub(super) start_offset: u32,
+    pub(super) trial_end: Tick,
+    pub(super) cancel_at: Tick,
+    pub(super) cancel_requested_at: Tick,
+}
+
+pub(super) const NO_TIMES: RareTimes =
+    RareTimes { start_offset: 0, trial_end: Tick::MIN, cancel_at: NEVER, cancel_requested_at: NEVER };
+
+/// What all groups are read by.
+pub(super) struct Reading<'a> {
+    pub(super) ticks: &'a Ticks,
+    pub(super) customers: Keys,
+    pub(super) subscriptions: Keys,
+    /// Whether subscriptions must be told apart by their source.
+    pub(super) several_sources: bool,
+    pub(super) shared: Mutex<Shared>,
+}
+
+/// What all groups number together.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) classes: Classes,
+    pub(super) wide: Wide,
+}
+
+/// Amounts that do not fit 64 bits, which are more than nine million for a unit: they are numbered, and the
+/// lowest numbers of 64 bits stand for them.
+#[derive(Debug, Default)]
+pub(super) struct Wide(Vec<i128>);
+
+/// Numbers below this are those of wide amounts.
+const LEAST: i128 = i64::MIN as i128 + u32::MAX as i128;
+
+impl Wide {
+    fn code(&mut self, picos: i128) -> Result<i64, BooksError> {
+        if let Some(narrow) = narrow(picos) {
+            return Ok(narrow);
+        }
+        let number = self.0.iter().position(|known| *known == picos).unwrap_or_else(|| {
+            self.0.push(picos);
+            self.0.len() - 1
+        });
+        let number = u32::try_from(number).map_err(|_| BooksError::TooMany { what: "amounts" })?;
+        Ok(i64::MIN + i64::from(number))
+    }
+
+    /// The amount that a number stands for, in pico-units.
+    #[inline]
+    pub(super) fn picos(&self, code: i64) -> i128 {
+        if i128::from(code) >= LEAST {
+            return i128::from(code);
+        }
+        self.0.get((i128::from(code) - i128::from(i64::MIN)) as usize).copied().unwrap_or_default()
+    }
+}
+
+#[inline]
+fn narrow(picos: i128) -> Option<i64> {
+    i64::try_from(picos).ok().filter(|_| picos >= LEAST)
+}
+
+/// The columns of one row group, and room for the next.
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) subscriptions: Vec<Key>,
+    pub(super) classes: Vec<u32>,
+    pub(super) amounts: Vec<i64>,
+    pub(super) quantities: Vec<i64>,
+    pub(super) starts: Vec<Tick>,
+    pub(super) ends: Vec<Tick>,
+    /// Trials and cancellations by row; empty when no row has any.
+    pub(super) times: Vec<RareTimes>,
+    buffers: Buffers,
+    spare: Vec<Vec<u32>>,
+    mixed: Vec<u64>,
+}
+
+/// A column in few values.
+struct Few {
+    codes: Vec<u32>,
+    values: Coded,
+}
+
+impl Group {
+    /// Reads a row group, all but its customers. `known` says of each row whether it counts; without it all do. False
+    /// when the id of a subscription does not fit the way in which keys are made.
+    pub(super) fn read(
+        &mut self,
+        source: &Source,
+        group: usize,
+        known: Option<&[bool]>,
+        reading: &Reading<'_>,
+    ) -> Result<bool, BooksError> {
+        let rows = source.rows(group);
+        let missing = |name: &str| BooksError::MissingColumn { column: name.to_owned() };
+        if has_parts(source, group, reading.several_sources)? {
+            self.subscriptions.clear();
+            let keys = &mut self.subscriptions;
+            joined(source, group, reading.several_sources, |id| {
+                keys.push(reading.subscriptions.of(id).unwrap_or(Key::NONE));
+                Ok(())
+            })?;
+        } else if !read_ids(
+            source,
+            group,
+            "subscription",
+            &reading.subscriptions,
+            &mut self.buffers,
+            &mut self.subscriptions,
+        )? {
+            return Err(missing("subscription"));
+        }
+        if self.subscriptions.contains(&Key::NONE) {
+            return Ok(false);
+        }
+
+        self.amounts.clear();
+        match source.chunk(group, "amount")? {
+            None => self.amounts.resize(rows, 0),
+            Some(chunk) => {
+                let to_picos = to_picos(chunk.shape, "amount")?;
+                chunk.read(0, &mut self.buffers, &mut self.amounts, &mut |raw| {
+                    let picos = raw.number().saturating_mul(to_picos);
+                    match narrow(picos) {
+                        Some(narrow) => Ok(narrow),
+                        None => reading.shared.lock().unwrap_or_else(PoisonError::into_inner).wide.code(picos),
+                    }
+                })?;
+            }
+        }
+        self.quantities.clear();
+        match source.chunk(group, "quantity")? {
+            None => self.quantities.resize(rows, 1),
+            Some(chunk) => chunk.read(1, &mut self.buffers, &mut self.quantities, &mut |raw| whole(raw, "quantity"))?,
+        }
+        let has_instants = self.read_times(source, group, reading.ticks)?;
+        self.read_classes(source, group, known, reading)?;
+        let of = |name: &str| moments(source, group, name);
+        let (trial_end, cancel_at, requested) = (of("trial_end")?, of("cancel_at")?, of("cancel_requested_at")?);
+        self.times.clear();
+        if has_instants || trial_end.is_some() || cancel_at.is_some() || requested.is_some() {
+            let starts = if has_instants { of("start")? } else { None };
+            let tick = |column: &Option<Vec<Option<Moment>>>, row: usize, none: Tick| {
+                let moment = column.as_ref().and_then(|moments| moments.get(row).copied().flatten());
+                moment.map_or(none, |moment| reading.ticks.of(moment))
+            };
+            self.times.extend((0..rows).map(|row| {
+                RareTimes {
+                    // A start that is a day begins its tick; only instants lie within one.
+                    start_offset: starts
+                        .as_ref()
+                        .and_then(|starts| starts.get(row).copied().flatten())
+                        .map_or(0, |moment| reading.ticks.offset(moment)),
+                    trial_end: tick(&trial_end, row, Tick::MIN),
+                    cancel_at: tick(&cancel_at, row, NEVER),
+                    cancel_requested_at: tick(&requested, row, NEVER),
+                }
+            }));
+            if self.times.iter().all(|times| *times == NO_TIMES) {
+                self.times.clear();
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads starts and ends; says whether some start may be an instant.
+    fn read_times(&mut self, source: &Source, group: usize, ticks: &Ticks) -> Result<bool, BooksError> {
+        let rows = source.rows(group);
+        let mut has_instants = false;
+        for (name, none) in [("start", Tick::MIN), ("end", NEVER)] {
+            let out = if name == "start" { &mut self.starts } else { &mut self.ends };
+            out.clear();
+            let [days, instants] = halves(source, group, name)?;
+            match (days, instants) {
+                (None, None) => out.resize(rows, none),
+                (Some(days), None) => {
+                    let chunk = source.chunk(group, &days)?;
+                    if let Some(chunk) = chunk {
+                        chunk.read(none, &mut self.buffers, out, &mut |raw| Ok(ticks.of(Moment::Day(day(raw)))))?;
+                    }
+                }
+                _ => {
+                    has_instants |= name == "start";
+                    let moments = moments(source, group, name)?.unwrap_or_default();
+                    out.extend(moments.iter().map(|moment| moment.map_or(none, |moment| ticks.of(moment))));
+                }
+            }
+        }
+        Ok(has_instants)
+    }
+
+    /// Numbers everything that few rows have of their own.
+    fn read_classes(
+        &mut self,
+        source: &Source,
+        group: usize,
+        known: Option<&[bool]>,
+        reading: &Reading<'_>,
+    ) -> Result<(), BooksError> {
+        let rows = source.rows(group);
+        let mut texts: Vec<Few> = Vec::new();
+        let mut mixed = Mixed::begin(std::mem::take(&mut self.mixed), rows);
+        for name in TEXTS {
+            let mut few = Few { codes: self.spare.pop().unwrap_or_default(), values: Coded::default() };
+            few.codes.clear();
+            if let Some(chunk) = source.chunk(group, name)? {
+                if chunk.shape != Shape::Text {
+                    return Err(wrong(name, "text"));
+                }
+                if let Some(value) = chunk.constant() {
+                    few.values.number(value.bytes());
+                } else {
+                    let values = &mut few.values;
+                    chunk.read(0, &mut self.buffers, &mut few.codes, &mut |raw| Ok(values.number(raw.bytes())))?;
+                    mixed.add(&few.codes, few.values.values().len() as u64 + 1);
+                }
+            }
+            texts.push(few);
+        }
+        let mut numbers: Vec<Few> = Vec::new();
+        for name in NUMBERS {
+            let mut few = Few { codes: self.spare.pop().unwrap_or_default(), values: Coded::default() };
+            few.codes.clear();
+            let values = &mut few.values;
+            if name == "discount_end" {
+                if let Some(moments) = moments(source, group, name)? {
+                    few.codes.extend(moments.iter().map(
+                        |moment| match moment.map(|moment| reading.ticks.of(moment)) {
+                            None => 0,
+                            Some(tick) => values.number(&i128::from(tick).to_le_bytes()),
+                        },
+                    ));
+                }
+            } else if let Some(chunk) = source.chunk(group, name)? {
+                let times = match name {
+                    "discount_percent" | "discount_amount" => to_picos(chunk.shape, name)?,
+                    "withdrawn" if chunk.shape == Shape::Flag => 1,
+                    _ if chunk.shape == Shape::Integer => 1,
+                    _ => return Err(wrong(name, "a number")),
+                };
+                let mut last = (i128::MIN, 0);
+                chunk.read(0, &mut self.buffers, &mut few.codes, &mut |raw| {
+                    let number = raw.number().saturating_mul(times);
+                    if number != last.0 {
+                        last = (number, values.number(&number.to_le_bytes()));
+                    }
+                    Ok(last.1)
+                })?;
+            }
+            if !few.codes.is_empty() {
+                mixed.add(&few.codes, few.values.values().len() as u64 + 1);
+            }
+            numbers.push(few);
+        }
+
+        // The first row of each mixture says what it is made of.
+        let mut known_mixtures: HashMap<u64, u32> = HashMap::new();
+        let mut first_rows: Vec<usize> = Vec::new();
+        self.classes.clear();
+        let mut last = (u64::MAX, 0);
+        for (row, mixture) in mixed.codes.iter().enumerate() {
+            if known.is_some_and(|known| !known.get(row).copied().unwrap_or(false)) {
+                self.classes.push(0);
+                continue;
+            }
+            if *mixture != last.0 {
+                let number = match known_mixtures.entry(*mixture) {
+                    Entry::Occupied(entry) => *entry.get(),
+                    Entry::Vacant(entry) => {
+                        first_rows.push(row);
+                        *entry.insert(first_rows.len() as u32 - 1)
+                    }
+                };
+                last = (*mixture, number);
+            }
+            self.classes.push(last.1);
+        }
+        self.mixed = mixed.codes;
+
+        let mut shared = reading.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        // Texts that rows of unknown imports alone have are numbered as well, which gives no class.
+        let of_text: Vec<Vec<u32>> = texts
+            .iter()
+            .zip(&mut shared.classes.texts)
+            .map(|(few, all)| few.values.values().iter().map(|value| all.number(value)).collect())
+            .collect();
+        let mut of_class = Vec::with_capacity(first_rows.len());
+        for row in first_rows {
+            let number = |index: usize| {
+                let few = numbers.get(index)?;
+                let bytes = few.values.value(few.codes.get(row).copied().unwrap_or(0))?;
+                Some(i128::from_le_bytes(bytes.try_into().ok()?))
+            };
+            let narrow = |index: usize, none: i64| {
+                number(index).map_or(none, |number| i64::try_from(number).unwrap_or(i64::MAX))
+            };
+            let (percent, discount) = (number(PERCENT), number(DISCOUNT));
+            let class = Class {
+                texts: std::array::from_fn(|column| {
+                    let few = &texts[column];
+                    // A column without codes is empty, or says the same throughout.
+                    let code = few.codes.get(row).copied().unwrap_or(few.values.values().len() as u32);
+                    (code as usize).checked_sub(1).and_then(|code| of_text[column].get(code)).copied().unwrap_or(0)
+                }),
+                discount_end: number(DISCOUNT_END).and_then(|tick| Tick::try_from(tick).ok()).unwrap_or(NEVER),
+                has_discount: percent.is_some() || discount.is_some(),
+                withdrawn: number(WITHDRAWN) == Some(1),
+                package_size: narrow(PACKAGE, 1),
+                interval_count: narrow(COUNT, 1),
+                discount_amount_picos: discount.unwrap_or(0),
+                discount_percent_picos: percent.unwrap_or(0),
+            };
+            of_class.push(shared.classes.number(class)?);
+        }
+        drop(shared);
+        self.spare.extend(texts.into_iter().chain(numbers).map(|few| few.codes));
+        for class in &mut self.classes {
+            *class = of_class.get(*class as usize).copied().unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
+/// The columns of numbers that make a class.
+const NUMBERS: [&str; 6] =
+    ["interval_count", "package_size", "discount_percent", "discount_amount", "discount_end", "withdrawn"];
+const COUNT: usize = 0;
+const PACKAGE: usize = 1;
+const PERCENT: usize = 2;
+const DISCOUNT: usize = 3;
+const DISCOUNT_END: usize = 4;
+const WITHDRAWN: usize = 5;
+
+/// Codes of several columns as one number a row.
+struct Mixed {
+    codes: Vec<u64>,
+    /// How many different ones there can be.
+    size: u64,
+}
+
+impl Mixed {
+    fn begin(mut codes: Vec<u64>, rows: usize) -> Self {
+        codes.clear();
+        codes.resize(rows, 0);
+        Self { codes, size: 1 }
+    }
+
+    /// Mixes in a column with so many different codes.
+    fn add(&mut self, codes: &[u32], different: u64) {
+        let size = match self.size.checked_mul(different) {
+            Some(size) => size,
+            None => {
+                // Those that occur are numbered anew: there are no more of them than rows.
+                let mut numbers: HashMap<u64, u64> = HashMap::new();
+                for code in &mut self.codes {
+                    let next = numbers.len() as u64;
+                    *code = *numbers.entry(*code).or_insert(next);
+                }
+                self.size = numbers.len() as u64;
+                self.size.saturating_mul(different)
+            }
+        };
+        for (mixed, code) in self.codes.iter_mut().zip(codes) {
+            *mixed = *mixed * different + u64::from(*code);
+        }
+        self.size = size;
+    }
+}
+
+/// Reads a column of ids as keys; false when there is no such column. An id that cannot have a key is
+/// [`Key::NONE`].
+pub(super) fn read_ids(
+    source: &Source,
+    group: usize,
+    name: &str,
+    keys: &Keys,
+    buffers: &mut Buffers,
+    out: &mut Vec<Key>,
+) -> Result<bool, BooksError> {
+    let of = |id: &[u8]| keys.of(id).unwrap_or(Key::NONE);
+    match source.chunk(group, name)? {
+        Some(chunk) if chunk.shape == Shape::Text => {
+            chunk.read(of(b""), buffers, out, &mut |raw| Ok(of(raw.bytes())))?;
+            Ok(true)
+        }
+        Some(_) => Err(wrong(name, "text")),
+        None if source.has(name) => {
+            out.clear();
+            out.resize(source.rows(group), of(b""));
+            Ok(true)
+        }
+        None => Ok(false),
+    }
+}
+
+/// Whether the subscriptions of a group are told apart by more than their ids.
+pub(super) fn has_parts(source: &Source, group: usize, several_sources: bool) -> Result<bool, BooksError> {
+    Ok(several_sources || source.chunk(group, "item")?.is_some())
+}
+
+/// Subscriptions' ids joined with the items that they are of, and with their source where there are several.
+pub(super) fn joined(
+    source: &Source,
+    group: usize,
+    several_sources: bool,
+    mut visit: impl FnMut(&[u8]) -> Result<(), BooksError>,
+) -> Result<(), BooksError> {
+    let read = |name: &str| -> Result<Option<(Vec<u8>, Vec<(u32, u32)>)>, BooksError> {
+        let Some(chunk) = source.chunk(group, name)? else { return Ok(None) };
+        if chunk.shape != Shape::Text {
+            return Err(wrong(name, "text"));
+        }
+        let (mut bytes, mut cells) = (Vec::new(), Vec::new());
+        chunk.read((u32::MAX, 0), &mut Buffers::default(), &mut cells, &mut |raw| {
+            let begin = u32::try_from(bytes.len()).map_err(|_| BooksError::TooMany { what: "bytes of ids" })?;
+            bytes.extend_from_slice(raw.bytes());
+            Ok((begin, raw.bytes().len() as u32))
+        })?;
+        Ok(Some((bytes, cells)))
+    };
+    let ids = read("subscription")?;
+    if ids.is_none() && !source.has("subscription") {
+        return Err(BooksError::MissingColumn { column: "subscription".to_owned() });
+    }
+    let (items, sources) = (read("item")?, if several_sources { read("source")? } else { None });
+    let mut id = Vec::new();
+    for row in 0..source.rows(group) {
+        let text = |column: &'_ Option<(Vec<u8>, Vec<(u32, u32)>)>| -> Option<std::ops::Range<usize>> {
+            let (begin, length) = column.as_ref()?.1.get(row).copied().filter(|(begin, _)| *begin != u32::MAX)?;
+            Some(begin as usize..begin as usize + length as usize)
+        };
+        let mut joint = [0; 4];
+        let joint = JOINT.encode_utf8(&mut joint).as_bytes();
+        id.clear();
+        let append = |id: &mut Vec<u8>, column: &Option<(Vec<u8>, Vec<(u32, u32)>)>| {
+            if let (Some(range), Some((bytes, _))) = (text(column), column) {
+                id.extend_from_slice(bytes.get(range).unwrap_or_default());
+            }
+        };
+        append(&mut id, &ids);
+        let (has_item, has_source) = (text(&items).is_some(), text(&sources).is_some());
+        if has_item || has_source {
+            id.extend_from_slice(joint);
+            append(&mut id, &items);
+        }
+        if has_source {
+            id.extend_from_slice(joint);
+            append(&mut id, &sources);
+        }
+        visit(&id)?;
+    }
+    Ok(())
+}
+
+/// The columns that a moment is kept in: of days and of instants. It is one column of either, or a pair.
+fn halves(source: &Source, group: usize, name: &str) -> Result<[Option<String>; 2], BooksError> {
+    let mut found = [None, None];
+    let stem = name.strip_suffix("_at").unwrap_or(name);
+    for column in [name.to_owned(), format!("{stem}_day"), format!("{stem}_at")] {
+        match source.chunk(group, &column)?.map(|chunk| chunk.shape) {
+            None => {}
+            Some(Shape::Day) => found[0] = Some(column),
+            Some(Shape::Instant) => found[1] = Some(column),
+            Some(_) => return Err(wrong(&column, "a date or an instant in microseconds")),
+        }
+    }
+    Ok(found)
+}
+
+/// The moments of a group's rows; none when no row has one.
+fn moments(source: &Source, group: usize, name: &str) -> Result<Option<Vec<Option<Moment>>>, BooksError> {
+    let [days, instants] = halves(source, group, name)?;
+    if days.is_none() && instants.is_none() {
+        return Ok(None);
+    }
+    let mut moments = vec![None; source.rows(group)];
+    let mut buffers = Buffers::default();
+    let mut some = false;
+    // Where a row has both, the day holds.
+    for (column, is_day) in [(instants, false), (days, true)] {
+        let Some(column) = column else { continue };
+        let Some(chunk) = source.chunk(group, &column)? else { continue };
+        let mut cells = Vec::new();
+        chunk.read(None, &mut buffers, &mut cells, &mut |raw| {
+            Ok(Some(if is_day { Moment::Day(day(raw)) } else { Moment::Instant(raw.number() as i64) }))
+        })?;
+        for (moment, cell) in moments.iter_mut().zip(cells) {
+            some |= cell.is_some();
+            *moment = cell.or(*moment);
+        }
+    }
+    Ok(some.then_some(moments))
+}
+
+fn day(raw: Raw<'_>) -> Day {
+    Day(raw.number() as i32)
+}
+
+fn whole(raw: Raw<'_>, name: &str) -> Result<i64, BooksError> {
+    match raw {
+        Raw::Number(number) => Ok(number),
+        Raw::Bytes(_) => Err(wrong(name, "a whole number")),
+    }
+}
+
+fn to_picos(shape: Shape, name: &str) -> Result<i128, BooksError> {
+    match shape {
+        Shape::Decimal { scale } => Ok(10i128.pow(12 - scale.min(12))),
+        _ => Err(wrong(name, "a decimal of at most 12 decimals")),
+    }
+}
+
+fn wrong(name: &str, wanted: &str) -> BooksError {
+    BooksError::WrongColumn { column: name.to_owned(), found: "something else".to_owned(), wanted: wanted.to_owned() }
+}

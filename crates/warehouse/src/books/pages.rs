@@ -1,0 +1,515 @@
+//! Columns of Parquet, decoded page by page straight into what the books keep.
+//!
+//! The general reader makes Arrow arrays, which are then read once and thrown away. Ten million facts have some two
+//! hundred million cells, so here a page's bytes become cells at once: a text of a dictionary is looked at once a page,
+//! and a column whose statistics say that it is empty, or the same throughout, is not read at all. Encodings that
+//! are not known here are left to the general reader.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arrow::datatypes::{DataType, TimeUnit};
+use parquet::{
+    arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
+    basic::{Encoding, Type},
+    column::{
+        page::{Page, PageReader},
+        reader::{ColumnReader, ColumnReaderImpl},
+    },
+    data_type::{AsBytes, DataType as ParquetType},
+    errors::ParquetError,
+    file::{
+        metadata::ColumnChunkMetaData,
+        reader::{FileReader, SerializedFileReader, SerializedPageReader},
+        statistics::Statistics,
+    },
+};
+
+use super::BooksError;
+
+/// A value as it lies in a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raw<'a> {
+    /// Whole numbers, days, instants, decimals kept as numbers, and yes (1) or no (0).
+    Number(i64),
+    /// Texts, and decimals kept as bytes.
+    Bytes(&'a [u8]),
+}
+
+impl Raw<'_> {
+    /// The number, whichever way it is kept; bytes are a number with its highest byte first.
+    pub fn number(&self) -> i128 {
+        match self {
+            Raw::Number(number) => i128::from(*number),
+            Raw::Bytes(bytes) => match <[u8; 8]>::try_from(*bytes) {
+                Ok(eight) => i128::from(i64::from_be_bytes(eight)),
+                Err(_) => {
+                    let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+                    bytes.iter().fold(if negative { -1 } else { 0 }, |number, byte| number << 8 | i128::from(*byte))
+                }
+            },
+        }
+    }
+
+    /// The bytes of a text.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Raw::Number(_) => &[],
+            Raw::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// What a column of facts holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Text.
+    Text,
+    /// A decimal with so many places.
+    Decimal {
+        /// Places after the point.
+        scale: u32,
+    },
+    /// A whole number.
+    Integer,
+    /// A day.
+    Day,
+    /// An instant in microseconds.
+    Instant,
+    /// Yes or no.
+    Flag,
+}
+
+/// A Parquet file whose footer has been read.
+pub struct Source {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+}
+
+/// A column of one row group.
+pub struct Chunk<'a> {
+    source: &'a Source,
+    group: usize,
+    leaf: usize,
+    metadata: &'a ColumnChunkMetaData,
+    /// What it holds.
+    pub shape: Shape,
+}
+
+/// What is used again from column to column, so that none of it is allocated twice.
+#[derive(Default)]
+pub struct Buffers {
+    levels: Vec<u32>,
+    indices: Vec<u32>,
+}
+
+impl Source {
+    /// Reads the footer of a file.
+    pub fn open(path: &Path) -> Result<Self, BooksError> {
+        let failed = |error: &dyn std::fmt::Display| unreadable(path, error);
+        let file = File::open(path).map_err(|error| failed(&error))?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|error| failed(&error))?;
+        Ok(Self { path: path.to_path_buf(), metadata })
+    }
+
+    /// How many row groups it has.
+    pub fn groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    /// How many rows a group has.
+    pub fn rows(&self, group: usize) -> usize {
+        let group = self.metadata.metadata().row_groups().get(group);
+        group.map_or(0, |group| usize::try_from(group.num_rows()).unwrap_or(0))
+    }
+
+    /// Whether it has a column of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.metadata.schema().field_with_name(name).is_ok()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A column of a row group; none when the file has no such column, or when none of the group's rows has a value.
+    pub fn chunk(&self, group: usize, name: &str) -> Result<Option<Chunk<'_>>, BooksError> {
+        let schema = self.metadata.parquet_schema();
+        let Some(leaf) = (0..schema.num_columns()).find(|leaf| schema.get_column_root(*leaf).name() == name) else {
+            return Ok(None);
+        };
+        let Some(row_group) = self.metadata.metadata().row_groups().get(group) else { return Ok(None) };
+        let metadata = row_group.column(leaf);
+        let nulls = metadata.statistics().and_then(Statistics::null_count_opt);
+        if nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(metadata.num_values())) {
+            return Ok(None);
+        }
+        let found = self.metadata.schema().field_with_name(name).map(|field| field.data_type().clone());
+        let found = found.map_err(|error| unreadable(&self.path, &error))?;
+        let shape = match &found {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(Shape::Text),
+            DataType::Dictionary(_, values) if matches!(**values, DataType::Utf8 | DataType::LargeUtf8) => {
+                Some(Shape::Text)
+            }
+            DataType::Decimal128(_, scale) => {
+                u32::try_from(*scale).ok().filter(|scale| *scale <= 12).map(|scale| Shape::Decimal { scale })
+            }
+            DataType::Int32 | DataType::Int64 => Some(Shape::Integer),
+            DataType::Date32 => Some(Shape::Day),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Some(Shape::Instant),
+            DataType::Boolean => Some(Shape::Flag),
+            _ => None,
+        };
+        let column = schema.column(leaf);
+        match shape.filter(|_| column.max_rep_level() == 0 && column.max_def_level() <= 1) {
+            Some(shape) => Ok(Some(Chunk { source: self, group, leaf, metadata, shape })),
+            None => Err(BooksError::WrongColumn {
+                column: name.to_owned(),
+                found: found.to_string(),
+                wanted: "text, a decimal of at most 12 decimals, a whole number, a date or an instant in microseconds"
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> BooksError {
+    BooksError::Unreadable { file: path.display().to_string(), words: error.to_string() }
+}
+
+/// A page that says less than it promises.
+fn short() -> ParquetError {
+    ParquetError::EOF("a page ends before its last value".to_owned())
+}
+
+impl Chunk<'_> {
+    /// The least and the greatest value, where the file says them; they may be cut short (the least downwards, the
+    /// greatest upwards).
+    pub fn bounds(&self) -> Option<(&[u8], &[u8])> {
+        let statistics = self.metadata.statistics().filter(|found| !found.is_min_max_deprecated())?;
+        Some((statistics.min_bytes_opt()?, statistics.max_bytes_opt()?))
+    }
+
+    /// The value that every row has, where the file says that it is one.
+    pub fn constant(&self) -> Option<Raw<'_>> {
+        let statistics = self.metadata.statistics()?;
+        let exact = statistics.min_is_exact() && statistics.max_is_exact() && !statistics.is_min_max_deprecated();
+        if !exact || statistics.null_count_opt() != Some(0) {
+            return None;
+        }
+        match statistics {
+            Statistics::Boolean(found) if found.min_opt() == found.max_opt() => {
+                Some(Raw::Number(i64::from(*found.min_opt()?)))
+            }
+            Statistics::Int32(found) if found.min_opt() == found.max_opt() => {
+                Some(Raw::Number(i64::from(*found.min_opt()?)))
+            }
+            Statistics::Int64(found) if found.min_opt() == found.max_opt() => Some(Raw::Number(*found.min_opt()?)),
+            Statistics::ByteArray(_) | Statistics::FixedLenByteArray(_) => {
+                let (least, greatest) = (statistics.min_bytes_opt()?, statistics.max_bytes_opt()?);
+                (least == greatest).then_some(Raw::Bytes(least))
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads the cells of all rows into `out`: what `cell` makes of a value, or `none` where there is none. A value
+    /// of a dictionary is looked at once a dictionary.
+    pub fn read<C: Copy>(
+        &self,
+        none: C,
+        buffers: &mut Buffers,
+        out: &mut Vec<C>,
+        cell: &mut impl FnMut(Raw<'_>) -> Result<C, BooksError>,
+    ) -> Result<(), BooksError> {
+        out.clear();
+        let rows = self.source.rows(self.group);
+        if let Some(value) = self.constant() {
+            out.resize(rows, cell(value)?);
+            return Ok(());
+        }
+        out.reserve(rows);
+        if !self.read_pages(none, buffers, out, cell)? {
+            out.clear();
+            self.read_generally(none, out, cell)?;
+        }
+        if out.len() == rows { Ok(()) } else { Err(unreadable(&self.source.path, &short())) }
+    }
+
+    /// As [`Chunk::read`]; false when a page is encoded in a way that is not known here.
+    fn read_pages<C: Copy>(
+        &self,
+        none: C,
+        buffers: &mut Buffers,
+        out: &mut Vec<C>,
+        cell: &mut impl FnMut(Raw<'_>) -> Result<C, BooksError>,
+    ) -> Result<bool, BooksError> {
+        let failed = |error: ParquetError| unreadable(&self.source.path, &error);
+        let rows = self.source.rows(self.group);
+        let file = File::open(&self.source.path).map_err(|error| unreadable(&self.source.path, &error))?;
+        let mut pages = SerializedPageReader::new(Arc::new(file), self.metadata, rows, None).map_err(failed)?;
+        let optional = self.metadata.column_descr().max_def_level() > 0;
+        let mut dictionary: Vec<C> = Vec::new();
+        let mut present: Vec<C> = Vec::new();
+        while let Some(page) = pages.get_next_page().map_err(failed)? {
+            let (buffer, count, encoding, levels) = match &page {
+                Page::DictionaryPage { buf, num_values, encoding, .. } => {
+                    if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
+                        return Ok(false);
+                    }
+                    dictionary.clear();
+                    if !self.plain(buf, *num_values as usize, &mut dictionary, cell)? {
+                        return Ok(false);
+                    }
+                    continue;
+                }
+                Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
+                    let levels = match (optional, def_level_encoding) {
+                        (false, _) => 0,
+                        (true, Encoding::RLE) => {
+                            let length = buf.first_chunk::<4>().ok_or_else(|| failed(short()))?;
+                            4 + u32::from_le_bytes(*length) as usize
+                        }
+                        (true, _) => return Ok(false),
+                    };
+                    (buf, *num_values as usize, *encoding, (levels.min(4), levels))
+                }
+                Page::DataPageV2 { buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, .. } => {
+                    let begin = *rep_levels_byte_len as usize;
+                    (buf, *num_values as usize, *encoding, (begin, begin + *def_levels_byte_len as usize))
+                }
+            };
+            let values = buffer.get(levels.1..).ok_or_else(|| failed(short()))?;
+            buffers.levels.clear();
+            let mut full = true;
+            if optional {
+                let bytes = buffer.get(levels.0..levels.1).ok_or_else(|| failed(short()))?;
+                full = all_ones(bytes, count);
+                if !full {
+                    hybrid(bytes, 1, count, &mut buffers.levels).ok_or_else(|| failed(short()))?;
+                }
+            }
+            let there = if full { count } else { buffers.levels.iter().filter(|level| **level == 1).count() };
+            let target = if full { &mut *out } else { &mut present };
+            match encoding {
+                Encoding::PLAIN => {
+                    if !self.plain(values, there, target, cell)? {
+                        return Ok(false);
+                    }
+                }
+                Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => {
+                    buffers.indices.clear();
+                    if there > 0 {
+                        let (width, indices) = values.split_first().ok_or_else(|| failed(short()))?;
+                        hybrid(indices, *width, there, &mut buffers.indices).ok_or_else(|| failed(short()))?;
+                    }
+                    let begun = target.len();
+                    target.extend(buffers.indices.iter().filter_map(|index| dictionary.get(*index as usize)).copied());
+                    if target.len() != begun + there {
+                        return Err(failed(short()));
+                    }
+                }
+                _ => return Ok(false),
+            }
+            if !full {
+                let mut next = present.drain(..);
+                for level in &buffers.levels {
+                    out.push(if *level == 1 { next.next().unwrap_or(none) } else { none });
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Plain values; false for a type that is not known here.
+    fn plain<C: Copy>(
+        &self,
+        bytes: &[u8],
+        count: usize,
+        out: &mut Vec<C>,
+        cell: &mut impl FnMut(Raw<'_>) -> Result<C, BooksError>,
+    ) -> Result<bool, BooksError> {
+        let failed = || unreadable(&self.source.path, &short());
+        let begun = out.len();
+        out.reserve(count);
+        match self.metadata.column_type() {
+            Type::INT32 => {
+                for four in bytes.as_chunks::<4>().0.iter().take(count) {
+                    out.push(cell(Raw::Number(i64::from(i32::from_le_bytes(*four))))?);
+                }
+            }
+            Type::INT64 => {
+                for eight in bytes.as_chunks::<8>().0.iter().take(count) {
+                    out.push(cell(Raw::Number(i64::from_le_bytes(*eight)))?);
+                }
+            }
+            Type::FIXED_LEN_BYTE_ARRAY => {
+                let length = usize::try_from(self.metadata.column_descr().type_length()).unwrap_or(0).max(1);
+                for value in bytes.chunks_exact(length).take(count) {
+                    out.push(cell(Raw::Bytes(value))?);
+                }
+            }
+            Type::BYTE_ARRAY => {
+                let mut rest = bytes;
+                for _ in 0..count {
+                    let (length, after) = rest.split_first_chunk::<4>().ok_or_else(failed)?;
+                    let length = u32::from_le_bytes(*length) as usize;
+                    let (value, after) = after.split_at_checked(length).ok_or_else(failed)?;
+                    out.push(cell(Raw::Bytes(value))?);
+                    rest = after;
+                }
+            }
+            _ => return Ok(false),
+        }
+        if out.len() == begun + count { Ok(true) } else { Err(failed()) }
+    }
+
+    /// Reads by the general reader of columns, which knows every encoding.
+    fn read_generally<C: Copy>(
+        &self,
+        none: C,
+        out: &mut Vec<C>,
+        cell: &mut impl FnMut(Raw<'_>) -> Result<C, BooksError>,
+    ) -> Result<(), BooksError> {
+        let failed = |error: ParquetError| unreadable(&self.source.path, &error);
+        let file = File::open(&self.source.path).map_err(|error| unreadable(&self.source.path, &error))?;
+        let reader = SerializedFileReader::new(file).map_err(failed)?;
+        let group = reader.get_row_group(self.group).map_err(failed)?;
+        let rows = self.source.rows(self.group);
+        match group.get_column_reader(self.leaf).map_err(failed)? {
+            ColumnReader::BoolColumnReader(reader) => {
+                each(reader, rows, none, out, &mut |flag| cell(Raw::Number(i64::from(*flag))), &failed)
+            }
+            ColumnReader::Int32ColumnReader(reader) => {
+                each(reader, rows, none, out, &mut |number| cell(Raw::Number(i64::from(*number))), &failed)
+            }
+            ColumnReader::Int64ColumnReader(reader) => {
+                each(reader, rows, none, out, &mut |number| cell(Raw::Number(*number)), &failed)
+            }
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                each(reader, rows, none, out, &mut |bytes| cell(Raw::Bytes(bytes.as_bytes())), &failed)
+            }
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+                each(reader, rows, none, out, &mut |bytes| cell(Raw::Bytes(bytes.as_bytes())), &failed)
+            }
+            _ => Err(failed(ParquetError::NYI("a column of floats or of instants of 96 bits".to_owned()))),
+        }
+    }
+}
+
+fn each<T: ParquetType, C: Copy>(
+    mut reader: ColumnReaderImpl<T>,
+    rows: usize,
+    none: C,
+    out: &mut Vec<C>,
+    cell: &mut impl FnMut(&T::T) -> Result<C, BooksError>,
+    failed: &impl Fn(ParquetError) -> BooksError,
+) -> Result<(), BooksError> {
+    /// Values that are held at a time.
+    const VALUES: usize = 8_192;
+    while out.len() < rows {
+        let (mut values, mut levels) = (Vec::new(), Vec::new());
+        let (read, present, _) = reader.read_records(VALUES, Some(&mut levels), None, &mut values).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        if present == read {
+            for value in &values {
+                out.push(cell(value)?);
+            }
+            continue;
+        }
+        let mut next = values.iter();
+        for level in &levels {
+            let value = if *level > 0 { next.next() } else { None };
+            out.push(match value {
+                Some(value) => cell(value)?,
+                None => none,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether levels are one run of ones: no row is without a value.
+fn all_ones(bytes: &[u8], count: usize) -> bool {
+    let mut at = 0;
+    let Some(header) = varint(bytes, &mut at) else { return false };
+    header & 1 == 0 && (header >> 1) as usize >= count && bytes.get(at) == Some(&1)
+}
+
+fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Parquet's hybrid of runs and packed bits: `count` numbers of `width` bits.
+fn hybrid(bytes: &[u8], width: u8, count: usize, out: &mut Vec<u32>) -> Option<()> {
+    let wanted = out.len() + count;
+    let width = usize::from(width);
+    if width > 32 {
+        return None;
+    }
+    let mut at = 0;
+    while out.len() < wanted {
+        let header = varint(bytes, &mut at)?;
+        let run = usize::try_from(header >> 1).ok()?;
+        if header & 1 == 0 {
+            let length = width.div_ceil(8);
+            let value = bytes.get(at..at.checked_add(length)?)?;
+            let value = value.iter().rev().fold(0u32, |value, byte| value << 8 | u32::from(*byte));
+            at += length;
+            out.resize(out.len() + run.min(wanted - out.len()), value);
+            if run == 0 {
+                return None;
+            }
+        } else {
+            // The last run may be longer than what is wanted, and its bytes may be cut after what is needed.
+            let packed = bytes.get(at..)?;
+            let packed = packed.get(..run.checked_mul(width)?.min(packed.len()))?;
+            at += packed.len();
+            let values = run.checked_mul(8)?.min(wanted - out.len());
+            if packed.len() * 8 < values * width || run == 0 {
+                return None;
+            }
+            unpack(packed, width, values, out);
+        }
+    }
+    Some(())
+}
+
+/// Numbers of `width` bits, the lowest bit first.
+fn unpack(packed: &[u8], width: usize, count: usize, out: &mut Vec<u32>) {
+    let mask = (1u64 << width) - 1;
+    let word = |at: usize| {
+        let mut eight = [0; 8];
+        let found = packed.get(at..).unwrap_or_default();
+        let length = found.len().min(8);
+        eight[..length].copy_from_slice(&found[..length]);
+        u64::from_le_bytes(eight)
+    };
+    // Of a value that begins within a byte, 32 bits lie within the eight bytes from there on.
+    let whole = packed.len().saturating_sub(8) * 8 / width.max(1);
+    let fast = count.min(whole);
+    out.extend((0..fast).map(|index| {
+        let bit = index * width;
+        let eight = packed.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>()).copied().unwrap_or_default();
+        ((u64::from_le_bytes(eight) >> (bit % 8)) & mask) as u32
+    }));
+    out.extend((fast..count).map(|index| {
+        let bit = index * width;
+        ((word(bit / 8) >> (bit % 8)) & mask) as u32
+    }));
+}
