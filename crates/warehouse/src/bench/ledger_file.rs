@@ -47,7 +47,7 @@ pub(super) fn write(books: &Books, out: &Path) -> Result<u64, BooksError> {
         file: out.display().to_string(),
         words: error.to_string(),
     };
-    let file = BufWriter::new(File::create(out).map_err(|error| failed(&error))?);
+    let file = BufWriter::with_capacity(1 << 20, File::create(out).map_err(|error| failed(&error))?);
     let schema = parse_message_type(SCHEMA).map_err(|error| failed(&error))?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut writer =
@@ -195,8 +195,8 @@ impl Rows {
         let ids = |numbers: &[u32], ids: &Ids, keys: &[Key]| {
             let first = numbers.iter().min().copied().unwrap_or_default();
             let last = numbers.iter().max().copied().unwrap_or_default();
-            let mut dictionary = Vec::new();
             let stretch = keys.get(first as usize..=last as usize).unwrap_or_default();
+            let mut dictionary = Vec::with_capacity(24 * stretch.len());
             for key in stretch {
                 let begun = dictionary.len();
                 dictionary.extend_from_slice(&[0; 4]);
@@ -242,7 +242,8 @@ fn in_dictionary(
     column: ColumnDescPtr,
 ) -> Result<Chunk, ParquetError> {
     let width = usize::BITS - count.saturating_sub(1).leading_zeros();
-    let mut packed = vec![width as u8];
+    let mut packed = Vec::with_capacity(16 + (numbers.len() / 8 + 1) * width as usize);
+    packed.push(width as u8);
     varint((numbers.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
     pack(numbers.iter().map(|number| u64::from(number - first)), numbers.len().next_multiple_of(8), width, &mut packed);
     let compressed =
@@ -297,7 +298,8 @@ fn chunk(
     rows: usize,
     column: ColumnDescPtr,
 ) -> Result<Chunk, ParquetError> {
-    let mut sink = TrackedWrite::new(Vec::with_capacity(values.len() + 64));
+    let dictionary_bytes = dictionary.as_ref().map_or(0, CompressedPage::compressed_size);
+    let mut sink = TrackedWrite::new(Vec::with_capacity(dictionary_bytes + values.len() + 256));
     let mut encodings = vec![encoding];
     let (mut compressed_bytes, mut bytes) = (0, 0);
     let mut dictionary_at = None;

@@ -7,6 +7,7 @@
 
 use std::{
     fs::File,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -492,6 +493,24 @@ fn hybrid(bytes: &[u8], width: u8, count: usize, out: &mut Vec<u32>) -> Option<(
 
 /// Numbers of `width` bits, the lowest bit first.
 fn unpack(packed: &[u8], width: usize, count: usize, out: &mut Vec<u32>) {
+    if (1..=8).contains(&width) {
+        // Eight values fill whole bytes, and eight of them at most.
+        let mask = (1u64 << width) - 1;
+        for bytes in packed.chunks_exact(width).take(count / 8) {
+            let mut eight = [0; 8];
+            eight[..width].copy_from_slice(bytes);
+            let bits = u64::from_le_bytes(eight);
+            let values: [u32; 8] = std::array::from_fn(|index| (bits >> (index * width) & mask) as u32);
+            out.extend_from_slice(&values);
+        }
+        let done = count / 8 * 8;
+        return unpack_each(packed, width, done..count, out);
+    }
+    unpack_each(packed, width, 0..count, out);
+}
+
+/// Some numbers of `width` bits, one by one.
+fn unpack_each(packed: &[u8], width: usize, wanted: Range<usize>, out: &mut Vec<u32>) {
     let mask = (1u64 << width) - 1;
     let word = |at: usize| {
         let mut eight = [0; 8];
@@ -502,14 +521,72 @@ fn unpack(packed: &[u8], width: usize, count: usize, out: &mut Vec<u32>) {
     };
     // Of a value that begins within a byte, 32 bits lie within the eight bytes from there on.
     let whole = packed.len().saturating_sub(8) * 8 / width.max(1);
-    let fast = count.min(whole);
-    out.extend((0..fast).map(|index| {
+    let fast = whole.clamp(wanted.start, wanted.end);
+    out.extend((wanted.start..fast).map(|index| {
         let bit = index * width;
         let eight = packed.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>()).copied().unwrap_or_default();
         ((u64::from_le_bytes(eight) >> (bit % 8)) & mask) as u32
     }));
-    out.extend((fast..count).map(|index| {
+    out.extend((fast..wanted.end).map(|index| {
         let bit = index * width;
         ((word(bit / 8) >> (bit % 8)) & mask) as u32
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packs as the format says, bit by bit.
+    fn packed(values: &[u32], width: usize) -> Vec<u8> {
+        let mut bytes = vec![0; (values.len().next_multiple_of(8) * width).div_ceil(8)];
+        for (index, value) in values.iter().enumerate() {
+            for bit in (0..width).filter(|bit| value >> bit & 1 == 1) {
+                bytes[(index * width + bit) / 8] |= 1 << ((index * width + bit) % 8);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn runs_and_packed_bits_read_back() {
+        for width in 1..=32usize {
+            for count in [1, 7, 8, 9, 64, 131] {
+                let mask = u32::MAX >> (32 - width);
+                let values: Vec<u32> = (0..count).map(|index: u32| index.wrapping_mul(0x9e37_79b9) & mask).collect();
+                let mut bytes = vec![((count.div_ceil(8)) << 1 | 1) as u8];
+                bytes.extend(packed(&values, width));
+                // A run of ten of the greatest after them.
+                bytes.push(20);
+                bytes.extend_from_slice(&mask.to_le_bytes()[..width.div_ceil(8)]);
+                let padded = count.next_multiple_of(8) as usize;
+                let mut read = Vec::new();
+                hybrid(&bytes, width as u8, padded + 10, &mut read).unwrap();
+                assert_eq!(read[..count as usize], values, "{width} bits, {count}");
+                assert_eq!(read[padded..], [mask; 10], "{width} bits, {count}");
+                // The same, asked for as far as it goes, and further.
+                let mut some = Vec::new();
+                hybrid(&bytes, width as u8, count as usize, &mut some).unwrap();
+                assert_eq!(some, values);
+                assert_eq!(hybrid(&bytes, width as u8, padded + 11, &mut Vec::new()), None);
+                for cut in 0..bytes.len() {
+                    assert_eq!(hybrid(&bytes[..cut], width as u8, padded + 10, &mut Vec::new()), None, "{cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_bytes_have_their_sign() {
+        for (bytes, number) in [
+            (&[0xff, 0xfe][..], -2),
+            (&[0, 0, 0, 0, 0, 0, 0, 5], 5),
+            (&[0xff; 8], -1),
+            (&[0xff; 16], -1),
+            (&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0], 1 << 64),
+            (&[], 0),
+        ] {
+            assert_eq!(Raw::Bytes(bytes).number(), number);
+        }
+    }
 }
