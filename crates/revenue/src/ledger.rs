@@ -141,16 +141,18 @@ pub struct Share {
     pub errors: Vec<(u32, u32, MovementError)>,
 }
 
-/// Room that is used again from customer to customer.
+/// Builds a share customer by customer, in room that is used again.
 #[derive(Debug, Default)]
 pub struct Builder {
+    /// What is built so far.
+    pub share: Share,
     spans: Vec<Span>,
     made: Vec<Movement>,
     scratch: Scratch,
 }
 
 impl Builder {
-    /// Appends the ledger of the customers `customers` to a share.
+    /// Appends the ledger of the customers `customers` to the share.
     ///
     /// `rows` are sorted by customer, then by subscription item; `worth` belongs to `context.terms`. `visit` sees each
     /// customer's spans (trials included) before they become movements.
@@ -161,7 +163,6 @@ impl Builder {
         worth: &[Worth],
         recorded: &Recorded,
         context: &Context<'_>,
-        share: &mut Share,
         mut visit: impl FnMut(u32, &[Span]),
     ) {
         let mut rest = rows;
@@ -169,13 +170,13 @@ impl Builder {
             let count = rest.iter().take_while(|row| row.customer == customer).count();
             let (own, after) = rest.split_at_mut(count);
             rest = after;
-            self.lay_out(own, worth, recorded, context, share);
+            self.lay_out(own, worth, recorded, context);
             visit(customer, &self.spans);
             self.made.clear();
             if let Err(error) = movements(&self.spans, context, &mut self.scratch, &mut self.made) {
-                share.errors.push((customer, own.first().map_or(0, |row| row.fact), error));
+                self.share.errors.push((customer, own.first().map_or(0, |row| row.fact), error));
             }
-            share.ledger.push_customer(&self.made);
+            self.share.ledger.push_customer(&self.made);
         }
     }
 
@@ -188,27 +189,22 @@ impl Builder {
         context: &Context<'_>,
         mut visit: impl FnMut(u32, &[Span]),
     ) {
-        let mut share = Share::default();
         for own in rows.chunk_by_mut(|a, b| a.customer == b.customer) {
-            self.lay_out(own, worth, recorded, context, &mut share);
+            self.lay_out(own, worth, recorded, context);
             if let Some(first) = own.first() {
                 visit(first.customer, &self.spans);
             }
         }
+        // What is odd about the facts is told where movements are made.
+        self.share.conflicts.clear();
+        self.share.overlaps.clear();
     }
 
     /// The spans of one customer.
-    fn lay_out(
-        &mut self,
-        own: &mut [Row],
-        worth: &[Worth],
-        recorded: &Recorded,
-        context: &Context<'_>,
-        share: &mut Share,
-    ) {
+    fn lay_out(&mut self, own: &mut [Row], worth: &[Worth], recorded: &Recorded, context: &Context<'_>) {
         self.spans.clear();
         for item in own.chunk_by_mut(|a, b| a.subscription == b.subscription) {
-            let kept = resolve(item, context.terms, recorded, &mut share.conflicts);
+            let kept = resolve(item, context.terms, recorded, &mut self.share.conflicts);
             timeline(
                 &item[..kept],
                 context.terms,
@@ -216,7 +212,7 @@ impl Builder {
                 context.policy,
                 context.ticks,
                 &mut self.spans,
-                &mut share.overlaps,
+                &mut self.share.overlaps,
             );
         }
     }
@@ -231,7 +227,7 @@ pub fn build(
     context: &Context<'_>,
     visit: impl FnMut(u32, &[Span]),
 ) -> Share {
-    let mut share = Share::default();
-    Builder::default().append(rows, customers, worth, recorded, context, &mut share, visit);
-    share
+    let mut builder = Builder::default();
+    builder.append(rows, customers, worth, recorded, context, visit);
+    builder.share
 }

@@ -322,8 +322,8 @@ impl Books {
         builder: &mut Builder,
         portion: &mut Portion,
     ) -> Result<ledger::Share, BooksError> {
-        let mut made = ledger::Share::default();
-        made.ledger.reserve(share.customers.len(), share.facts + share.facts / 8);
+        builder.share = ledger::Share::default();
+        builder.share.ledger.reserve(share.customers.len(), share.facts + share.facts / 8);
         for customers in portions(share) {
             self.facts.portion(customers.clone(), &self.view.policy, portion).map_err(|too_dear| {
                 let offer = self.facts.offers.get(too_dear.offer as usize);
@@ -333,9 +333,9 @@ impl Books {
                 }
             })?;
             let Portion { rows, terms, worth } = portion;
-            builder.append(rows, customers, worth, &self.facts.recorded, &self.context(terms), &mut made, |_, _| {});
+            builder.append(rows, customers, worth, &self.facts.recorded, &self.context(terms), |_, _| {});
         }
-        Ok(made)
+        Ok(std::mem::take(&mut builder.share))
     }
 
     fn refuse_errors(&self) -> Result<(), BooksError> {

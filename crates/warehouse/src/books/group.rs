@@ -426,51 +426,65 @@ pub(super) fn joined(
     several_sources: bool,
     mut visit: impl FnMut(&[u8]) -> Result<(), BooksError>,
 ) -> Result<(), BooksError> {
-    let read = |name: &str| -> Result<Option<(Vec<u8>, Vec<(u32, u32)>)>, BooksError> {
-        let Some(chunk) = source.chunk(group, name)? else { return Ok(None) };
-        if chunk.shape != Shape::Text {
-            return Err(wrong(name, "text"));
-        }
-        let (mut bytes, mut cells) = (Vec::new(), Vec::new());
-        chunk.read((u32::MAX, 0), &mut Buffers::default(), &mut cells, &mut |raw| {
-            let begin = u32::try_from(bytes.len()).map_err(|_| BooksError::TooMany { what: "bytes of ids" })?;
-            bytes.extend_from_slice(raw.bytes());
-            Ok((begin, raw.bytes().len() as u32))
-        })?;
-        Ok(Some((bytes, cells)))
-    };
-    let ids = read("subscription")?;
+    let ids = Pieces::read(source, group, "subscription")?;
     if ids.is_none() && !source.has("subscription") {
         return Err(BooksError::MissingColumn { column: "subscription".to_owned() });
     }
-    let (items, sources) = (read("item")?, if several_sources { read("source")? } else { None });
+    let items = Pieces::read(source, group, "item")?;
+    let origins = if several_sources { Pieces::read(source, group, "source")? } else { None };
+    let mut joint = [0; 4];
+    let joint = JOINT.encode_utf8(&mut joint).as_bytes();
     let mut id = Vec::new();
     for row in 0..source.rows(group) {
-        let text = |column: &'_ Option<(Vec<u8>, Vec<(u32, u32)>)>| -> Option<std::ops::Range<usize>> {
-            let (begin, length) = column.as_ref()?.1.get(row).copied().filter(|(begin, _)| *begin != u32::MAX)?;
-            Some(begin as usize..begin as usize + length as usize)
-        };
-        let mut joint = [0; 4];
-        let joint = JOINT.encode_utf8(&mut joint).as_bytes();
-        id.clear();
-        let append = |id: &mut Vec<u8>, column: &Option<(Vec<u8>, Vec<(u32, u32)>)>| {
-            if let (Some(range), Some((bytes, _))) = (text(column), column) {
-                id.extend_from_slice(bytes.get(range).unwrap_or_default());
+        let piece = |pieces: &'_ Option<Pieces>| pieces.as_ref().and_then(|pieces| pieces.range(row));
+        let append = |id: &mut Vec<u8>, pieces: &Option<Pieces>| {
+            if let (Some(range), Some(pieces)) = (piece(pieces), pieces) {
+                id.extend_from_slice(pieces.bytes.get(range).unwrap_or_default());
             }
         };
+        id.clear();
         append(&mut id, &ids);
-        let (has_item, has_source) = (text(&items).is_some(), text(&sources).is_some());
+        let (has_item, has_source) = (piece(&items).is_some(), piece(&origins).is_some());
         if has_item || has_source {
             id.extend_from_slice(joint);
             append(&mut id, &items);
         }
         if has_source {
             id.extend_from_slice(joint);
-            append(&mut id, &sources);
+            append(&mut id, &origins);
         }
         visit(&id)?;
     }
     Ok(())
+}
+
+/// A column of text: its different texts one after the other, and where each row's lies.
+struct Pieces {
+    bytes: Vec<u8>,
+    /// Where a text begins and how long it is; [`u32::MAX`] where there is none.
+    cells: Vec<(u32, u32)>,
+}
+
+impl Pieces {
+    fn read(source: &Source, group: usize, name: &str) -> Result<Option<Self>, BooksError> {
+        let Some(chunk) = source.chunk(group, name)? else { return Ok(None) };
+        if chunk.shape != Shape::Text {
+            return Err(wrong(name, "text"));
+        }
+        let mut pieces = Pieces { bytes: Vec::new(), cells: Vec::new() };
+        let bytes = &mut pieces.bytes;
+        chunk.read((u32::MAX, 0), &mut Buffers::default(), &mut pieces.cells, &mut |raw| {
+            let begin = u32::try_from(bytes.len()).map_err(|_| BooksError::TooMany { what: "bytes of ids" })?;
+            bytes.extend_from_slice(raw.bytes());
+            Ok((begin, raw.bytes().len() as u32))
+        })?;
+        Ok(Some(pieces))
+    }
+
+    fn range(&self, row: usize) -> Option<std::ops::Range<usize>> {
+        let (begin, length) = self.cells.get(row).copied().filter(|(begin, _)| *begin != u32::MAX)?;
+        Some(begin as usize..begin as usize + length as usize)
+    }
 }
 
 /// The columns that a moment is kept in: of days and of instants. It is one column of either, or a pair.

@@ -237,12 +237,11 @@ pub fn load(
     Ok((facts, customers, items))
 }
 
+/// Row groups, the first fact of each file, and the first fact of each import.
+type Parts = (Vec<Part>, Vec<u32>, Vec<u32>);
+
 /// Where each row group begins, where each file does, and where each import does.
-fn parts_of(
-    files: &[FactFile],
-    sources: &[Source],
-    is_known: &dyn Fn(i64) -> bool,
-) -> Result<(Vec<Part>, Vec<u32>, Vec<u32>), BooksError> {
+fn parts_of(files: &[FactFile], sources: &[Source], is_known: &dyn Fn(i64) -> bool) -> Result<Parts, BooksError> {
     let (mut parts, mut file_firsts, mut import_firsts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut next, mut last_import) = (0u32, None);
     for (source, (file, opened)) in files.iter().zip(sources).enumerate() {
