@@ -8,6 +8,9 @@ mod folder;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 
+#[path = "cli/exports.rs"]
+mod exports;
+
 #[path = "cli/kinds.rs"]
 mod kinds;
 

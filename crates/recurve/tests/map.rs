@@ -17,7 +17,7 @@ use revenue::policy::{Policy, SETTINGS};
 use warehouse::{
     catalogue::{Catalogue, markdown},
     kind::{Choice, KINDS, Kind, Need, Rule, ValueKind},
-    source::{issue::ISSUES, limits},
+    source::{issue::ISSUES, limits, preset},
 };
 
 /// The pages for people; those in `docs/` come on top.
@@ -463,6 +463,40 @@ fn policy_page() -> String {
     page
 }
 
+/// The presets, from their files.
+fn presets_section(page: &mut String) {
+    page.push_str(
+        "\n## Presets\n\nHow the exports of well-known systems become facts. Each is a file in `presets/`, and an export with the \
+         headers that it was made for stands in `tests/exports/`.\n\n\
+         | preset | what it reads | facts | made for |\n|---|---|---|---|\n",
+    );
+    for preset in preset::presets() {
+        let (title, made_for) = (cell(&preset.title), cell(&preset.made_for));
+        writeln!(page, "| [`{0}`](#{0}) | {title} | `{1}` | {made_for} |", preset.name, preset.kind).unwrap();
+    }
+    for preset in preset::presets() {
+        preset_section(page, preset);
+    }
+}
+
+fn preset_section(page: &mut String, preset: &preset::Preset) {
+    writeln!(page, "\n### {}\n\n{}: `{}`. Made for {}.\n", preset.name, preset.title, preset.kind, preset.made_for)
+        .unwrap();
+    writeln!(page, "How to get it: {}.", preset.export).unwrap();
+    writeln!(page, "Recognised by {}.", preset.asks_for()).unwrap();
+    if !preset.remark.is_empty() {
+        writeln!(page, "{}", preset.remark).unwrap();
+    }
+    page.push_str("\n| column | from |\n|---|---|\n");
+    for (column, from) in preset.columns_in_words() {
+        writeln!(page, "| `{column}` | {} |", cell(&from)).unwrap();
+    }
+    let passed = preset.passed_over();
+    if !passed.is_empty() {
+        writeln!(page, "\nNo facts: {}.", passed.join("; ")).unwrap();
+    }
+}
+
 /// What must hold between the values of a row, in words.
 fn rule_words(rule: &Rule) -> String {
     match *rule {
@@ -512,6 +546,9 @@ fn import_page() -> String {
          - A file is visible as a whole or not at all. An import that was interrupted goes on where it was, with the same\n\
          \x20 command. The same file again changes nothing. Facts with the same key are versions of one fact: the one\n\
          \x20 recorded last holds. `--replace` says that the file is the whole truth: what it no longer has is withdrawn.\n\
+         - `--value 'COLUMN:TEXT=WORD'` says what a word of the file means (`--value 'category:Cloud=cost_of_revenue'`).
+         - The exports of well-known systems are recognised by their headers and read by a [preset](#presets): the report
+         \x20 names it, and which lines were no facts. `--preset NAME` asks for one, `--preset none` refuses it.
          - A row that cannot be read is refused with the reason and kept (`recurve quarantine`); the others are imported, and\n\
          \x20 the exit code is 1. `recurve quarantine --replay` reads refused rows again, with what is said then.\n\n",
     );
@@ -532,6 +569,7 @@ fn import_page() -> String {
     for kind in KINDS {
         kind_section(&mut page, kind);
     }
+    presets_section(&mut page);
     page.push_str(
         "\n## Why a row is refused\n\nThe code stands in the report, in `recurve quarantine` and in its filter `--code`.\n\n\
          | code | what it means | how to mend it |\n|---|---|---|\n",

@@ -39,9 +39,11 @@ use crate::source::block::{Block, Position};
 use crate::source::habit::{DateHabit, DecimalHabit};
 use crate::source::issue::{Code, Issue};
 use crate::source::limits;
-use crate::source::mapping::{Instructions, Mapping, MappingError, Origin};
+use crate::source::mapping::{self, Instructions, Mapping, MappingError, Origin};
+use crate::source::preset::{self, Beginning, Found, Preset};
 use crate::source::reader::{Format, ReadError, ReadOptions, Reader};
-use crate::source::rows::{Habits, Refusal, RowReader};
+use crate::source::reshape::Reshape;
+use crate::source::rows::{Habits, Refusal, RowReader, Rows};
 
 /// What is to be imported, and how.
 #[derive(Debug, Clone)]
@@ -210,6 +212,12 @@ pub struct ImportReport {
     pub attributes: Vec<String>,
     /// What was found about the file: its format, encoding, numbers and dates.
     pub habits: Vec<String>,
+    /// The preset that was used.
+    pub preset: Option<&'static Preset>,
+    /// Presets for other kinds of facts that the same file holds.
+    pub also: Vec<&'static Preset>,
+    /// Lines that are no facts: why, how many (in this run), and the first of them.
+    pub passed: Vec<(String, u64, Vec<u64>)>,
     /// The first rows as they were understood, for a preview.
     pub first_rows: Option<RecordBatch>,
     /// The line at which an interrupted import was gone on with.
@@ -234,6 +242,11 @@ pub(crate) struct Reading {
     pub(crate) names: Vec<String>,
     pub(crate) instructions: Instructions,
     pub(crate) replace: bool,
+    /// The preset that was used, in which version, and what stood above the header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) preset: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) above: Vec<Vec<String>>,
 }
 
 /// The resume point: a boundary between records, and the names known there.
@@ -249,9 +262,14 @@ struct ResumePoint {
 pub(crate) struct Opened {
     pub(crate) reader: Reader,
     pub(crate) first: Option<Block>,
+    pub(crate) reshape: Option<Reshape>,
     pub(crate) mapping: Mapping,
     pub(crate) habits: Habits,
     pub(crate) reading: Reading,
+    /// The preset that is used.
+    pub(crate) preset: Option<&'static Preset>,
+    /// Presets of other kinds that fit the file as well.
+    pub(crate) also: Vec<&'static Preset>,
 }
 
 /// Imports a file. Nothing of it is visible before all of it is; when `interrupted` becomes true what was read is
@@ -296,10 +314,9 @@ pub fn import(
     }
     lake.define_table(kind.table, &kind.schema())?;
     let mut resumed = lake.resumable_import(&to_stage)?;
-    if request.replace
-        && let Some(interrupted) = resumed.take()
-    {
-        // Which facts the file has must be known from its first row on, so it is read from there.
+    let from_the_start = request.replace || opened.reshape.as_ref().is_some_and(Reshape::needs_the_whole_file);
+    if from_the_start && let Some(interrupted) = resumed.take() {
+        // Which facts the file has, or what a heading says, must be known from its first row on: it is read from there.
         interrupted.abandon()?;
     }
     let mut staged = match resumed {
@@ -310,7 +327,11 @@ pub fn import(
     if let Some(point) = staged.resume_point() {
         let point: ResumePoint =
             serde_json::from_str(point).map_err(|_| ImportError::ResumePoint { import: staged.id() })?;
-        let names = point.names.get(opened.mapping.names.len()..).unwrap_or(&[]).to_vec();
+        let known = opened.mapping.names.len() - opened.mapping.computed;
+        let names = point.names.get(known..).unwrap_or(&[]).to_vec();
+        if let Some(reshape) = &mut opened.reshape {
+            reshape.extend(&names);
+        }
         opened.mapping.extend(&names);
         opened.reader.enter(Position { offset: point.offset, line: point.line }, point.names)?;
         opened.first = None;
@@ -320,7 +341,8 @@ pub fn import(
     let mut report = report_of(&opened, Outcome::Imported { import }, bytes);
     report.resumed_at = resumed_at;
     let mut keys = request.replace.then(withdrawal::Keys::default);
-    let rows = RowReader::new(opened.mapping, opened.habits, &request.source, import);
+    let computed = opened.mapping.computed;
+    let rows = RowReader::new(opened.reshape, opened.mapping, opened.habits, &request.source, import);
     let mut stager = Stager {
         lake_import: &mut staged,
         table: kind.table,
@@ -335,11 +357,11 @@ pub fn import(
     };
     let mut tally = Tally::default();
     let ended = pipeline::run(opened.reader, opened.first, rows, interrupted, &request.file, &mut |arrived| {
-        tally.add(&arrived.rows.refused, &mut report);
+        tally.add(&arrived.rows, &mut report);
         if let Some(keys) = &mut keys {
             keys.add(kind, &arrived.rows.batch);
         }
-        stager.take(arrived.rows, arrived.names)?;
+        stager.take(arrived.rows, arrived.names.get(computed..).unwrap_or(&[]).to_vec())?;
         progress(Progress {
             phase: Phase::Reading,
             bytes: arrived.bytes.min(bytes),
@@ -400,12 +422,12 @@ pub fn preview(
     let bytes = std::fs::metadata(&request.file).map_or(0, |metadata| metadata.len());
     let opened = open(request, &instructions)?;
     let mut report = report_of(&opened, Outcome::Previewed, bytes);
-    let rows = RowReader::new(opened.mapping, opened.habits, &request.source, 0);
+    let rows = RowReader::new(opened.reshape, opened.mapping, opened.habits, &request.source, 0);
     let mut tally = Tally::default();
     let mut read = 0;
     let mut first_rows = None;
     let ended = pipeline::run(opened.reader, opened.first, rows, interrupted, &request.file, &mut |arrived| {
-        tally.add(&arrived.rows.refused, &mut report);
+        tally.add(&arrived.rows, &mut report);
         read += arrived.rows.read;
         if first_rows.is_none() && arrived.rows.batch.num_rows() > 0 {
             first_rows = Some(arrived.rows.batch.slice(0, ROWS.min(arrived.rows.batch.num_rows())));
@@ -446,25 +468,60 @@ fn save_mapping(
     }
 }
 
-/// Opens a file and settles its columns and habits from its first block.
+/// Opens a file and settles its preset, its columns and its habits, from its beginning.
 pub(crate) fn open(request: &ImportRequest, instructions: &Instructions) -> Result<Opened, ImportError> {
-    let options = ReadOptions {
+    let mut options = ReadOptions {
         format: request.format,
         encoding: instructions.encoding.clone(),
         delimiter: instructions.delimiter_byte()?,
+        above: 0,
     };
-    let (decimal, dates) = (instructions.decimal_habit()?, instructions.date_habit()?);
+    let beginnings = Reader::beginnings(&request.file, &options)?;
+    let (found, also) = choose_preset(request, instructions, &beginnings)?;
+    let mut above = Vec::new();
+    if let Some(found) = &found {
+        (options.above, options.delimiter) = (found.above, found.delimiter);
+        let beginning = beginnings.iter().find(|beginning| beginning.delimiter == found.delimiter);
+        above = beginning.and_then(|beginning| beginning.records.get(..found.above)).unwrap_or(&[]).to_vec();
+    }
+    let preset = found.map(|found| found.preset);
     let mut reader = Reader::open(&request.file, &options)?;
     let first = reader.block()?;
     let format = reader.format();
+    let open = format == Format::Lines;
+    let given = instructions;
+    let mut instructions = given.clone();
+    if preset.is_none() && !instructions.values.is_empty() {
+        // The words of a column that is found by its name: from then on it is named.
+        let plain = Mapping::settle(request.kind, reader.names(), open, &instructions, None, &|_| Vec::new())?;
+        for column in given.values.keys() {
+            let header = request.kind.position(column).and_then(|at| plain.header_of(at));
+            let header = header.ok_or_else(|| MappingError::Wordless { column: column.clone() })?;
+            instructions.map.entry(column.clone()).or_insert_with(|| header.to_owned());
+        }
+    }
+    instructions.dates = instructions.dates.or_else(|| preset.and_then(|preset| preset.dates.clone()));
+    instructions.decimal = instructions.decimal.or_else(|| preset.and_then(|preset| preset.decimal.clone()));
+    let reshape = Reshape::new(preset, &instructions, reader.names(), &above);
+    let (mut shown, mut names) = (first.clone(), reader.names().to_vec());
+    if let Some(reshape) = &reshape {
+        names = reshape.names();
+        instructions = reshape.instructions(instructions);
+        // The columns of the first block are known already.
+        shown = shown.map(|block| reshape.clone().apply(Block { names: Vec::new(), ..block }).0);
+    }
+    let instructions = &instructions;
+    let (decimal, dates) = (instructions.decimal_habit()?, instructions.date_habit()?);
+    let computed = reshape.as_ref().map(Reshape::computed).filter(|_| preset.is_some());
     let values = |index: usize, most: usize| -> Vec<String> {
-        let Some(block) = &first else { return Vec::new() };
+        let Some(block) = &shown else { return Vec::new() };
         let texts = block.records.iter().filter(|record| record.damage.is_none());
         texts.map(|record| block.field(record, index).to_owned()).filter(|text| !text.is_empty()).take(most).collect()
     };
-    let open = format == Format::Lines;
-    let mapping =
-        Mapping::settle(request.kind, reader.names(), open, instructions, &|index| values(index, SAMPLED_VALUES))?;
+    let mut mapping =
+        Mapping::settle(request.kind, &names, open, instructions, computed, &|index| values(index, SAMPLED_VALUES))
+            .map_err(|error| hinted(error, &also))?;
+    mapping.hide(reshape.as_ref().map_or(0, Reshape::computed));
     let sample = |wanted: &dyn Fn(ValueKind) -> bool| -> Vec<String> {
         let mut sample = Vec::new();
         for (column, origin) in request.kind.columns.iter().zip(&mapping.origins) {
@@ -492,10 +549,65 @@ pub(crate) fn open(request: &ImportRequest, instructions: &Instructions) -> Resu
         decimal: habits.decimal.words().to_owned(),
         dates: habits.dates.words().to_owned(),
         names: if open { Vec::new() } else { reader.names().to_vec() },
-        instructions: instructions.clone(),
+        instructions: given.clone(),
         replace: request.replace,
+        preset: preset.map(|preset| (preset.name.to_owned(), preset.version.clone())),
+        above,
     };
-    Ok(Opened { reader, first, mapping, habits, reading })
+    Ok(Opened { reader, first, reshape, mapping, habits, reading, preset, also })
+}
+
+/// The error, with what the file looks like where it is the export of a system that is known.
+fn hinted(error: MappingError, also: &[&Preset]) -> MappingError {
+    match (error, also.first()) {
+        (MappingError::Missing { missing, seen, help, .. }, Some(preset)) => {
+            let hint = format!(". It looks like {}: `recurve import {} FILE` reads it", preset.title, preset.kind);
+            MappingError::Missing { missing, seen, help, hint }
+        }
+        (error, _) => error,
+    }
+}
+
+/// The preset that is named, or the best of those that fit; and those for other kinds of facts.
+fn choose_preset(
+    request: &ImportRequest,
+    instructions: &Instructions,
+    beginnings: &[Beginning],
+) -> Result<(Option<Found>, Vec<&'static Preset>), ImportError> {
+    let fitting = preset::suggest(beginnings);
+    let mut also: Vec<&'static Preset> = Vec::new();
+    for found in &fitting {
+        let other = found.preset.kind != request.kind.name;
+        if other && !also.iter().any(|known| known.kind == found.preset.kind) {
+            also.push(found.preset);
+        }
+    }
+    match instructions.preset.as_deref() {
+        Some("none") => Ok((None, Vec::new())),
+        Some(name) => {
+            let of_kind = |preset: &&Preset| preset.kind == request.kind.name;
+            let unknown = || MappingError::UnknownPreset {
+                name: name.to_owned(),
+                kind: request.kind.name,
+                known: preset::presets()
+                    .iter()
+                    .filter(of_kind)
+                    .map(|preset| preset.name)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            };
+            let preset = preset::preset(name).filter(of_kind).ok_or_else(unknown)?;
+            let elsewhere = || MappingError::PresetElsewhere {
+                name: preset.name,
+                wanted: preset.asks_for(),
+                seen: mapping::listed(beginnings.first().and_then(|b| b.records.first()).map_or(&[], Vec::as_slice)),
+            };
+            Ok((Some(preset::locate(preset, beginnings).ok_or_else(elsewhere)?), also))
+        }
+        // A mapping of the user's own says what the file is.
+        None if request.mapping.is_some() => Ok((None, Vec::new())),
+        None => Ok((fitting.into_iter().find(|found| found.preset.kind == request.kind.name), also)),
+    }
 }
 
 /// Values of a column that are looked at before it is mapped by a synonym.
@@ -569,6 +681,9 @@ fn report_of(opened: &Opened, outcome: Outcome, bytes: u64) -> ImportReport {
         columns,
         attributes,
         habits,
+        preset: opened.preset,
+        also: opened.also.clone(),
+        passed: Vec::new(),
         first_rows: None,
         resumed_at: None,
         mapping_file: None,
@@ -585,7 +700,23 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, refusals: &[Refusal], report: &mut ImportReport) {
+    fn add(&mut self, rows: &Rows, report: &mut ImportReport) {
+        for (why, line) in &rows.passed {
+            let place = match report.passed.iter().position(|(known, ..)| known == why) {
+                Some(place) => place,
+                None => {
+                    report.passed.push((why.clone(), 0, Vec::new()));
+                    report.passed.len() - 1
+                }
+            };
+            if let Some((_, count, lines)) = report.passed.get_mut(place) {
+                *count += 1;
+                if lines.len() < limits::REPORTED_LINES {
+                    lines.push(*line);
+                }
+            }
+        }
+        let refusals = &rows.refused;
         self.refused += refusals.len() as u64;
         for issue in refusals.iter().flat_map(|refusal| &refusal.issues) {
             *self.counts.entry(issue.code).or_default() += 1;
@@ -617,7 +748,7 @@ struct Stager<'a> {
 }
 
 impl Stager<'_> {
-    fn take(&mut self, rows: crate::source::rows::Rows, names: Vec<String>) -> Result<(), ImportError> {
+    fn take(&mut self, rows: Rows, names: Vec<String>) -> Result<(), ImportError> {
         let file = match &mut self.file {
             Some(file) => file,
             None => self.file.insert(self.lake_import.file(self.table)?),

@@ -5,6 +5,7 @@
 //! delimited, lines, columnar   CSV, JSON lines, Parquet → Block      issue.rs   everything that may be refused
 //! habit    how this file writes numbers and dates                    mapping.rs header → column of the kind
 //! value    one text → one value                                      rows.rs    Block → Arrow batch + refused rows
+//! preset   exports of well-known systems, as data                    reshape.rs records as a preset wants them
 //! ```
 //!
 //! A row that cannot be read is refused with the reason and its raw text, and reading goes on at the next one.
@@ -18,8 +19,11 @@ pub mod issue;
 pub mod limits;
 pub mod lines;
 pub mod mapping;
+pub mod preset;
 pub mod reader;
+pub mod reshape;
 pub mod rows;
+pub mod statement;
 pub mod stream;
 pub mod value;
 

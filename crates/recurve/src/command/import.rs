@@ -1,6 +1,7 @@
 //! `recurve import`: files into facts.
 
 use std::{
+    collections::BTreeMap,
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
     sync::{
@@ -35,6 +36,12 @@ pub struct Arguments {
     /// Give a column one value in all rows
     #[arg(long, value_name = "COLUMN=VALUE")]
     set: Vec<String>,
+    /// Say what a word of the file means: --value 'category:Cloud services=cost_of_revenue'
+    #[arg(long, value_name = "COLUMN:TEXT=WORD")]
+    value: Vec<String>,
+    /// Read the export of a well-known system by this preset (found by its header unless said; `none` for none)
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
     /// Show how the file would be read, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -87,6 +94,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let instructions = Instructions {
         map: pairs(&arguments.map, "map")?,
         set: pairs(&arguments.set, "set")?,
+        values: words(&arguments.value)?,
+        preset: arguments.preset.clone(),
         decimal: arguments.decimal.clone(),
         dates: arguments.dates.clone(),
         encoding: arguments.encoding.clone(),
@@ -172,7 +181,7 @@ fn progress_bar(file: &Path) -> ProgressBar {
 }
 
 /// `COLUMN=VALUE` pairs.
-pub fn pairs(texts: &[String], option: &str) -> Result<std::collections::BTreeMap<String, String>, CommandError> {
+pub fn pairs(texts: &[String], option: &str) -> Result<BTreeMap<String, String>, CommandError> {
     texts
         .iter()
         .map(|text| match text.split_once('=') {
@@ -180,6 +189,20 @@ pub fn pairs(texts: &[String], option: &str) -> Result<std::collections::BTreeMa
             _ => Err(CommandError::Usage(format!("--{option} {text} is no pair; write --{option} COLUMN=..."))),
         })
         .collect()
+}
+
+/// `COLUMN:TEXT=WORD` triples.
+fn words(texts: &[String]) -> Result<BTreeMap<String, BTreeMap<String, String>>, CommandError> {
+    let mut words: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for text in texts {
+        let parts = text.split_once(':').and_then(|(column, rest)| Some((column, rest.rsplit_once('=')?)));
+        let Some((column, (from, to))) = parts else {
+            let usage = format!("--value {text} says nothing; write --value COLUMN:TEXT=WORD");
+            return Err(CommandError::Usage(usage));
+        };
+        words.entry(column.trim().to_owned()).or_default().insert(from.trim().to_owned(), to.trim().to_owned());
+    }
+    Ok(words)
 }
 
 fn describe(out: &mut impl Write, request: &ImportRequest, report: &ImportReport) -> Result<(), CommandError> {
@@ -211,6 +234,10 @@ fn describe(out: &mut impl Write, request: &ImportRequest, report: &ImportReport
             report.read, report.accepted, report.refused
         )?,
     }
+    if let Some(preset) = report.preset {
+        let refusable = if request.instructions.preset.is_some() { "" } else { " (`--preset none` reads it plainly)" };
+        writeln!(out, "  read as {} by the preset {}{refusable}", preset.title, preset.name)?;
+    }
     if let Some(line) = report.resumed_at {
         writeln!(out, "  gone on from line {line}, where the import was stopped")?;
     }
@@ -218,6 +245,14 @@ fn describe(out: &mut impl Write, request: &ImportRequest, report: &ImportReport
         for habit in &report.habits {
             writeln!(out, "  found: {habit}")?;
         }
+    }
+    for (why, count, lines) in &report.passed {
+        let mut places = lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        if *count > lines.len() as u64 {
+            places.push_str(", ...");
+        }
+        let what = if *count == 1 { "line is" } else { "lines are" };
+        writeln!(out, "  {count} {what} no fact: {why} (line {places})")?;
     }
     let taken = |wanted: &ColumnUse| match wanted {
         ColumnUse::Header(header) => Some(header.clone()),
@@ -255,6 +290,9 @@ fn describe(out: &mut impl Write, request: &ImportRequest, report: &ImportReport
             out,
             "  refused rows are kept: `recurve quarantine` lists them, `recurve quarantine --replay` reads them again"
         )?;
+    }
+    for preset in &report.also {
+        writeln!(out, "  the file also holds {0}: `recurve import {0} {file}`", preset.kind)?;
     }
     if let Some(file) = &report.mapping_file {
         writeln!(out, "  mapping saved in {}", file.display())?;

@@ -14,7 +14,9 @@ use crate::source::issue::{Code, Issue};
 use crate::source::limits;
 use crate::source::lines;
 use crate::source::mapping::{Instructions, Mapping};
+use crate::source::preset;
 use crate::source::reader::{Format, ReadError};
+use crate::source::reshape::Reshape;
 use crate::source::rows::{Habits, RowReader};
 
 /// What reading refused rows again did.
@@ -104,7 +106,26 @@ fn replay_import(
         Format::Columnar => lines::block_of(&texts, &reading.names),
     };
     let lines = format != Format::Delimited;
-    let mapping = Mapping::settle(kind, &names, lines, &instructions, &|_| Vec::new())?;
+    let preset = reading.preset.as_ref().and_then(|(name, _)| preset::preset(name));
+    let mut instructions = instructions;
+    instructions.dates = instructions.dates.or_else(|| preset.and_then(|preset| preset.dates.clone()));
+    instructions.decimal = instructions.decimal.or_else(|| preset.and_then(|preset| preset.decimal.clone()));
+    let reshape = Reshape::new(preset, &instructions, &names, &reading.above);
+    if reshape.as_ref().is_some_and(Reshape::needs_the_whole_file) {
+        // What a line of a statement means is said by the headings above it.
+        report.read += waiting.len() as u64;
+        report.waiting += waiting.len() as u64;
+        return Ok(());
+    }
+    let mut names = names;
+    if let Some(reshape) = &reshape {
+        names = reshape.names();
+        instructions = reshape.instructions(instructions);
+    }
+    let computed = reshape.as_ref().map(Reshape::computed);
+    let mut mapping =
+        Mapping::settle(kind, &names, lines, &instructions, computed.filter(|_| preset.is_some()), &|_| Vec::new())?;
+    mapping.hide(computed.unwrap_or(0));
     let habits = Habits {
         decimal: instructions
             .decimal_habit()?
@@ -126,12 +147,15 @@ fn replay_import(
         options: serde_json::json!({ "replay_of": record.id, "instructions": instructions }).to_string(),
         started_at_micros: now_micros,
     })?;
-    let rows = RowReader::new(mapping, habits, &record.source, replay.id())
+    let rows = RowReader::new(reshape, mapping, habits, &record.source, replay.id())
         .read(Block { names: Vec::new(), ..block })
         .map_err(super::withdrawal::fault)?;
     let refused: Vec<u64> = rows.refused.iter().map(|refusal| refusal.row).collect();
+    // A line that holds no fact any more settles nothing.
+    let without: Vec<u64> = rows.passed.iter().map(|(_, line)| *line).collect();
+    let stands = |line: &u64| !refused.contains(line) && !without.contains(line);
     let passed: Vec<i64> =
-        whole.iter().zip(&lines_of).filter(|(_, line)| !refused.contains(line)).map(|(row, _)| row.id).collect();
+        whole.iter().zip(&lines_of).filter(|(_, line)| stands(line)).map(|(row, _)| row.id).collect();
     report.read += waiting.len() as u64;
     report.waiting += (waiting.len() - passed.len()) as u64;
     for issue in rows.refused.into_iter().flat_map(|refusal| refusal.issues) {

@@ -32,7 +32,7 @@ pub struct Record {
 }
 
 /// Records of a file. Fields are ranges of `text`, so that nothing is allocated for a field.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Block {
     /// The file's own text, followed by fields that had to be rewritten (doubled quotes, JSON escapes).
     pub text: String,

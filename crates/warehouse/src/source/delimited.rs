@@ -36,17 +36,20 @@ enum Scanned {
 }
 
 impl Delimited {
-    /// Reads the header of a file.
+    /// Reads the header of a file, which has so many records above it.
     ///
     /// # Errors
     /// When the file cannot be read, is empty or is not text.
-    pub fn open(mut stream: Stream, delimiter: Option<u8>) -> Result<(Self, Vec<String>), ReadError> {
+    pub fn open(mut stream: Stream, delimiter: Option<u8>, above: usize) -> Result<(Self, Vec<String>), ReadError> {
         let mut rest = Vec::new();
         let ended = stream.fill(&mut rest, limits::BLOCK_BYTES)?;
         let path = stream.path().to_owned();
         let sample = rest.get(..limits::SAMPLE_BYTES.min(rest.len())).unwrap_or(&[]);
         let delimiter = delimiter.unwrap_or_else(|| sniff(sample));
         let mut file = Self { stream, delimiter, columns: 0, rest, at: Position { offset: 0, line: 1 }, ended };
+        for _ in 0..above {
+            file.block(1)?;
+        }
         let Some(header) = file.block(1)? else {
             return Err(ReadError::Empty { path });
         };
@@ -448,6 +451,28 @@ impl Passing {
         }
         None
     }
+}
+
+/// The first records of a text, for whoever looks for a header among them.
+#[must_use]
+pub fn beginning(sample: &[u8], delimiter: u8, most: usize) -> Vec<Vec<String>> {
+    let mut records = Vec::new();
+    let (mut at, mut fields, mut line) = (0, Vec::new(), 1);
+    while at < sample.len() && records.len() < most {
+        if matches!(sample.get(at), Some(b'\n' | b'\r')) {
+            at += 1;
+            continue;
+        }
+        fields.clear();
+        match split(sample, at, delimiter, true, &mut fields, &mut line, &mut None) {
+            Scanned::Ends(end) => at = end,
+            Scanned::Open => break,
+        }
+        let text = |span: &Span| sample.get(span.start as usize..span.end as usize).map(String::from_utf8_lossy);
+        let texts = fields.iter().filter_map(text);
+        records.push(texts.map(|text| text.replace("\"\"", "\"").trim().to_owned()).collect());
+    }
+    records
 }
 
 /// The delimiter under which the header has most columns and nearly all rows have as many.

@@ -33,5 +33,8 @@ pub const STAGED_ROWS: u64 = 1 << 20;
 /// Bytes of refused rows that are held before they are staged.
 pub const REFUSED_BYTES: usize = 8 << 20;
 
+/// Lines that a report names of those that are no facts for one reason.
+pub const REPORTED_LINES: usize = 5;
+
 /// Issues that a report shows; the others are counted and kept with their rows.
 pub const REPORTED_ISSUES: usize = 20;

@@ -25,6 +25,12 @@ pub struct Instructions {
     /// Column of the kind → one value for all rows.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
+    /// Column of the kind → words of the file → ours.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, BTreeMap<String, String>>,
+    /// The preset for the export of a well-known system, or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     /// How numbers are written: `point` or `comma`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<String>,
@@ -91,7 +97,7 @@ pub enum MappingError {
         known: String,
     },
     /// Columns that every row needs are not to be found.
-    #[error("the file has no column for: {}. Its columns are: {seen}. Add {}", missing.join(", "), help.join(" "))]
+    #[error("the file has no column for: {}. Its columns are: {seen}. Add {}{hint}", missing.join(", "), help.join(" "))]
     Missing {
         /// The kind's columns.
         missing: Vec<String>,
@@ -99,6 +105,37 @@ pub enum MappingError {
         seen: String,
         /// The option for each.
         help: Vec<String>,
+        /// What the file looks like, where it is known.
+        hint: String,
+    },
+    /// A preset that there is not.
+    #[error("there is no preset `{name}` for {kind}. Use one of: {known}, or `none`")]
+    UnknownPreset {
+        /// What was named.
+        name: String,
+        /// The kind.
+        kind: &'static str,
+        /// Those for the kind.
+        known: String,
+    },
+    /// A preset for another file.
+    #[error(
+        "the preset `{name}` does not fit the file: it looks for {wanted}, and the file begins with {seen}. \
+         Check which export it is (docs/import.md lists the presets), or leave the preset out"
+    )]
+    PresetElsewhere {
+        /// Its name.
+        name: &'static str,
+        /// What it asks for.
+        wanted: String,
+        /// How the file begins.
+        seen: String,
+    },
+    /// Words given for a column that comes from nowhere.
+    #[error("`--value {column}:...`: no column of the file is taken for {column}. Add `--map {column}=HEADER`")]
+    Wordless {
+        /// The column.
+        column: String,
     },
     /// A delimiter that cannot be one.
     #[error(
@@ -143,9 +180,15 @@ impl Instructions {
         set.retain(|column, _| !self.map.contains_key(column));
         map.extend(self.map);
         set.extend(self.set);
+        let mut values = saved.values;
+        for (column, words) in self.values {
+            values.entry(column).or_default().extend(words);
+        }
         Instructions {
             map,
             set,
+            values,
+            preset: self.preset.or(saved.preset),
             decimal: self.decimal.or(saved.decimal),
             dates: self.dates.or(saved.dates),
             encoding: self.encoding.or(saved.encoding),
@@ -264,12 +307,18 @@ pub struct Mapping {
     pub origins: Vec<Origin>,
     /// Positions of the file's columns that are kept as attributes, sorted by name.
     pub attributes: Vec<usize>,
-    /// The names of the file's columns.
+    /// The names of the file's columns, after those that a preset computes.
     pub names: Vec<String>,
+    /// How many columns a preset computes.
+    pub computed: usize,
+    /// Whether columns are taken only where a preset or the user says so.
+    closed: bool,
 }
 
 impl Mapping {
-    /// Settles the columns of a file. `sample` gives some values of a column; `open` says that more names may come.
+    /// Settles the columns of a file. `sample` gives some values of a column; `open` says that more names may come;
+    /// `computed` says how many of them, at the beginning, a preset made: it then knows the file, and nothing else is
+    /// looked for.
     ///
     /// # Errors
     /// When the instructions do not fit the file or the kind, or a column that every row needs is not there.
@@ -278,6 +327,7 @@ impl Mapping {
         names: &[String],
         open: bool,
         instructions: &Instructions,
+        computed: Option<usize>,
         sample: &dyn Fn(usize) -> Vec<String>,
     ) -> Result<Self, MappingError> {
         let unknown = |column: &str| MappingError::UnknownColumn {
@@ -316,7 +366,14 @@ impl Mapping {
                 *place = origin;
             }
         }
-        let mut mapping = Self { kind, origins, attributes: Vec::new(), names: Vec::new() };
+        let mut mapping = Self {
+            kind,
+            origins,
+            attributes: Vec::new(),
+            names: Vec::new(),
+            computed: computed.unwrap_or(0),
+            closed: computed.is_some(),
+        };
         mapping.suggest(names, 0, sample);
         mapping.attributes_of(names);
         let missing: Vec<&Column> = kind
@@ -331,9 +388,17 @@ impl Mapping {
                 missing: missing.iter().map(|column| format!("{} ({})", column.name, column.value.words())).collect(),
                 seen: listed(names),
                 help: missing.iter().map(|column| option_for(column)).collect(),
+                hint: String::new(),
             });
         }
         Ok(mapping)
+    }
+
+    /// Says how many columns, at the beginning, are computed: they are never attributes.
+    pub fn hide(&mut self, computed: usize) {
+        self.computed = computed;
+        let names = std::mem::take(&mut self.names);
+        self.attributes_of(&names);
     }
 
     /// Takes in names that appeared later.
@@ -357,6 +422,9 @@ impl Mapping {
                     *origin = with_habit(index, habit).unwrap_or(Origin::Field { index, dates: None, decimal: None });
                 }
             }
+        }
+        if self.closed {
+            return;
         }
         let words: Vec<String> = names.iter().map(|name| normalised(name)).collect();
         let mut taken: Vec<bool> = vec![false; names.len()];
@@ -397,7 +465,7 @@ impl Mapping {
         let taken = |index: usize| {
             self.origins.iter().any(|origin| matches!(origin, Origin::Field { index: taken, .. } if *taken == index))
         };
-        self.attributes = (0..names.len()).filter(|index| !taken(*index)).collect();
+        self.attributes = (self.computed..names.len()).filter(|index| !taken(*index)).collect();
         self.attributes.sort_by(|a, b| names.get(*a).cmp(&names.get(*b)));
     }
 
@@ -422,7 +490,7 @@ fn option_for(column: &Column) -> String {
     }
 }
 
-fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     const NAMES: usize = 60;
     let mut listed = names.iter().take(NAMES).map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
     if names.len() > NAMES {

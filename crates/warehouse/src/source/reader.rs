@@ -9,10 +9,11 @@ use encoding_rs::Encoding;
 
 use super::block::{Block, Position};
 use super::columnar::Columnar;
-use super::delimited::Delimited;
+use super::delimited::{self, Delimited};
 use super::issue::Code;
 use super::limits;
 use super::lines::Lines;
+use super::preset::Beginning;
 use super::stream::{self, Magic, Packing, Stream};
 
 /// Why a file cannot be read at all. Nothing of it is imported then.
@@ -157,6 +158,8 @@ pub struct ReadOptions {
     pub encoding: Option<String>,
     /// The delimiter of a CSV file.
     pub delimiter: Option<u8>,
+    /// Records of a CSV file that stand above its header.
+    pub above: usize,
 }
 
 /// A file being read.
@@ -193,7 +196,7 @@ impl Reader {
             Format::Delimited => {
                 let stream = open_text(path, options)?;
                 let taken = Arc::clone(&stream.taken);
-                let (file, names) = Delimited::open(stream, options.delimiter)?;
+                let (file, names) = Delimited::open(stream, options.delimiter, options.above)?;
                 (Inner::Delimited(file), named(path, names)?, taken)
             }
             Format::Lines => {
@@ -203,6 +206,37 @@ impl Reader {
             }
         };
         Ok(Self { path: path.to_owned(), options: options.clone(), names, inner, taken })
+    }
+
+    /// The beginning of a file, by which presets recognise it. A CSV file may begin with titles, and its delimiter is
+    /// not known before its header is: it is split by each that it may have.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn beginnings(path: &Path, options: &ReadOptions) -> Result<Vec<Beginning>, ReadError> {
+        const RECORDS: usize = 40;
+        let format = match (options.format, stream::magic(path)?) {
+            (Some(format), _) => format,
+            (None, Magic::Parquet) => Format::Columnar,
+            (None, Magic::Gzip | Magic::Text) => text_format(path),
+        };
+        if format != Format::Delimited {
+            let mut reader = Self::open(path, options)?;
+            reader.block()?;
+            return Ok(vec![Beginning { delimiter: None, records: vec![reader.names().to_vec()] }]);
+        }
+        let mut sample = Vec::new();
+        open_text(path, options)?.fill(&mut sample, limits::SAMPLE_BYTES)?;
+        sample.truncate(limits::SAMPLE_BYTES);
+        let delimiters = match options.delimiter {
+            Some(delimiter) => vec![delimiter],
+            None => delimited::DELIMITERS.to_vec(),
+        };
+        let split = |delimiter| Beginning {
+            delimiter: Some(delimiter),
+            records: delimited::beginning(&sample, delimiter, RECORDS),
+        };
+        Ok(delimiters.into_iter().map(split).collect())
     }
 
     /// What the file holds.

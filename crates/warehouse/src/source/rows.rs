@@ -17,6 +17,7 @@ use super::habit::{DateHabit, DecimalHabit};
 use super::issue::{Code, Issue, shown};
 use super::limits;
 use super::mapping::{Mapping, Origin, is_null_word};
+use super::reshape::{Passed, Reshape};
 use super::value::{self, Sign};
 use crate::kind::{Choice, DECIMAL_PRECISION, DECIMAL_SCALE, Need, Rule, ValueKind};
 
@@ -39,8 +40,10 @@ pub struct Rows {
     pub batch: RecordBatch,
     /// The others.
     pub refused: Vec<Refusal>,
-    /// Records of the block.
+    /// Records of the block that were to become rows.
     pub read: u64,
+    /// Lines that are no rows: why, and which.
+    pub passed: Passed,
     /// Where reading goes on.
     pub next: Position,
 }
@@ -58,6 +61,7 @@ pub struct Habits {
 
 /// Turns the blocks of one file into batches.
 pub struct RowReader {
+    reshape: Option<Reshape>,
     mapping: Mapping,
     habits: Habits,
     schema: SchemaRef,
@@ -106,9 +110,10 @@ impl Findings {
 impl RowReader {
     /// A reader of the rows of one import.
     #[must_use]
-    pub fn new(mapping: Mapping, habits: Habits, source: &str, import: i64) -> Self {
+    pub fn new(reshape: Option<Reshape>, mapping: Mapping, habits: Habits, source: &str, import: i64) -> Self {
         let schema = mapping.kind.schema();
-        let mut reader = Self { mapping, habits, schema, source: source.to_owned(), import, labels: Vec::new() };
+        let mut reader =
+            Self { reshape, mapping, habits, schema, source: source.to_owned(), import, labels: Vec::new() };
         reader.label();
         reader
     }
@@ -147,6 +152,10 @@ impl RowReader {
     /// # Errors
     /// Only when Arrow does not take the columns, which would be a fault of this program.
     pub fn read(&mut self, mut block: Block) -> Result<Rows, ArrowError> {
+        let mut passed = Passed::new();
+        if let Some(reshape) = &mut self.reshape {
+            (block, passed) = reshape.apply(block);
+        }
         self.extend(&block.names);
         let count = block.records.len();
         let mut findings =
@@ -155,7 +164,11 @@ impl RowReader {
             if let Some(code) = record.damage {
                 let message = match code {
                     Code::FieldsMissing | Code::FieldsExtra => {
-                        format!("{} fields instead of {}", record.count, self.mapping.names.len())
+                        format!(
+                            "{} fields instead of {}",
+                            record.count,
+                            self.mapping.names.len() - self.mapping.computed
+                        )
                     }
                     _ => code.words().means.to_owned(),
                 };
@@ -175,7 +188,7 @@ impl RowReader {
             findings.bad.iter().enumerate().filter(|(_, bad)| !**bad).map(|(row, _)| row).collect();
         let batch = self.batch(&block, columns, &standing)?;
         let refused = self.refusals(&block, findings.issues);
-        Ok(Rows { batch, refused, read: count as u64, next: block.next })
+        Ok(Rows { batch, refused, read: count as u64, passed, next: block.next })
     }
 
     /// Reads one column of a block.

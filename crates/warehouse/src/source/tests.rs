@@ -229,7 +229,7 @@ fn habits_are_settled_by_the_whole_sample() {
 fn settle(kind: &str, header: &str, sample: &str, instructions: &Instructions) -> Result<Mapping, MappingError> {
     let names: Vec<String> = header.split(',').map(str::to_owned).collect();
     let values: Vec<&str> = sample.split(',').collect();
-    Mapping::settle(Kind::parse(kind).unwrap(), &names, false, instructions, &|index| {
+    Mapping::settle(Kind::parse(kind).unwrap(), &names, false, instructions, None, &|index| {
         values.get(index).map(|value| vec![(*value).to_owned()]).unwrap_or_default()
     })
 }
@@ -335,7 +335,7 @@ fn read(kind: &str, path: &Path, instructions: &Instructions) -> Result<(String,
     let request = ImportRequest::new(Kind::parse(kind).unwrap(), path, 0);
     let opened = open(&request, instructions).map_err(|error| error.to_string())?;
     let (mut reader, mut next) = (opened.reader, opened.first);
-    let mut rows = RowReader::new(opened.mapping, opened.habits, "file", 1);
+    let mut rows = RowReader::new(opened.reshape, opened.mapping, opened.habits, "file", 1);
     let (mut batches, mut issues, mut read, mut known) = (Vec::new(), Vec::new(), 0, false);
     while let Some(mut block) = match next.take() {
         Some(block) => Some(block),
@@ -770,7 +770,7 @@ proptest! {
         let path = folder.file(name, &bytes);
         let request = ImportRequest::new(&KINDS[kind], &path, 0);
         if let Ok(opened) = open(&request, &Instructions::default()) {
-            let mut rows = RowReader::new(opened.mapping, opened.habits, "file", 1);
+            let mut rows = RowReader::new(opened.reshape, opened.mapping, opened.habits, "file", 1);
             drain(opened.reader, opened.first, &mut rows);
         }
     }
@@ -781,7 +781,7 @@ proptest! {
         let path = folder.file("f.csv", [b"customer,name,signed_up,note\n", body.as_slice()].concat());
         let request = ImportRequest::new(Kind::parse("customers").unwrap(), &path, 0);
         let opened = open(&request, &Instructions::default()).unwrap();
-        let mut rows = RowReader::new(opened.mapping, opened.habits, "file", 1);
+        let mut rows = RowReader::new(opened.reshape, opened.mapping, opened.habits, "file", 1);
         drain(opened.reader, opened.first, &mut rows);
     }
 
@@ -887,13 +887,13 @@ fn a_file_read_from_any_boundary_gives_the_rest_of_its_rows() {
         let rows_of = |skip: usize| {
             let opened = open(&request, &Instructions::default()).unwrap();
             let (mut reader, mut next) = (opened.reader, opened.first);
-            let mut rows = RowReader::new(opened.mapping, opened.habits, "file", 1);
+            let mut rows = RowReader::new(opened.reshape, opened.mapping, opened.habits, "file", 1);
             let mut text = String::new();
             for _ in 0..skip {
                 let block = next.take().or_else(|| reader.block().unwrap()).unwrap();
                 let at = block.next;
                 let mut before = open(&request, &Instructions::default()).unwrap();
-                let one = RowReader::new(before.mapping, before.habits, "file", 1).read(block).unwrap();
+                let one = RowReader::new(before.reshape, before.mapping, before.habits, "file", 1).read(block).unwrap();
                 text.push_str(&format!("{}\n", one.read));
                 before.reader.enter(at, Vec::new()).unwrap();
                 reader = before.reader;
