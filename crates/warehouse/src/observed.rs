@@ -12,17 +12,18 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
 use revenue::calendar::{Day, Zone};
 
 use crate::{
     books::{Books, BooksError},
     kind::{Kind, ValueKind},
-    lake::LakeError,
+    lake::{LakeError, Part},
 };
 
 pub use numbering::{NO_ID, Numbering, Numberings, sort_of as numbering_sort};
-use piece::Piece;
+use piece::{Piece, Places};
 pub use shelf::Shelf;
 
 /// The day of a moment that a fact does not state.
@@ -134,24 +135,143 @@ impl Observed {
         let layout = Layout::new(kind, wanted, &there);
         let projection: Vec<&str> = layout.projection.iter().map(String::as_str).collect();
         let parts = lake.parts(kind.table, &projection, books.view.as_known_at)?;
+        let rows = parts.iter().map(Part::row_count).collect::<Result<Vec<usize>, LakeError>>()?;
+        let all: usize = rows.iter().sum();
         let hasher = versions::KeyHasher::default();
+        // Each part is read into its place, so that nothing is moved afterwards.
+        let mut observed = Observed::with_room(wanted, all);
+        let mut hashes = vec![0u64; all];
+        let places = observed.places(&mut hashes, &rows);
         let pieces = parts
             .par_iter()
-            .map(|part| Piece::read(part, &layout, books, numberings, &hasher))
+            .zip(places)
+            .map(|(part, places)| piece::read(part, &layout, books, numberings, &hasher, places))
             .collect::<Result<Vec<Piece>, ObservedError>>()?;
-        let dropped = versions::superseded(lake, kind, books.view.as_known_at, &pieces, &hasher)?;
-        Ok(piece::put_together(pieces, &layout, dropped.as_deref()))
+        let mut rest = hashes.as_slice();
+        let mut of_piece = Vec::with_capacity(rows.len());
+        for rows in &rows {
+            let (own, others) = rest.split_at(*rows);
+            of_piece.push(own);
+            rest = others;
+        }
+        let dropped = versions::superseded(lake, kind, books.view.as_known_at, &pieces, &of_piece, &hasher)?;
+        drop(hashes);
+        observed.join_codes(&pieces, &rows);
+        observed.leave_out(&pieces, &rows, dropped.as_deref());
+        Ok(observed)
     }
 
     fn empty(wanted: &Wanted) -> Observed {
-        Observed {
-            days: wanted.days.iter().map(|name| (name.clone(), Vec::new())).collect(),
-            instants: wanted.instants.iter().map(|name| (name.clone(), Vec::new())).collect(),
-            ids: wanted.ids.iter().map(|name| (name.clone(), Vec::new())).collect(),
-            texts: wanted.texts.iter().map(|name| (name.clone(), Coded::default())).collect(),
-            picos: wanted.numbers.iter().map(|name| (name.clone(), Vec::new())).collect(),
-            ..Observed::default()
+        Observed::with_room(wanted, 0)
+    }
+
+    /// Columns for so many facts, to be filled in.
+    fn with_room(wanted: &Wanted, facts: usize) -> Observed {
+        fn columns<T: Clone>(names: &BTreeSet<String>, nothing: &T, facts: usize) -> BTreeMap<String, Vec<T>> {
+            names.iter().map(|name| (name.clone(), vec![nothing.clone(); facts])).collect()
         }
+        Observed {
+            facts,
+            // Zeroed memory costs nothing until it is written.
+            days: columns(&wanted.days, &0, facts),
+            instants: columns(&wanted.instants, &0, facts),
+            ids: columns(&wanted.ids, &0, facts),
+            texts: columns(&wanted.texts, &0, facts)
+                .into_iter()
+                .map(|(name, codes)| (name, Coded { codes, texts: Vec::new() }))
+                .collect(),
+            picos: columns(&wanted.numbers, &None, facts),
+            origins: if wanted.origins { vec![(0, 0); facts] } else { Vec::new() },
+        }
+    }
+
+    /// The places of the rows of each part.
+    fn places<'a>(&'a mut self, hashes: &'a mut [u64], rows: &[usize]) -> Vec<Places<'a>> {
+        fn cut<'a, T>(mut column: &'a mut [T], rows: &[usize]) -> Vec<&'a mut [T]> {
+            let mut pieces = Vec::with_capacity(rows.len());
+            for rows in rows {
+                // A column that is not wanted has no place at all.
+                let at = (*rows).min(column.len());
+                let (own, rest) = column.split_at_mut(at);
+                pieces.push(own);
+                column = rest;
+            }
+            pieces
+        }
+        let mut places: Vec<Places<'a>> = rows.iter().map(|_| Places::default()).collect();
+        for (place, own) in places.iter_mut().zip(cut(hashes, rows)) {
+            place.hashes = own;
+        }
+        for (place, own) in places.iter_mut().zip(cut(&mut self.origins, rows)) {
+            place.origins = own;
+        }
+        for (name, column) in &mut self.days {
+            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.days.push((name, own)));
+        }
+        for (name, column) in &mut self.instants {
+            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.instants.push((name, own)));
+        }
+        for (name, column) in &mut self.ids {
+            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.ids.push((name, own)));
+        }
+        for (name, column) in &mut self.texts {
+            places.iter_mut().zip(cut(&mut column.codes, rows)).for_each(|(place, own)| place.texts.push((name, own)));
+        }
+        for (name, column) in &mut self.picos {
+            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.picos.push((name, own)));
+        }
+        places
+    }
+
+    /// Brings the codes of all parts to one list of texts.
+    fn join_codes(&mut self, pieces: &[Piece], rows: &[usize]) {
+        for (column, coded) in self.texts.values_mut().enumerate() {
+            let mut known: HashMap<&str, u32> = HashMap::new();
+            let mut start = 0;
+            for (piece, rows) in pieces.iter().zip(rows) {
+                let texts = piece.texts.get(column).map_or(&[][..], Vec::as_slice);
+                let codes: Vec<u32> = texts
+                    .iter()
+                    .map(|text| {
+                        *known.entry(text).or_insert_with(|| {
+                            coded.texts.push(text.clone());
+                            coded.texts.len() as u32 - 1
+                        })
+                    })
+                    .collect();
+                if codes.iter().enumerate().any(|(code, joined)| code as u32 != *joined) {
+                    for code in &mut coded.codes[start..start + piece.rows] {
+                        *code = codes.get(*code as usize).copied().unwrap_or(NO_CODE);
+                    }
+                }
+                start += rows;
+            }
+        }
+    }
+
+    /// Leaves out rows that do not hold, and places that no row came to.
+    fn leave_out(&mut self, pieces: &[Piece], rows: &[usize], dropped: Option<&[HashSet<u32>]>) {
+        let is_full = pieces.iter().zip(rows).all(|(piece, rows)| piece.rows == *rows);
+        if is_full && dropped.is_none() {
+            return;
+        }
+        let mut holds = Vec::with_capacity(self.facts);
+        for (index, (piece, rows)) in pieces.iter().zip(rows).enumerate() {
+            let gone = dropped.and_then(|dropped| dropped.get(index));
+            let is_there = |row: usize| row < piece.rows && gone.is_none_or(|gone| !gone.contains(&(row as u32)));
+            holds.extend((0..*rows).map(is_there));
+        }
+        fn keep<T>(column: &mut Vec<T>, holds: &[bool]) {
+            let mut holds = holds.iter();
+            column.retain(|_| holds.next().copied().unwrap_or(false));
+        }
+        self.days.values_mut().for_each(|column| keep(column, &holds));
+        self.instants.values_mut().for_each(|column| keep(column, &holds));
+        self.ids.values_mut().for_each(|column| keep(column, &holds));
+        self.texts.values_mut().for_each(|coded| keep(&mut coded.codes, &holds));
+        self.picos.values_mut().for_each(|column| keep(column, &holds));
+        keep(&mut self.origins, &holds);
+        self.facts = holds.iter().filter(|holds| **holds).count();
     }
 
     /// How many facts there are.

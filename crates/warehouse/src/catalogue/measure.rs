@@ -195,6 +195,14 @@ pub enum What {
     },
 }
 
+impl What {
+    /// Whether ids are counted, each once.
+    #[must_use]
+    pub fn is_distinct(self) -> bool {
+        matches!(self, What::Distinct(_) | What::DistinctInEach(_) | What::DistinctByDay(_))
+    }
+}
+
 impl PartialEq for Measure {
     fn eq(&self, other: &Measure) -> bool {
         self.id == other.id

@@ -18,7 +18,10 @@ use super::{
     label::Labels,
     people::{Attribution, People, TOUCHED},
     segment::{Filter, OUTSIDE, Segmentation, UNKNOWN},
-    tally::{Counted, DailySums, Waiting, distinct::Distinct},
+    tally::{
+        Counted, DailySums, Waiting,
+        distinct::{DayOrder, Distinct},
+    },
 };
 use crate::{
     books::Books,
@@ -417,7 +420,7 @@ impl Traveller<'_> {
                 let own = self.own_codes(&visits, dimensions);
                 let (visitors, days, instants) =
                     (visits.ids("visitor"), visits.days("visited"), visits.instants("visited"));
-                let end = self.books.shelf.numberings(self.books).of("visitor").end();
+                let end = self.books.shelf.numberings().of(self.books, "visitor").end();
                 let mut first: Vec<(i64, u32)> = vec![(i64::MAX, u32::MAX); end];
                 for (fact, visitor) in visitors.iter().enumerate() {
                     let when = instants.get(fact).copied().unwrap_or_else(|| i64::from(days[fact]));
@@ -561,16 +564,19 @@ impl Traveller<'_> {
         labels: &mut Labels,
     ) -> Result<Counted, EngineError> {
         let Some(leads) = self.facts("lead")? else {
-            return Ok(Counted::Distinct(Distinct::by_first(std::iter::empty(), self.windows)));
+            return Ok(Counted::Distinct(Distinct::by_first(std::iter::empty(), 0, self.windows)));
         };
         let segments = self.segments_of_leads(&leads, dimensions, labels);
         let reached = reached_stage(&leads, stage);
         let (numbers, days) = (leads.ids("lead"), leads.days("reached"));
-        let entries = (0..leads.len())
+        let order = DayOrder::of(days);
+        let entries = order
+            .iter(leads.len())
             .filter(|fact| reached(*fact) && days[*fact] != NO_DAY)
             .map(|fact| (numbers[fact], days[fact], segments.get(&numbers[fact]).copied().unwrap_or(OUTSIDE)))
             .filter(|(_, _, segment)| *segment != OUTSIDE);
-        Ok(Counted::Distinct(Distinct::by_first(entries, self.windows)))
+        let end = self.books.shelf.numberings().of(self.books, "lead").end();
+        Ok(Counted::Distinct(Distinct::by_first(entries, end, self.windows)))
     }
 
     /// The first day on or after another on which a customer pays.

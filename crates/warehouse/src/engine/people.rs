@@ -128,10 +128,10 @@ impl People {
                 tables.push((table, books.shelf.get(books, table, wanted)?));
             }
         }
-        let numberings = books.shelf.numberings(books);
+        let numberings = books.shelf.numberings();
         let mut offsets = vec![0usize];
         for (sort, _) in SORTS {
-            let end = offsets.last().copied().unwrap_or_default() + numberings.of(sort).end();
+            let end = offsets.last().copied().unwrap_or_default() + numberings.of(books, sort).end();
             offsets.push(end);
         }
         let mut people = People { offsets, ..People::default() };

@@ -10,6 +10,7 @@ pub mod distinct;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use num_rational::BigRational;
+use rayon::prelude::*;
 use revenue::{
     calendar::Day,
     money::{Currency, MICROS},
@@ -22,10 +23,10 @@ use crate::{
         Measure, Value, Words,
         measure::{Only, Setting, Tally, What},
     },
-    observed::{NO_DAY, NO_INSTANT, Observed, Wanted, value_of_column},
+    observed::{NO_DAY, NO_INSTANT, Observed, Wanted, numbering_sort, value_of_column},
 };
 use classify::{Classes, Classifier};
-use distinct::Distinct;
+use distinct::{DayOrder, Distinct};
 
 /// Units of 10⁻¹² in one.
 const PICOS: i128 = 1_000_000_000_000;
@@ -163,11 +164,21 @@ impl Tallies {
             let observed = books.shelf.get(books, table, wanted.clone())?;
             tallies.note_dimensions(&observed, &wanted);
             let mut groups: HashMap<&'static [&'static str], Classes> = HashMap::new();
+            let mut orders: HashMap<&'static str, DayOrder> = HashMap::new();
             for job in &jobs {
-                let classes = groups
+                groups
                     .entry(job.tally.across)
                     .or_insert_with(|| classifier.classes(table, &observed, job.tally.across, labels));
-                let counted = job.count(books, &observed, classes, windows, range, assumptions)?;
+                if job.tally.what.is_distinct() {
+                    orders.entry(job.tally.at).or_insert_with(|| DayOrder::of(observed.days(job.tally.at)));
+                }
+            }
+            let work = Work { books, table, observed: &observed, windows, range, assumptions };
+            let counted = jobs
+                .par_iter()
+                .map(|job| job.count(&work, &groups[job.tally.across], orders.get(job.tally.at)))
+                .collect::<Result<Vec<Counted>, EngineError>>()?;
+            for (job, counted) in jobs.iter().zip(counted) {
                 if job.tally.across.is_empty() {
                     tallies.seen.extend(counted.segments());
                 }
@@ -226,6 +237,17 @@ impl Tallies {
     }
 }
 
+/// What all measures of one kind of fact are counted with.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    books: &'a Books,
+    table: &'static str,
+    observed: &'a Observed,
+    windows: &'a [Days],
+    range: Days,
+    assumptions: &'a Assumptions,
+}
+
 /// The first day of any window and the first day after all of them.
 fn range_of(windows: &[Days]) -> Option<Days> {
     let start = windows.iter().map(|days| days.start).min()?;
@@ -243,16 +265,14 @@ fn effective(books: &Books, measure: &Measure) -> Result<Option<Tally>, EngineEr
 }
 
 impl Job {
-    fn count(
-        &self,
-        books: &Books,
-        observed: &Observed,
-        classes: &Classes,
-        windows: &[Days],
-        range: Days,
-        assumptions: &Assumptions,
-    ) -> Result<Counted, EngineError> {
+    fn count(&self, work: &Work<'_>, classes: &Classes, order: Option<&DayOrder>) -> Result<Counted, EngineError> {
+        let Work { books, observed, windows, range, assumptions, .. } = *work;
         let tally = &self.tally;
+        let ids_end = |column: &str| books.shelf.numberings().of(books, &numbering_sort(work.table, column)).end();
+        let in_order = || match order {
+            Some(order) => order.iter(observed.len()),
+            None => Box::new(0..observed.len()),
+        };
         let chosen = Chosen::new(tally, observed, assumptions);
         let days = observed.days(tally.at);
         // A balance holds from its day on, so those before the first window count as well.
@@ -267,18 +287,21 @@ impl Job {
         let unit = match tally.what {
             What::Distinct(column) => {
                 let ids = observed.ids(column);
+                let facts = in_order().filter(|fact| counts(*fact));
                 let entries = facts.map(|fact| (ids[fact], days[fact], classes.of(fact)));
-                return Ok(Counted::Distinct(Distinct::by_first(entries, windows)));
+                return Ok(Counted::Distinct(Distinct::by_first(entries, ids_end(column), windows)));
             }
             What::DistinctInEach(column) => {
                 let ids = observed.ids(column);
+                let facts = in_order().filter(|fact| counts(*fact));
                 let entries = facts.map(|fact| (ids[fact], days[fact], classes.of(fact)));
-                return Ok(Counted::Distinct(Distinct::in_each(entries, windows)));
+                return Ok(Counted::Distinct(Distinct::in_each(entries, ids_end(column), windows)));
             }
             What::DistinctByDay(column) => {
                 let ids = observed.ids(column);
+                let facts = in_order().filter(|fact| counts(*fact));
                 let entries = facts.map(|fact| (ids[fact], days[fact], classes.of(fact)));
-                distinct::by_day(entries, range, |segment, day| sums.add(segment, day, 1));
+                distinct::by_day(entries, ids_end(column), range, |segment, day| sums.add(segment, day, 1));
                 1
             }
             What::Facts => {

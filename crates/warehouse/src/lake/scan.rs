@@ -220,6 +220,18 @@ impl Part {
         &self.file
     }
 
+    /// How many rows it holds, those included that came after the time asked about when it was merged.
+    pub fn row_count(&self) -> Result<usize, LakeError> {
+        let file = File::open(&self.file).map_err(|source| LakeError::io("open", &self.file, source))?;
+        let failed = |source: ParquetError| LakeError::parquet("read", &self.file, source);
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+        let rows = match self.row_group {
+            None => metadata.metadata().file_metadata().num_rows(),
+            Some(group) => metadata.metadata().row_groups().get(group).map_or(0, |group| group.num_rows()),
+        };
+        Ok(usize::try_from(rows).unwrap_or(0))
+    }
+
     /// Opens it for reading.
     pub fn rows(&self) -> Result<PartRows, LakeError> {
         let file = File::open(&self.file).map_err(|source| LakeError::io("open", &self.file, source))?;

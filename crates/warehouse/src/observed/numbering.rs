@@ -4,63 +4,126 @@ use std::{
     collections::BTreeMap,
     hash::BuildHasher,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::books::Books;
+use crate::books::{Books, Texts};
 
 /// The number of an id that a fact does not state.
 pub const NO_ID: u32 = u32::MAX;
 
-/// Locks that ids are shared out over, so that threads seldom wait for one another.
-const SHARDS: usize = 64;
+/// Tables that ids are shared out over: each small enough to stay near the processor while a part's ids are looked up
+/// in it, and locked by itself.
+const SHARDS: usize = 256;
+
+/// An id as 96 bits of two independent hashes: among a thousand million ids the chance that any two are taken for one is
+/// below 10⁻¹¹, and the texts need not be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    hash: u64,
+    check: u32,
+}
 
 /// Ids of one sort (visitors, users, customers) and their numbers.
-///
-/// An id is known by 128 bits of two independent hashes: among a thousand million ids the chance that any two are taken
-/// for one is below 10⁻²⁰, and the texts need not be kept.
 #[derive(Debug)]
 pub struct Numbering {
-    hashers: (DefaultHashBuilder, DefaultHashBuilder),
-    shards: Vec<Mutex<HashMap<u128, u32>>>,
+    shards: Vec<Mutex<HashTable<(Mark, u32)>>>,
     next: AtomicU32,
 }
 
-impl Numbering {
-    fn new(first: u32) -> Self {
-        Numbering {
-            hashers: (DefaultHashBuilder::default(), DefaultHashBuilder::default()),
-            shards: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
-            next: AtomicU32::new(first),
+/// What hashes ids: chosen anew in each process, so that no file can be made to collide.
+fn hashers() -> &'static (DefaultHashBuilder, DefaultHashBuilder) {
+    static HASHERS: OnceLock<(DefaultHashBuilder, DefaultHashBuilder)> = OnceLock::new();
+    HASHERS.get_or_init(|| (DefaultHashBuilder::default(), DefaultHashBuilder::default()))
+}
+
+impl Mark {
+    fn of(id: &str) -> Mark {
+        let (one, other) = hashers();
+        Mark { hash: one.hash_one(id), check: other.hash_one(id) as u32 }
+    }
+
+    fn shard(self) -> usize {
+        // The table itself goes by the lowest and the highest bits.
+        (self.hash >> 40) as usize % SHARDS
+    }
+}
+
+/// The ids of many facts, to be numbered together.
+#[derive(Debug, Default)]
+pub struct Marks {
+    marks: Vec<Mark>,
+    stated: Vec<bool>,
+}
+
+impl Marks {
+    /// Appends the ids of some rows.
+    pub fn extend(&mut self, texts: &Texts<'_>, rows: usize) {
+        for row in 0..rows {
+            let id = texts.get(row);
+            self.stated.push(id.is_some());
+            self.marks.push(id.map_or(Mark { hash: 0, check: 0 }, Mark::of));
         }
     }
+}
 
-    fn key(&self, id: &str) -> u128 {
-        u128::from(self.hashers.0.hash_one(id)) << 64 | u128::from(self.hashers.1.hash_one(id))
+impl Numbering {
+    fn new() -> Self {
+        Numbering { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), next: AtomicU32::new(0) }
     }
 
-    fn shard(&self, key: u128) -> MutexGuard<'_, HashMap<u128, u32>> {
-        let place = (key >> 120) as usize % SHARDS;
-        // A panic elsewhere leaves a map with fewer ids, never a wrong one.
-        self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+    fn number_of(&self, shard: &mut HashTable<(Mark, u32)>, mark: Mark) -> u32 {
+        let found = shard.entry(mark.hash, |(other, _)| *other == mark, |(other, _)| other.hash);
+        found.or_insert_with(|| (mark, self.next.fetch_add(1, Ordering::Relaxed))).get().1
     }
 
-    /// The number of an id; a new one asks `known` first, and is numbered on when that knows none.
-    pub fn number(&self, id: &str, known: impl FnOnce(&str) -> Option<u32>) -> u32 {
-        let key = self.key(id);
-        let mut shard = self.shard(key);
-        *shard.entry(key).or_insert_with(|| known(id).unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed)))
+    /// Writes the number of each id; [`NO_ID`] where none is stated.
+    pub fn number(&self, marks: &Marks, numbers: &mut [u32]) {
+        // By shard: how many ids, then where each shard's begin.
+        let mut ends = [0u32; SHARDS];
+        for (mark, _) in marks.marks.iter().zip(&marks.stated).filter(|(_, stated)| **stated) {
+            ends[mark.shard()] += 1;
+        }
+        let mut so_far = 0;
+        for end in &mut ends {
+            let count = *end;
+            *end = so_far;
+            so_far += count;
+        }
+        let mut order = vec![0u32; so_far as usize];
+        for (row, mark) in marks.marks.iter().enumerate() {
+            if marks.stated[row] {
+                let end = &mut ends[mark.shard()];
+                order[*end as usize] = row as u32;
+                *end += 1;
+            } else if let Some(number) = numbers.get_mut(row) {
+                *number = NO_ID;
+            }
+        }
+        let mut start = 0;
+        for (shard, end) in self.shards.iter().zip(ends) {
+            if start == end {
+                continue;
+            }
+            // A panic elsewhere leaves a table with fewer ids, never a wrong one.
+            let mut table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for row in &order[start as usize..end as usize] {
+                numbers[*row as usize] = self.number_of(&mut table, marks.marks[*row as usize]);
+            }
+            start = end;
+        }
     }
 
     /// The number of an id that some fact stated.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<u32> {
-        let key = self.key(id);
-        self.shard(key).get(&key).copied()
+        let mark = Mark::of(id);
+        let shard = self.shards[mark.shard()].lock().unwrap_or_else(PoisonError::into_inner);
+        shard.find(mark.hash, |(other, _)| *other == mark).map(|(_, number)| *number)
     }
 
     /// One more than the largest number.
@@ -71,27 +134,30 @@ impl Numbering {
 }
 
 /// The numberings of all sorts of ids. Customers of the ledger keep the numbers that they have there.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Numberings {
-    sorts: Mutex<BTreeMap<String, std::sync::Arc<Numbering>>>,
-    customers: u32,
+    sorts: Mutex<BTreeMap<String, Arc<Numbering>>>,
 }
 
 impl Numberings {
-    /// Numberings for some books.
-    #[must_use]
-    pub fn new(books: &Books) -> Self {
-        Numberings { sorts: Mutex::new(BTreeMap::new()), customers: books.customers.len() as u32 }
-    }
-
     /// The numbering of a sort of ids.
     #[must_use]
-    pub fn of(&self, sort: &str) -> std::sync::Arc<Numbering> {
+    pub fn of(&self, books: &Books, sort: &str) -> Arc<Numbering> {
         let mut sorts = self.sorts.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = if sort == CUSTOMER { self.customers } else { 0 };
-        std::sync::Arc::clone(
-            sorts.entry(sort.to_owned()).or_insert_with(|| std::sync::Arc::new(Numbering::new(first))),
-        )
+        if let Some(known) = sorts.get(sort) {
+            return Arc::clone(known);
+        }
+        let numbering = Numbering::new();
+        if sort == CUSTOMER {
+            for customer in 0..books.customers.len() as u32 {
+                let mark = Mark::of(&books.customer_id(customer));
+                let mut shard = numbering.shards[mark.shard()].lock().unwrap_or_else(PoisonError::into_inner);
+                numbering.number_of(&mut shard, mark);
+            }
+        }
+        let numbering = Arc::new(numbering);
+        sorts.insert(sort.to_owned(), Arc::clone(&numbering));
+        numbering
     }
 }
 

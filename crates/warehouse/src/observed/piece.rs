@@ -1,212 +1,180 @@
-//! One part of a table, read into columns; and the parts put together.
+//! One part of a table, read into its place in the columns.
 
-use std::collections::BTreeMap;
-
-use arrow::array::{Array, RecordBatch};
-use hashbrown::{HashMap, HashSet};
+use arrow::array::{Array, AsArray, RecordBatch};
+use hashbrown::HashMap;
 use revenue::calendar::Moment;
 
 use super::{
-    BusinessDays, Layout, NO_CODE, NO_DAY, NO_ID, NO_INSTANT, Numberings, Observed, ObservedError,
-    numbering::{CUSTOMER, sort_of},
+    BusinessDays, Layout, NO_CODE, NO_DAY, NO_INSTANT, Numberings, ObservedError,
+    numbering::{Marks, sort_of},
     versions::{KeyHasher, hash_keys},
 };
 use crate::{
-    books::{Books, Decimals, Integers, Moments, Texts, is_true},
+    books::{Books, Decimals, Integers, Moments, Texts},
     kind::ValueKind,
     lake::Part,
 };
 
-/// The rows of one part.
-#[derive(Default)]
-pub(super) struct Piece {
-    pub(super) hashes: Vec<u64>,
-    /// Rows that withdraw a fact.
-    pub(super) withdrawn: Vec<u32>,
-    observed: Observed,
-    /// For each column of texts what is known so far.
-    known: BTreeMap<String, HashMap<String, u32>>,
-}
-
-impl Piece {
-    pub(super) fn read(
-        part: &Part,
-        layout: &Layout,
-        books: &Books,
-        numberings: &Numberings,
-        hasher: &KeyHasher,
-    ) -> Result<Piece, ObservedError> {
-        let mut piece = Piece { observed: Observed::empty(&layout.wanted), ..Piece::default() };
-        for batch in part.rows()? {
-            piece.add(&batch?, layout, books, numberings, hasher)?;
-        }
-        Ok(piece)
-    }
-
-    fn add(
-        &mut self,
-        batch: &RecordBatch,
-        layout: &Layout,
-        books: &Books,
-        numberings: &Numberings,
-        hasher: &KeyHasher,
-    ) -> Result<(), ObservedError> {
-        let rows = batch.num_rows();
-        let before = self.observed.facts;
-        hash_keys(batch, &layout.key, hasher, &mut self.hashes);
-        if batch.column_by_name("withdrawn").is_some_and(|column| column.null_count() < column.len()) {
-            self.withdrawn
-                .extend((0..rows).filter(|row| is_true(batch, "withdrawn", *row)).map(|row| (before + row) as u32));
-        }
-        let zone = books.ticks.zone();
-        for (name, days) in &mut self.observed.days {
-            let moments = Moments::of(batch, name)?;
-            let mut business = BusinessDays::new(zone);
-            days.extend((0..rows).map(|row| match moments.get(row) {
-                None => NO_DAY,
-                Some(Moment::Day(day)) => day.0,
-                Some(Moment::Instant(instant)) => business.of(instant),
-            }));
-        }
-        for (name, instants) in &mut self.observed.instants {
-            let moments = Moments::of(batch, name)?;
-            instants.extend((0..rows).map(|row| moments.get(row).map_or(NO_INSTANT, |moment| zone.instant_of(moment))));
-        }
-        for (name, ids) in &mut self.observed.ids {
-            let sort = sort_of(layout.kind.table, name);
-            let numbering = numberings.of(&sort);
-            let of_ledger = |id: &str| if sort == CUSTOMER { books.customer_of_id(id) } else { None };
-            let texts = Texts::of(batch, name)?;
-            ids.extend((0..rows).map(|row| texts.get(row).map_or(NO_ID, |id| numbering.number(id, of_ledger))));
-        }
-        for (name, coded) in &mut self.observed.texts {
-            let known = self.known.entry(name.clone()).or_default();
-            let mut code = |text: &str| {
-                if let Some(code) = known.get(text) {
-                    return *code;
-                }
-                let code = coded.texts.len() as u32;
-                known.insert(text.to_owned(), code);
-                coded.texts.push(text.to_owned());
-                code
-            };
-            if layout.own_texts.contains(name) {
-                let is_integer = layout
-                    .kind
-                    .columns
-                    .iter()
-                    .any(|column| column.name == name && matches!(column.value, ValueKind::Integer));
-                if is_integer {
-                    let integers = Integers::of(batch, name)?;
-                    coded.codes.extend(
-                        (0..rows).map(|row| integers.get(row).map_or(NO_CODE, |number| code(&number.to_string()))),
-                    );
-                } else {
-                    let texts = Texts::of(batch, name)?;
-                    coded.codes.extend(
-                        (0..rows).map(|row| texts.get(row).filter(|t| !t.is_empty()).map_or(NO_CODE, &mut code)),
-                    );
-                }
-            } else {
-                let json = Texts::of(batch, "attributes")?;
-                coded.codes.extend((0..rows).map(|row| {
-                    let Some(json) = json.get(row) else { return NO_CODE };
-                    let further: serde_json::Map<String, serde_json::Value> =
-                        serde_json::from_str(json).unwrap_or_default();
-                    match further.get(name) {
-                        None | Some(serde_json::Value::Null) => NO_CODE,
-                        Some(serde_json::Value::String(text)) if text.is_empty() => NO_CODE,
-                        Some(serde_json::Value::String(text)) => code(text),
-                        Some(other) => code(&other.to_string()),
-                    }
-                }));
-            }
-        }
-        for (name, picos) in &mut self.observed.picos {
-            let whole = layout.kind.columns.iter().any(|c| c.name == name && matches!(c.value, ValueKind::Integer));
-            if whole {
-                let integers = Integers::of(batch, name)?;
-                picos.extend((0..rows).map(|row| integers.get(row).map(|number| i128::from(number) * PICOS)));
-            } else {
-                let decimals = Decimals::of(batch, name)?;
-                picos.extend((0..rows).map(|row| decimals.picos(row)));
-            }
-        }
-        if layout.wanted.origins {
-            let (imports, places) = (Integers::of(batch, "import")?, Integers::of(batch, "row")?);
-            let of_row = |row| (imports.get(row).unwrap_or_default(), places.get(row).unwrap_or_default());
-            self.observed.origins.extend((0..rows).map(of_row));
-        }
-        self.observed.facts += rows;
-        Ok(())
-    }
-}
-
 /// Units of 10⁻¹² in one.
 const PICOS: i128 = 1_000_000_000_000;
 
-/// Pieces one after the other, in the order of recording, without the rows that do not hold.
-pub(super) fn put_together(pieces: Vec<Piece>, layout: &Layout, dropped: Option<&[HashSet<u32>]>) -> Observed {
-    let rows: usize = pieces.iter().map(|piece| piece.observed.facts).sum();
-    let mut whole = Observed::empty(&layout.wanted);
-    whole.days.values_mut().for_each(|days| days.reserve_exact(rows));
-    whole.instants.values_mut().for_each(|instants| instants.reserve_exact(rows));
-    whole.ids.values_mut().for_each(|ids| ids.reserve_exact(rows));
-    whole.texts.values_mut().for_each(|coded| coded.codes.reserve_exact(rows));
-    let mut known: BTreeMap<String, HashMap<String, u32>> = BTreeMap::new();
-    for (index, piece) in pieces.into_iter().enumerate() {
-        let mut part = piece.observed;
-        if let Some(gone) = dropped.and_then(|dropped| dropped.get(index)).filter(|gone| !gone.is_empty()) {
-            let holds: Vec<bool> = (0..part.facts).map(|row| !gone.contains(&(row as u32))).collect();
-            part.retain(&holds);
-        }
-        whole.facts += part.facts;
-        for (name, mut days) in part.days {
-            whole.days.entry(name).or_default().append(&mut days);
-        }
-        for (name, mut instants) in part.instants {
-            whole.instants.entry(name).or_default().append(&mut instants);
-        }
-        for (name, mut ids) in part.ids {
-            whole.ids.entry(name).or_default().append(&mut ids);
-        }
-        for (name, mut picos) in part.picos {
-            whole.picos.entry(name).or_default().append(&mut picos);
-        }
-        whole.origins.append(&mut part.origins);
-        for (name, coded) in part.texts {
-            let known = known.entry(name.clone()).or_default();
-            let joined = whole.texts.entry(name).or_default();
-            let codes: Vec<u32> = coded
-                .texts
-                .into_iter()
-                .map(|text| {
-                    *known.entry(text).or_insert_with_key(|text| {
-                        joined.texts.push(text.clone());
-                        joined.texts.len() as u32 - 1
-                    })
-                })
-                .collect();
-            joined
-                .codes
-                .extend(coded.codes.into_iter().map(|code| codes.get(code as usize).copied().unwrap_or(NO_CODE)));
-        }
-    }
-    whole
+/// The places of one part's rows in every column.
+#[derive(Default)]
+pub(super) struct Places<'a> {
+    pub(super) days: Vec<(&'a str, &'a mut [i32])>,
+    pub(super) instants: Vec<(&'a str, &'a mut [i64])>,
+    pub(super) ids: Vec<(&'a str, &'a mut [u32])>,
+    pub(super) texts: Vec<(&'a str, &'a mut [u32])>,
+    pub(super) picos: Vec<(&'a str, &'a mut [Option<i128>])>,
+    pub(super) origins: &'a mut [(i64, i64)],
+    pub(super) hashes: &'a mut [u64],
 }
 
-impl Observed {
-    fn retain(&mut self, holds: &[bool]) {
-        fn keep<T>(column: &mut Vec<T>, holds: &[bool]) {
-            let mut holds = holds.iter();
-            column.retain(|_| holds.next().copied().unwrap_or(false));
+/// What was read of one part besides its columns.
+#[derive(Default)]
+pub(super) struct Piece {
+    /// How many rows it has: fewer than there was place for where rows of a later time are left out.
+    pub(super) rows: usize,
+    /// Rows that withdraw a fact.
+    pub(super) withdrawn: Vec<u32>,
+    /// For each column of texts the texts of its codes.
+    pub(super) texts: Vec<Vec<String>>,
+}
+
+/// Texts of one column and their codes so far.
+#[derive(Default)]
+struct Codes {
+    known: HashMap<String, u32>,
+    texts: Vec<String>,
+}
+
+impl Codes {
+    fn of(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.known.get(text) {
+            return *code;
         }
-        self.days.values_mut().for_each(|column| keep(column, holds));
-        self.instants.values_mut().for_each(|column| keep(column, holds));
-        self.ids.values_mut().for_each(|column| keep(column, holds));
-        self.texts.values_mut().for_each(|coded| keep(&mut coded.codes, holds));
-        self.picos.values_mut().for_each(|column| keep(column, holds));
-        keep(&mut self.origins, holds);
-        self.facts = holds.iter().filter(|holds| **holds).count();
+        let code = self.texts.len() as u32;
+        self.known.insert(text.to_owned(), code);
+        self.texts.push(text.to_owned());
+        code
     }
+}
+
+/// Reads a part into its places.
+pub(super) fn read(
+    part: &Part,
+    layout: &Layout,
+    books: &Books,
+    numberings: &Numberings,
+    hasher: &KeyHasher,
+    mut places: Places<'_>,
+) -> Result<Piece, ObservedError> {
+    let mut piece = Piece::default();
+    let mut codes: Vec<Codes> = places.texts.iter().map(|_| Codes::default()).collect();
+    let mut marks: Vec<Marks> = places.ids.iter().map(|_| Marks::default()).collect();
+    for batch in part.rows()? {
+        let batch = batch?;
+        add(&batch, layout, books, hasher, &mut places, piece.rows, &mut codes, &mut marks, &mut piece.withdrawn)?;
+        piece.rows += batch.num_rows();
+    }
+    // Ids are numbered when all of the part are there, so that those of one shard are looked up together.
+    for ((name, ids), marks) in places.ids.iter_mut().zip(marks) {
+        numberings.of(books, &sort_of(layout.kind.table, name)).number(&marks, ids);
+    }
+    piece.texts = codes.into_iter().map(|codes| codes.texts).collect();
+    Ok(piece)
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a part is read with and into, which only `read` has")]
+fn add(
+    batch: &RecordBatch,
+    layout: &Layout,
+    books: &Books,
+    hasher: &KeyHasher,
+    places: &mut Places<'_>,
+    before: usize,
+    codes: &mut [Codes],
+    marks: &mut [Marks],
+    withdrawn: &mut Vec<u32>,
+) -> Result<(), ObservedError> {
+    let rows = batch.num_rows();
+    let range = before..before + rows;
+    hash_keys(batch, &layout.key, hasher, &mut places.hashes[range.clone()]);
+    let flags = batch.column_by_name("withdrawn").and_then(|column| column.as_boolean_opt());
+    if let Some(flags) = flags.filter(|flags| flags.true_count() > 0) {
+        let said = (0..rows).filter(|row| flags.is_valid(*row) && flags.value(*row));
+        withdrawn.extend(said.map(|row| (before + row) as u32));
+    }
+    let zone = books.ticks.zone();
+    for (name, days) in &mut places.days {
+        let moments = Moments::of(batch, name)?;
+        let mut business = BusinessDays::new(zone);
+        for (row, day) in days[range.clone()].iter_mut().enumerate() {
+            *day = match moments.get(row) {
+                None => NO_DAY,
+                Some(Moment::Day(day)) => day.0,
+                Some(Moment::Instant(instant)) => business.of(instant),
+            };
+        }
+    }
+    for (name, instants) in &mut places.instants {
+        let moments = Moments::of(batch, name)?;
+        for (row, instant) in instants[range.clone()].iter_mut().enumerate() {
+            *instant = moments.get(row).map_or(NO_INSTANT, |moment| zone.instant_of(moment));
+        }
+    }
+    for ((name, _), marks) in places.ids.iter().zip(marks) {
+        marks.extend(&Texts::of(batch, name)?, rows);
+    }
+    for ((name, places), codes) in places.texts.iter_mut().zip(codes) {
+        let places = &mut places[range.clone()];
+        if layout.own_texts.contains(*name) {
+            if is_whole(layout, name) {
+                let integers = Integers::of(batch, name)?;
+                for (row, code) in places.iter_mut().enumerate() {
+                    *code = integers.get(row).map_or(NO_CODE, |number| codes.of(&number.to_string()));
+                }
+            } else {
+                let texts = Texts::of(batch, name)?;
+                for (row, code) in places.iter_mut().enumerate() {
+                    *code = texts.get(row).filter(|text| !text.is_empty()).map_or(NO_CODE, |text| codes.of(text));
+                }
+            }
+        } else {
+            let json = Texts::of(batch, "attributes")?;
+            for (row, code) in places.iter_mut().enumerate() {
+                let further = json.get(row).map(|json| {
+                    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json).unwrap_or_default()
+                });
+                *code = match further.as_ref().and_then(|further| further.get(*name)) {
+                    None | Some(serde_json::Value::Null) => NO_CODE,
+                    Some(serde_json::Value::String(text)) if text.is_empty() => NO_CODE,
+                    Some(serde_json::Value::String(text)) => codes.of(text),
+                    Some(other) => codes.of(&other.to_string()),
+                };
+            }
+        }
+    }
+    for (name, picos) in &mut places.picos {
+        let places = picos[range.clone()].iter_mut().enumerate();
+        if is_whole(layout, name) {
+            let integers = Integers::of(batch, name)?;
+            places.for_each(|(row, picos)| *picos = integers.get(row).map(|number| i128::from(number) * PICOS));
+        } else {
+            let decimals = Decimals::of(batch, name)?;
+            places.for_each(|(row, picos)| *picos = decimals.picos(row));
+        }
+    }
+    if layout.wanted.origins {
+        let (imports, rows) = (Integers::of(batch, "import")?, Integers::of(batch, "row")?);
+        for (row, origin) in places.origins[range].iter_mut().enumerate() {
+            *origin = (imports.get(row).unwrap_or_default(), rows.get(row).unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a column of the kind holds whole numbers.
+fn is_whole(layout: &Layout, name: &str) -> bool {
+    layout.kind.columns.iter().any(|column| column.name == name && matches!(column.value, ValueKind::Integer))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{Numberings, Observed, ObservedError, Wanted};
@@ -11,15 +11,15 @@ use crate::books::Books;
 /// The facts of some books, by kind. Books never change, so nothing in here grows old.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    numberings: OnceLock<Numberings>,
+    numberings: Numberings,
     announced: Mutex<BTreeMap<String, Wanted>>,
     kept: Mutex<BTreeMap<String, (Wanted, Arc<Observed>)>>,
 }
 
 impl Shelf {
     /// The numbers of ids, the same for all kinds.
-    pub fn numberings(&self, books: &Books) -> &Numberings {
-        self.numberings.get_or_init(|| Numberings::new(books))
+    pub fn numberings(&self) -> &Numberings {
+        &self.numberings
     }
 
     /// Says that columns of a kind will be wanted, so that they are read together with others of it.
@@ -44,7 +44,7 @@ impl Shelf {
         let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
         wanted.extend(announced.unwrap_or_default());
         kept.remove(table);
-        let observed = Arc::new(Observed::load(books, self.numberings(books), table, &wanted)?);
+        let observed = Arc::new(Observed::load(books, &self.numberings, table, &wanted)?);
         kept.insert(table.to_owned(), (wanted, Arc::clone(&observed)));
         Ok(observed)
     }

@@ -94,29 +94,31 @@ fn columns<'a>(batch: &'a RecordBatch, key: &[String]) -> Vec<KeyColumn<'a>> {
     key.iter().map(|name| KeyColumn::of(batch.column_by_name(name))).collect()
 }
 
-/// Appends the hash of each row's key.
-pub(super) fn hash_keys(batch: &RecordBatch, key: &[String], hasher: &KeyHasher, out: &mut Vec<u64>) {
+/// Writes the hash of each row's key.
+pub(super) fn hash_keys(batch: &RecordBatch, key: &[String], hasher: &KeyHasher, hashes: &mut [u64]) {
     let columns = columns(batch, key);
-    out.extend((0..batch.num_rows()).map(|row| {
+    for (row, hash) in hashes.iter_mut().enumerate() {
         let mut state = hasher.0.build_hasher();
         for column in &columns {
             column.write(row, &mut state);
         }
-        state.finish()
-    }));
+        *hash = state.finish();
+    }
 }
 
-/// For each piece the rows that do not hold; `None` when all rows of all pieces do.
+/// For each piece the rows that do not hold; `None` when all rows of all pieces do. `hashes` are those of all pieces,
+/// each with what it had place for.
 pub(super) fn superseded(
     lake: &Lake,
     kind: &'static Kind,
     as_known_at: Option<i64>,
     pieces: &[Piece],
+    hashes: &[&[u64]],
     hasher: &KeyHasher,
 ) -> Result<Option<Vec<HashSet<u32>>>, ObservedError> {
-    let mut sorted: Vec<u64> = Vec::with_capacity(pieces.iter().map(|piece| piece.hashes.len()).sum());
-    for piece in pieces {
-        sorted.extend_from_slice(&piece.hashes);
+    let mut sorted: Vec<u64> = Vec::with_capacity(pieces.iter().map(|piece| piece.rows).sum());
+    for (piece, hashes) in pieces.iter().zip(hashes) {
+        sorted.extend_from_slice(&hashes[..piece.rows]);
     }
     sorted.par_sort_unstable();
     let repeated: HashSet<u64> = sorted.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
@@ -137,18 +139,17 @@ pub(super) fn superseded(
     let parts = lake.parts(kind.table, &projection, as_known_at)?;
     let spelled = parts
         .par_iter()
-        .zip(pieces)
-        .map(|(part, piece)| {
+        .zip(pieces.par_iter().zip(hashes))
+        .map(|(part, (piece, hashes))| {
             let mut found: Vec<(Vec<u8>, u32)> = Vec::new();
-            let is_there = piece.hashes.iter().any(|hash| repeated.contains(hash));
+            let is_there = hashes[..piece.rows].iter().any(|hash| repeated.contains(hash));
             if !is_there {
                 return Ok(found);
             }
             let mut row = 0u32;
-            let mut hashes = Vec::new();
             for batch in part.rows()? {
                 let batch = batch?;
-                hashes.clear();
+                let mut hashes = vec![0; batch.num_rows()];
                 hash_keys(&batch, &key, hasher, &mut hashes);
                 let columns = columns(&batch, &key);
                 for (place, hash) in hashes.iter().enumerate() {

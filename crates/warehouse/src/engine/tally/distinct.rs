@@ -1,17 +1,61 @@
 //! Distinct ids, for every window at once.
 //!
-//! Sorted by id and day, an entry is the first of its id in the window `[s, t)` when the entry before it lies before s
-//! and it lies in the window. So each entry adds one to a table of (window start, interval of days) for all starts
-//! between the entry before it and itself: a difference of two cells, whatever the number of windows. A window is then
-//! the sum of its intervals in the row of its start.
+//! With facts in order of day, a fact is the first of its id in the window `[s, t)` when the fact of the id before it
+//! lies before s and it lies in the window. So each fact adds one to a table of (window start, interval of days) for all
+//! starts between the fact before it and itself: a difference of two cells, whatever the number of windows. A window is
+//! then the sum of its intervals in the row of its start.
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
-use rayon::prelude::*;
 
 use super::super::cube::Days;
-use crate::observed::NO_ID;
+use crate::observed::{NO_DAY, NO_ID};
+
+/// An id, a day and a segment.
+pub type Entry = (u32, i32, u32);
+
+/// The facts of a column of days in order of day, and in their own order within one.
+pub struct DayOrder(Option<Vec<u32>>);
+
+impl DayOrder {
+    /// Sorts, where files do not have that order already, by counting.
+    #[must_use]
+    pub fn of(days: &[i32]) -> Self {
+        if days.is_sorted() {
+            return DayOrder(None);
+        }
+        let known = || days.iter().copied().filter(|day| *day != NO_DAY);
+        let (Some(first), Some(last)) = (known().min(), known().max()) else { return DayOrder(None) };
+        let width = last as i64 - first as i64 + 2;
+        let mut order: Vec<u32> = vec![0; days.len()];
+        if width > 1_000_000 {
+            order.iter_mut().enumerate().for_each(|(place, fact)| *fact = place as u32);
+            order.sort_by_key(|fact| days[*fact as usize]);
+            return DayOrder(Some(order));
+        }
+        let slot = |day: i32| if day == NO_DAY { 0 } else { (day - first) as usize + 1 };
+        let mut begins = vec![0u32; width as usize + 1];
+        days.iter().for_each(|day| begins[slot(*day) + 1] += 1);
+        for place in 1..begins.len() {
+            begins[place] += begins[place - 1];
+        }
+        for (fact, day) in days.iter().enumerate() {
+            let begin = &mut begins[slot(*day)];
+            order[*begin as usize] = fact as u32;
+            *begin += 1;
+        }
+        DayOrder(Some(order))
+    }
+
+    /// The facts in that order.
+    pub fn iter(&self, facts: usize) -> Box<dyn Iterator<Item = usize> + '_> {
+        match &self.0 {
+            None => Box::new(0..facts),
+            Some(order) => Box::new(order.iter().map(|fact| *fact as usize)),
+        }
+    }
+}
 
 /// Distinct ids by window and segment.
 pub struct Distinct {
@@ -24,42 +68,32 @@ pub struct Distinct {
 }
 
 impl Distinct {
-    /// Counts ids; over segments each belongs to that of its first fact in the window. Facts come as
-    /// (id, day, segment); of one day the first in the order given counts.
-    pub fn by_first(facts: impl Iterator<Item = (u32, i32, u32)>, windows: &[Days]) -> Distinct {
+    /// Counts ids; over segments each belongs to that of its first fact in the window. The facts come in order of day;
+    /// of one day the first that comes counts. Ids are numbered below `end`.
+    pub fn by_first(facts: impl Iterator<Item = Entry>, end: usize, windows: &[Days]) -> Distinct {
         let mut distinct = Distinct::empty(windows);
-        let mut one_segment = true;
-        let mut segment_of_all = None;
-        let mut entries: Vec<(u64, u32)> = Vec::new();
-        for (id, day, segment) in facts.filter(|(id, _, _)| *id != NO_ID) {
-            one_segment &= *segment_of_all.get_or_insert(segment) == segment;
-            entries.push((key(id, day), segment));
-        }
-        if one_segment {
-            // The usual case needs no segments to sort along.
-            let Some(segment) = segment_of_all else { return distinct };
-            let mut keys: Vec<u64> = entries.iter().map(|(key, _)| *key).collect();
-            drop(entries);
-            keys.par_sort_unstable();
-            distinct.add_sorted(keys.into_iter().map(|key| (key, segment)));
-        } else {
-            entries.par_sort_by_key(|(key, _)| *key);
-            distinct.add_sorted(entries.into_iter());
-        }
+        let mut seen = vec![NO_DAY; end];
+        distinct.add(facts, &mut seen);
         distinct.finish();
         distinct
     }
 
     /// Counts ids in every segment in which they occur.
-    pub fn in_each(facts: impl Iterator<Item = (u32, i32, u32)>, windows: &[Days]) -> Distinct {
+    pub fn in_each(facts: impl Iterator<Item = Entry>, end: usize, windows: &[Days]) -> Distinct {
         let mut distinct = Distinct::empty(windows);
-        let mut by_segment: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
-        for (id, day, segment) in facts.filter(|(id, _, _)| *id != NO_ID) {
-            by_segment.entry(segment).or_default().push(key(id, day));
+        let mut by_segment: BTreeMap<u32, Vec<(u32, i32)>> = BTreeMap::new();
+        for (id, day, segment) in facts {
+            by_segment.entry(segment).or_default().push((id, day));
         }
-        for (segment, mut keys) in by_segment {
-            keys.par_sort_unstable();
-            distinct.add_sorted(keys.into_iter().map(|key| (key, segment)));
+        let mut seen = vec![NO_DAY; end];
+        for (segment, entries) in by_segment {
+            distinct.add(entries.iter().map(|(id, day)| (*id, *day, segment)), &mut seen);
+            // Only what this segment touched is cleared for the next one.
+            for (id, _) in entries {
+                if let Some(seen) = seen.get_mut(id as usize) {
+                    *seen = NO_DAY;
+                }
+            }
         }
         distinct.finish();
         distinct
@@ -75,7 +109,8 @@ impl Distinct {
         Distinct { starts, borders, counts: HashMap::new() }
     }
 
-    fn add_sorted(&mut self, entries: impl Iterator<Item = (u64, u32)>) {
+    /// Adds facts in order of day. `seen` has for each id the day of its fact before.
+    fn add(&mut self, facts: impl Iterator<Item = Entry>, seen: &mut [i32]) {
         let intervals = self.borders.len();
         let cells = (self.starts.len() + 1) * intervals;
         let (Some(first), Some(last)) = (self.borders.first().copied(), self.borders.last().copied()) else { return };
@@ -85,17 +120,19 @@ impl Distinct {
         };
         let (starts_at, borders_at) = (after(&self.starts), after(&self.borders));
         let place = |day: i32| (day - first) as usize;
-        let mut before: Option<u64> = None;
         let mut kept: Option<(u32, Vec<i32>)> = None;
-        for (entry, segment) in entries {
-            let day = day_of(entry);
-            if day < first || day >= last || before == Some(entry) {
+        for (id, day, segment) in facts {
+            if day < first || day >= last {
                 continue;
             }
-            // Starts after the entry before it, up to its own day.
-            let from = before.filter(|other| other >> 32 == entry >> 32).map_or(0, |o| starts_at[place(day_of(o))]);
+            let Some(before) = seen.get_mut(id as usize) else { continue };
+            if *before == day {
+                continue;
+            }
+            // Starts after the fact before it, up to its own day.
+            let from = if *before == NO_DAY { 0 } else { starts_at[place(*before)] };
             let to = starts_at[place(day)];
-            before = Some(entry);
+            *before = day;
             if from == to {
                 continue;
             }
@@ -143,27 +180,14 @@ impl Distinct {
     }
 }
 
-/// Calls `found` once for each id and day, with the segment of its first fact of the day.
-pub fn by_day(facts: impl Iterator<Item = (u32, i32, u32)>, range: Days, mut found: impl FnMut(u32, i32)) {
-    let mut entries: Vec<(u64, u32)> = facts
-        .filter(|(id, day, _)| *id != NO_ID && (range.start.0..range.end.0).contains(day))
-        .map(|(id, day, segment)| (key(id, day), segment))
-        .collect();
-    entries.par_sort_by_key(|(key, _)| *key);
-    entries.dedup_by_key(|(key, _)| *key);
-    for (key, segment) in entries {
-        found(segment, day_of(key));
+/// Calls `found` once for each id and day, with the segment of its first fact of the day. The facts come in order of day.
+pub fn by_day(facts: impl Iterator<Item = Entry>, end: usize, range: Days, mut found: impl FnMut(u32, i32)) {
+    let mut seen = vec![NO_DAY; end];
+    for (id, day, segment) in facts.filter(|(id, day, _)| *id != NO_ID && (range.start.0..range.end.0).contains(day)) {
+        let Some(before) = seen.get_mut(id as usize).filter(|before| **before != day) else { continue };
+        *before = day;
+        found(segment, day);
     }
-}
-
-/// Sorts by id, then by day.
-fn key(id: u32, day: i32) -> u64 {
-    // Flipping the sign makes days before 1970 sort before those after.
-    u64::from(id) << 32 | u64::from(day as u32 ^ 0x8000_0000)
-}
-
-fn day_of(key: u64) -> i32 {
-    (key as u32 ^ 0x8000_0000) as i32
 }
 
 #[cfg(test)]
@@ -185,8 +209,12 @@ mod tests {
                 .into_iter()
                 .map(|(start, length)| Days { start: Day(start), end: Day(start + length) })
                 .collect();
-            let first = Distinct::by_first(facts.iter().copied(), &windows);
-            let each = Distinct::in_each(facts.iter().copied(), &windows);
+            let days: Vec<i32> = facts.iter().map(|(_, day, _)| *day).collect();
+            let order = DayOrder::of(&days);
+            let sorted = || order.iter(facts.len()).map(|fact| facts[fact]);
+            prop_assert!(sorted().is_sorted_by_key(|(_, day, _)| day));
+            let first = Distinct::by_first(sorted(), 6, &windows);
+            let each = Distinct::in_each(sorted(), 6, &windows);
             for days in &windows {
                 let inside: Vec<_> =
                     facts.iter().filter(|(_, day, _)| (days.start.0..days.end.0).contains(day)).collect();
