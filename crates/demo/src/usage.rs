@@ -152,9 +152,9 @@ impl Teller<'_> {
                 .end_row();
             at.second += 20 + teller.dice.below(400);
         };
-        event(self, "logged_in", "");
+        event(self, story::LOGIN_EVENT, "");
         if activates {
-            event(self, "created_board", "boards");
+            event(self, story::ACTIVATION_EVENT, "boards");
         }
         let share = |feature: &Feature| {
             if month < feature.from_month {

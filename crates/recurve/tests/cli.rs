@@ -450,6 +450,9 @@ fn the_demo_company_is_imported_and_keeps_every_law() {
     assert!(imports.iter().all(|line| line.contains(" accepted, 0 refused ")), "{}", told.out);
     let said = folder.run(&["check", "--now", "2030-01-01"]).ends_with(0);
     assert!(!said.out.contains("broken"), "{}", said.out);
+    let years = ["--grain", "year", "--from", "2024", "--to", "2025", "--now", "2030-01-01"];
+    let activated = folder.run(&[&["metric", "activation_rate"], &years[..]].concat()).ends_with(0).out;
+    assert!(activated.contains("2024-01-01,0.") && !activated.contains(",0.000000000000,"), "{activated}");
     let once = folder.run(&["movements", "--now", "2030-01-01"]).ends_with(0).out;
     let again = Folder::empty();
     again.run(&["demo", "--customers", "60", "--months", "6", "--seed", "3"]);

@@ -17,6 +17,10 @@ pub const ACTIONS_A_SESSION: (u32, u32) = (1, 5);
 /// How often customers of each fit (as in `FIT_LEAVING_PERCENT`) come, percent: who fits, uses.
 pub const SESSION_FIT_PERCENT: [u32; 6] = [128, 116, 106, 98, 84, 72];
 
+/// The event of opening the product.
+pub const LOGIN_EVENT: &str = "logged_in";
+/// The event of making a board of one's own: who has done it has understood the product.
+pub const ACTIVATION_EVENT: &str = "created_board";
 /// How many days after the sign-up those who will pay have made a board of their own, at most.
 pub const ACTIVATION_DAYS: u32 = 5;
 /// How many of those who will pay do.

@@ -418,7 +418,7 @@ fn most_who_pay_made_a_board_in_their_first_days() {
     let activated: BTreeSet<_> = events
         .rows
         .iter()
-        .filter(|row| events.get(row, "name") == "created_board")
+        .filter(|row| events.get(row, "name") == story::ACTIVATION_EVENT)
         .map(|row| events.get(row, "customer"))
         .collect();
     let share = |converted: bool| {

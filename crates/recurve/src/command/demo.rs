@@ -107,6 +107,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             }
         }
         session.lake.set_setting("currency", "USD")?;
+        // What only a company knows of its own product.
+        session.lake.set_setting("activation_event", ::demo::story::ACTIVATION_EVENT)?;
+        let used = ::demo::story::FEATURES.map(|feature| feature.event).join(",");
+        session.lake.set_setting("interaction_events", &format!("{},{used}", ::demo::story::ACTIVATION_EVENT))?;
     }
     writeln!(out, "\nIts last full month, seen on {end} (recurve metric ID... --now {end}):")?;
     let seen = Options { now: options.now.clone().or(Some(end)), ..options.clone() };
