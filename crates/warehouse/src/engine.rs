@@ -183,6 +183,14 @@ pub struct Question {
 }
 
 impl Question {
+    /// The measures that its metrics are made of, each once.
+    fn measures(&self) -> Vec<&'static Measure> {
+        let inputs = self.metrics.iter().flat_map(|metric| &metric.inputs);
+        let measures: BTreeMap<&'static str, &'static Measure> =
+            inputs.map(|input| (input.measure.id, input.measure)).collect();
+        measures.into_values().collect()
+    }
+
     /// The dimensions that it splits or filters by.
     fn dimensions(&self) -> BTreeSet<String> {
         self.by.iter().cloned().chain(self.filters.iter().map(|filter| filter.dimension.clone())).collect()
@@ -401,13 +409,7 @@ impl<'a> Solver<'a> {
             survival: uses(&["survival_lifetime_months", "survival_discounted_months"]),
             subscriptions: uses(&["subscriptions_closing"]).then(|| books.subscriptions_of_items()),
         };
-        let measures: BTreeMap<&'static str, &'static Measure> = question
-            .metrics
-            .iter()
-            .flat_map(|metric| &metric.inputs)
-            .map(|input| (input.measure.id, input.measure))
-            .collect();
-        let measures: Vec<&'static Measure> = measures.into_values().collect();
+        let measures = question.measures();
         let attribution = question.assumptions.attribution;
         let split = Split { by: question.by.clone(), filters: question.filters.clone(), attribution };
         let kept = books.cubes.find(&split, &windows, &wanted);
@@ -771,18 +773,31 @@ fn has_no_facts_with(books: &Books, measures: &[&'static Measure], name: &str) -
     Ok(false)
 }
 
-/// Links people where a question looks at them, and puts what it will read on the shelf in one go.
-fn people_of(
+/// Says which facts some questions will look at, so that each kind is read once for all of them.
+///
+/// # Errors
+/// When the catalogue of the lake, or the customers, cannot be read.
+pub fn prepare<'q>(books: &Books, questions: impl Iterator<Item = &'q Question>) -> Result<(), EngineError> {
+    for question in questions {
+        let measures = question.measures();
+        let dimensions: Vec<String> = question.dimensions().into_iter().collect();
+        let stated = segment::stated(books, &question.by, &question.filters)?;
+        announce(books, &measures, &dimensions, &|name| stated.contains_key(name))?;
+    }
+    Ok(())
+}
+
+/// Says what a question will look at. Whether anyone is looked at, and visits among it.
+fn announce(
     books: &Books,
-    question: &Question,
     measures: &[&'static Measure],
     dimensions: &[String],
     known: &dyn Fn(&str) -> bool,
-) -> Result<Arc<People>, EngineError> {
+) -> Result<Option<bool>, EngineError> {
     let counted = measures.iter().any(|measure| measure.tally.is_some() || journey::counts(measure.id));
     let touched = dimensions.iter().any(|name| people::TOUCHED.contains(&name.as_str()));
     if !counted && !touched {
-        return Ok(Arc::default());
+        return Ok(None);
     }
     let mut with_visits = touched || journey::looks_at_visits(measures);
     for (table, mut wanted) in Tallies::wants(books, measures)? {
@@ -794,12 +809,27 @@ fn people_of(
         books.shelf.announce(table, wanted);
     }
     if !dimensions.is_empty() || measures.iter().any(|measure| journey::counts(measure.id)) {
-        let asked = (with_visits, dimensions.to_vec(), question.assumptions.attribution);
-        return books.cubes.people(asked, || {
-            Ok(People::load(books, with_visits, dimensions, &|customer| journey::first_paid(books, customer))?)
-        });
+        for (table, wanted) in People::wants(with_visits, dimensions) {
+            books.shelf.announce(table, wanted);
+        }
+        return Ok(Some(with_visits));
     }
-    Ok(Arc::default())
+    Ok(None)
+}
+
+/// Links people where a question looks at them, and puts what it will read on the shelf in one go.
+fn people_of(
+    books: &Books,
+    question: &Question,
+    measures: &[&'static Measure],
+    dimensions: &[String],
+    known: &dyn Fn(&str) -> bool,
+) -> Result<Arc<People>, EngineError> {
+    let Some(with_visits) = announce(books, measures, dimensions, known)? else { return Ok(Arc::default()) };
+    let asked = (with_visits, dimensions.to_vec(), question.assumptions.attribution);
+    books.cubes.people(asked, || {
+        Ok(People::load(books, with_visits, dimensions, &|customer| journey::first_paid(books, customer))?)
+    })
 }
 
 /// Collects the spans that say something about what is to come.

@@ -87,34 +87,47 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             }
         }
     }
-    let mut groups: Vec<(Vec<String>, Vec<Arc<ResolvedMetric>>)> = Vec::new();
-    for metric in metrics {
-        let by = if arguments.by.is_empty() { own_dimensions(&metric) } else { arguments.by.clone() };
-        match groups.last_mut() {
-            Some((dimensions, group)) if *dimensions == by => group.push(metric),
-            _ => groups.push((by, vec![metric])),
+    let mut groups: Vec<(Question, Vec<usize>)> = Vec::new();
+    for (place, metric) in metrics.iter().enumerate() {
+        let by = if arguments.by.is_empty() { own_dimensions(metric) } else { arguments.by.clone() };
+        match groups.iter_mut().find(|(question, _)| question.by == by) {
+            Some((question, places)) => {
+                question.metrics.push(Arc::clone(metric));
+                places.push(place);
+            }
+            None => {
+                let question = Question {
+                    metrics: vec![Arc::clone(metric)],
+                    grain: arguments.grain,
+                    from,
+                    to,
+                    by,
+                    filters: filters.clone(),
+                    assumptions: assumptions.clone(),
+                };
+                groups.push((question, vec![place]));
+            }
         }
     }
-    for (by, metrics) in groups {
-        let question = Question {
-            metrics,
-            grain: arguments.grain,
-            from,
-            to,
-            by: by.clone(),
-            filters: filters.clone(),
-            assumptions: assumptions.clone(),
-        };
-        let places: Vec<Option<usize>> =
-            columns.iter().map(|column| by.iter().position(|name| name == column)).collect();
-        figures.extend(engine::answer(&books, &question)?.into_iter().map(|mut figure| {
-            figure.segment = places
+    // Each kind of fact is read once for all of them.
+    engine::prepare(&books, groups.iter().map(|(question, _)| question))?;
+    let mut placed: Vec<(usize, Figure)> = Vec::new();
+    for (question, places) in &groups {
+        let columns: Vec<Option<usize>> =
+            columns.iter().map(|column| question.by.iter().position(|name| name == column)).collect();
+        let answers = engine::answer(&books, question)?;
+        // Every metric of a question has as many figures.
+        let each = (answers.len() / places.len()).max(1);
+        placed.extend(answers.into_iter().enumerate().map(|(index, mut figure)| {
+            figure.segment = columns
                 .iter()
                 .map(|place| place.and_then(|place| figure.segment.get(place)).cloned().unwrap_or_default())
                 .collect();
-            figure
+            (places.get(index / each).copied().unwrap_or_default(), figure)
         }));
     }
+    placed.sort_by_key(|(place, _)| *place);
+    figures.extend(placed.into_iter().map(|(_, figure)| figure));
 
     let header = ["metric", "variant", "period"].into_iter().map(str::to_owned);
     let tail = ["value", "unit", "note"].into_iter().map(str::to_owned);
