@@ -1,8 +1,13 @@
 //! Lead scores: points by rules that the user writes, with what raised and lowered each.
 //!
-//! A rule asks for an attribute, for a number of events within some days, or for silence, and gives or takes points. The
-//! score is the sum over the rules that hold, within the bounds of the rule book. The events of old count less where the
-//! book says that points fade.
+//! A rule asks for an attribute, for a number of events within some days, or for silence, and gives or takes points. Facts
+//! may state points themselves. The score is the sum of both, within the bounds of the rule book. The events of old count
+//! less where the book says that points fade.
+//!
+//! A lead may have done thousands of things that no rule asks for. So whoever gathers them asks once for each name which
+//! rules count it ([`RuleBook::counted_by`]), and an event is a day and a word of bits.
+
+use std::collections::BTreeMap;
 
 use revenue::calendar::Day;
 
@@ -17,11 +22,37 @@ pub struct RuleBook {
     pub most: f64,
     /// Days after which the points of an event are half; `None` for never.
     pub half_life_days: Option<f64>,
+    /// What becomes of points that facts state.
+    pub stated_points: StatedPoints,
+}
+
+/// What becomes of points that facts state, beside those of the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatedPoints {
+    /// They are added.
+    #[default]
+    Add,
+    /// Where facts state points of a lead, the rules do not apply to it: whoever states them has rules already.
+    Alone,
+    /// They do not count.
+    Ignore,
+}
+
+impl StatedPoints {
+    /// Every choice, with its name.
+    pub const ALL: [(StatedPoints, &'static str); 3] =
+        [(StatedPoints::Add, "add"), (StatedPoints::Alone, "alone"), (StatedPoints::Ignore, "ignore")];
 }
 
 impl Default for RuleBook {
     fn default() -> Self {
-        Self { rules: Vec::new(), least: 0.0, most: 100.0, half_life_days: None }
+        Self {
+            rules: Vec::new(),
+            least: 0.0,
+            most: 100.0,
+            half_life_days: None,
+            stated_points: StatedPoints::default(),
+        }
     }
 }
 
@@ -50,7 +81,7 @@ pub enum Condition {
     Events {
         /// Of which kind, in the caller's words: `visit`, `event`, `stage`.
         kind: String,
-        /// Which one: the page, the event's name, the stage; any where it is `None`.
+        /// Which one: the page, the event's name, the stage; any where it is `None`. `*` stands for any text within it.
         name: Option<String>,
         /// How many of them at least, from 1.
         at_least: u32,
@@ -84,42 +115,72 @@ pub enum Test {
 /// What is known of a lead.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lead {
-    /// Attributes by name.
-    pub attributes: Vec<(String, String)>,
+    /// What it is, in any order. Of several values of one attribute the one that was stated last holds.
+    pub attributes: Vec<Attribute>,
     /// What it did and reached, in any order.
     pub events: Vec<Event>,
+    /// Points that facts give or take themselves.
+    pub stated: Vec<Stated>,
+}
+
+/// What a lead is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// Such as `country`.
+    pub name: String,
+    /// Such as `FR`.
+    pub value: String,
+    /// When it was stated; `None` where nobody says when, which any dated statement replaces.
+    pub since: Option<Day>,
 }
 
 /// Something that a lead did or reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     /// When.
     pub day: Day,
-    /// Of which kind.
-    pub kind: String,
-    /// Which one.
-    pub name: String,
-    /// The number of the fact that says so, for explanations.
+    /// The rules that count it, as [`RuleBook::counted_by`] says.
+    pub rules: u64,
+    /// How often on that day.
+    pub times: u32,
+    /// The number of the fact that says so, for explanations; of several the first.
     pub fact: u32,
 }
+
+/// Points that a fact gives or takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stated {
+    /// When.
+    pub day: Day,
+    /// How many.
+    pub points: f64,
+    /// What for.
+    pub reason: String,
+    /// The number of the fact.
+    pub fact: u32,
+}
+
+/// A book may have so many rules.
+pub const RULES: usize = 64;
 
 /// A score.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score {
     /// The points, within the bounds of the book.
     pub points: f64,
-    /// What raised and lowered it, in the order of the rules.
+    /// What raised and lowered it: rules in their order, then what facts stated.
     pub reasons: Vec<Reason>,
 }
 
-/// A rule that held.
+/// A rule that held, or points that facts stated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reason {
-    /// The number of the rule.
-    pub rule: usize,
+    /// The number of the rule; `None` for points that facts stated.
+    pub rule: Option<usize>,
     /// What it gave or took.
     pub points: f64,
-    /// What made it hold, in words: `country = FR`, `3 × visit pricing`, `nothing for 40 days`.
+    /// What made it hold, in words: `country = FR`, `3 × visit pricing`, `nothing for 40 days`; or the reason that the
+    /// facts state.
     pub because: String,
     /// The facts of the events that counted, the latest first.
     pub facts: Vec<u32>,
@@ -152,6 +213,12 @@ pub enum RuleError {
         /// The highest.
         most: f64,
     },
+    /// More rules than an event can be told apart by.
+    #[error("there are {count} rules; a rule book has {RULES} at the most")]
+    TooMany {
+        /// How many there are.
+        count: usize,
+    },
     /// A half-life that is none.
     #[error("points are half after {days} days; that has to be a number above 0")]
     HalfLife {
@@ -172,6 +239,9 @@ impl RuleBook {
         }
         if let Some(days) = self.half_life_days.filter(|days| !days.is_finite() || *days <= 0.0) {
             return Err(RuleError::HalfLife { days });
+        }
+        if self.rules.len() > RULES {
+            return Err(RuleError::TooMany { count: self.rules.len() });
         }
         for rule in &self.rules {
             let impossible = |why| Err(RuleError::Impossible { rule: rule.name.clone(), why });
@@ -201,53 +271,103 @@ impl RuleBook {
         Ok(())
     }
 
+    /// Which rules count an event of a kind and name, a bit for each: bit 0 is the first rule.
+    #[must_use]
+    pub fn counted_by(&self, event_kind: &str, event_name: &str) -> u64 {
+        let counts = |rule: &Rule| match &rule.when {
+            Condition::Events { kind, name, .. } => {
+                kind.eq_ignore_ascii_case(event_kind) && name.as_ref().is_none_or(|name| fits(name, event_name))
+            }
+            _ => false,
+        };
+        self.rules.iter().take(RULES).enumerate().filter(|(_, rule)| counts(rule)).map(|(place, _)| 1 << place).sum()
+    }
+
+    /// Whether some rule asks for silence, so that events which no rule counts matter as well.
+    #[must_use]
+    pub fn asks_for_silence(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.when, Condition::Inactive { .. }))
+    }
+
     /// The score of a lead at the end of the day before `now`: what comes later does not count.
     #[must_use]
     pub fn score(&self, lead: &Lead, now: Day) -> Score {
-        let reasons: Vec<Reason> = self
-            .rules
-            .iter()
-            .enumerate()
-            .filter_map(|(number, rule)| {
-                let (factor, because, facts) = self.holds(&rule.when, lead, now)?;
-                Some(Reason { rule: number, points: rule.points * factor, because, facts })
-            })
-            .collect();
+        let stated = match self.stated_points {
+            StatedPoints::Ignore => Vec::new(),
+            StatedPoints::Add | StatedPoints::Alone => self.stated(lead, now),
+        };
+        let alone = self.stated_points == StatedPoints::Alone && !stated.is_empty();
+        let rules = if alone { &[] } else { self.rules.as_slice() };
+        let by_rule = rules.iter().take(RULES).enumerate().filter_map(|(number, rule)| {
+            let (factor, because, facts) = self.holds(number, &rule.when, lead, now)?;
+            Some(Reason { rule: Some(number), points: rule.points * factor, because, facts })
+        });
+        let mut reasons: Vec<Reason> = by_rule.collect();
+        reasons.extend(stated);
         let points: f64 = reasons.iter().map(|reason| reason.points).sum();
         Score { points: points.max(self.least).min(self.most), reasons }
     }
 
+    /// What facts gave and took until now, by the reason that they state.
+    fn stated(&self, lead: &Lead, now: Day) -> Vec<Reason> {
+        let mut by_reason: BTreeMap<&str, Vec<&Stated>> = BTreeMap::new();
+        for stated in lead.stated.iter().filter(|stated| stated.day < now) {
+            by_reason.entry(&stated.reason).or_default().push(stated);
+        }
+        let told = by_reason.into_iter().map(|(reason, mut all)| {
+            all.sort_unstable_by_key(|stated| (std::cmp::Reverse(stated.day), stated.fact));
+            let because = match all.len() {
+                1 => reason.to_owned(),
+                times => format!("{times} × {reason}"),
+            };
+            let points = all.iter().map(|stated| stated.points * self.freshness(stated.day, now)).sum();
+            Reason { rule: None, points, because, facts: all.iter().map(|stated| stated.fact).collect() }
+        });
+        told.collect()
+    }
+
     /// How often a rule gives its points, why, and by which facts; `None` where it does not hold.
-    fn holds(&self, when: &Condition, lead: &Lead, now: Day) -> Option<(f64, String, Vec<u32>)> {
+    fn holds(&self, number: usize, when: &Condition, lead: &Lead, now: Day) -> Option<(f64, String, Vec<u32>)> {
         match when {
             Condition::Attribute { name, test } => {
-                let same = |other: &str| other.eq_ignore_ascii_case(name);
-                let (name, value) = lead.attributes.iter().find(|(other, _)| same(other))?;
+                let known = lead.attributes.iter().filter(|attribute| {
+                    attribute.name.eq_ignore_ascii_case(name) && attribute.since.is_none_or(|since| since < now)
+                });
+                let Attribute { name, value, .. } = known.max_by_key(|attribute| attribute.since)?;
                 test.holds(value).then(|| (1.0, format!("{name} = {value}"), Vec::new()))
             }
             Condition::Events { kind, name, at_least, within_days, each_up_to } => {
-                let fits = |event: &&Event| {
-                    event.day < now
+                let counts = |event: &&Event| {
+                    event.rules >> number & 1 == 1
+                        && event.day < now
                         && within_days.is_none_or(|days| i64::from(now.0) - i64::from(event.day.0) <= i64::from(days))
-                        && event.kind.eq_ignore_ascii_case(kind)
-                        && name.as_ref().is_none_or(|name| lowered(&event.name) == lowered(name))
                 };
-                let mut found: Vec<&Event> = lead.events.iter().filter(fits).collect();
-                if found.len() < *at_least as usize {
+                let mut found: Vec<&Event> = lead.events.iter().filter(counts).collect();
+                let times: u32 = found.iter().map(|event| event.times).sum();
+                if times < *at_least {
                     return None;
                 }
                 let because = match name {
-                    Some(name) => format!("{} × {kind} {name}", found.len()),
-                    None => format!("{} × {kind}", found.len()),
+                    Some(name) => format!("{times} × {kind} {name}"),
+                    None => format!("{times} × {kind}"),
                 };
                 found.sort_by_key(|event| (std::cmp::Reverse(event.day), event.fact));
-                found.truncate(each_up_to.unwrap_or(*at_least) as usize);
-                // Points that are given once fade with the last event that was needed for them.
-                let factor = match each_up_to {
-                    Some(_) => found.iter().map(|event| self.freshness(event.day, now)).sum(),
-                    None => found.first().map_or(0.0, |event| self.freshness(event.day, now)),
-                };
-                Some((factor, because, found.iter().map(|event| event.fact).collect()))
+                let mut left = each_up_to.unwrap_or(*at_least);
+                let (mut factor, mut facts) = (0.0, Vec::new());
+                for event in found {
+                    let counted = event.times.min(left);
+                    if counted == 0 {
+                        break;
+                    }
+                    left -= counted;
+                    factor += f64::from(counted) * self.freshness(event.day, now);
+                    facts.push(event);
+                }
+                // Points that are given once fade with the latest of the events.
+                if each_up_to.is_none() {
+                    factor = facts.first().map_or(0.0, |event| self.freshness(event.day, now));
+                }
+                Some((factor, because, facts.into_iter().map(|event| event.fact).collect()))
             }
             Condition::Inactive { days, repeats } => {
                 let last = lead.events.iter().filter(|event| event.day < now).max_by_key(|event| event.day);
@@ -270,6 +390,28 @@ impl RuleBook {
 
 fn lowered(text: &str) -> String {
     text.trim().to_lowercase()
+}
+
+/// Whether a text is what a pattern says, without regard to case; `*` stands for any text.
+#[must_use]
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (lowered(pattern), lowered(text));
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        // The earliest place leaves the most for what follows.
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    true
 }
 
 impl Test {
@@ -315,20 +457,25 @@ mod tests {
         Rule { name: "silence".to_owned(), when: Condition::Inactive { days, repeats }, points }
     }
 
+    fn attribute_of(name: &str, value: &str, since: Option<&str>) -> Attribute {
+        let since = since.map(|day| Day::parse(day).unwrap());
+        Attribute { name: name.to_owned(), value: value.to_owned(), since }
+    }
+
     /// A lead in France with 40 people, who looked at prices on 1, 20 and 28 March and at the blog on 5 March.
-    fn lead() -> Lead {
+    fn lead(book: &RuleBook) -> Lead {
         let visit = |day: &str, name: &str, fact| Event {
             day: Day::parse(day).unwrap(),
-            kind: "visit".to_owned(),
-            name: name.to_owned(),
+            rules: book.counted_by("Visit", name),
+            times: 1,
             fact,
         };
-        let attribute = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Lead {
             attributes: vec![
-                attribute("country", "FR"),
-                attribute("people", "40"),
-                attribute("mail", "ann@acme.example"),
+                attribute_of("country", "FR", None),
+                attribute_of("people", "40", Some("2024-03-20")),
+                attribute_of("people", "8", Some("2024-03-01")),
+                attribute_of("mail", "ann@acme.example", None),
             ],
             events: vec![
                 visit("2024-03-01", "pricing", 1),
@@ -336,14 +483,86 @@ mod tests {
                 visit("2024-03-05", "blog", 2),
                 visit("2024-03-20", "pricing", 3),
             ],
+            stated: Vec::new(),
         }
     }
 
     fn told(rules: Vec<Rule>, half_life_days: Option<f64>) -> (f64, Vec<(f64, String)>) {
         let book = RuleBook { rules, half_life_days, ..RuleBook::default() };
         book.check().unwrap();
-        let score = book.score(&lead(), Day::parse("2024-03-31").unwrap());
+        let score = book.score(&lead(&book), Day::parse("2024-03-31").unwrap());
         (score.points, score.reasons.into_iter().map(|reason| (reason.points, reason.because)).collect())
+    }
+
+    /// Ten points for a form on 1 March, five each for mails on 2 and 30 March, of which the second is not seen yet.
+    #[test]
+    fn facts_may_state_points() {
+        let stated = |day: &str, points, reason: &str, fact| Stated {
+            day: Day::parse(day).unwrap(),
+            points,
+            reason: reason.to_owned(),
+            fact,
+        };
+        let rules = vec![attribute("country", Test::Known, 3.0)];
+        let book = RuleBook { rules, ..RuleBook::default() };
+        let mut lead = lead(&book);
+        lead.stated = vec![
+            stated("2024-03-02", 5.0, "opened a mail", 8),
+            stated("2024-03-30", 5.0, "opened a mail", 9),
+            stated("2024-03-01", 10.0, "filled the form", 7),
+        ];
+        lead.events.clear();
+        let at = |day: &str| book.score(&lead, Day::parse(day).unwrap());
+        assert_eq!(at("2024-03-30").points.to_string(), "18");
+        let score = at("2024-03-31");
+        assert_eq!(score.points.to_string(), "23");
+        let reasons: Vec<(Option<usize>, &str, &[u32])> = score
+            .reasons
+            .iter()
+            .map(|reason| (reason.rule, reason.because.as_str(), reason.facts.as_slice()))
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                (Some(0), "country = FR", &[][..]),
+                (None, "filled the form", &[7][..]),
+                (None, "2 × opened a mail", &[9, 8][..])
+            ]
+        );
+    }
+
+    #[test]
+    fn points_that_facts_state_may_stand_alone_or_not_count() {
+        let points = |stated_points, stated: &[f64]| {
+            let rules = vec![attribute("country", Test::Known, 3.0)];
+            let book = RuleBook { rules, stated_points, ..RuleBook::default() };
+            let day = Day::parse("2024-03-01").unwrap();
+            let told = stated.iter().map(|points| Stated { day, points: *points, reason: String::new(), fact: 0 });
+            let lead = Lead { stated: told.collect(), ..lead(&book) };
+            book.score(&lead, Day::parse("2024-03-31").unwrap()).points.to_string()
+        };
+        assert_eq!(points(StatedPoints::Add, &[5.0]), "8");
+        assert_eq!(points(StatedPoints::Alone, &[5.0]), "5");
+        assert_eq!(points(StatedPoints::Alone, &[]), "3");
+        assert_eq!(points(StatedPoints::Ignore, &[5.0]), "3");
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, wanted) in [
+            ("pricing", "Pricing", true),
+            ("pricing", "/pricing", false),
+            ("*pricing", "/pricing", true),
+            ("*pricing*", "/en/pricing?utm=x", true),
+            ("invite_*", "invite_sent", true),
+            ("invite_*", "reinvite_sent", false),
+            ("a*b*c", "a1b2b3c", true),
+            ("a*b*c", "acb", false),
+            ("a*a", "a", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(fits(pattern, text), wanted, "{pattern} {text}");
+        }
     }
 
     #[test]
@@ -356,6 +575,7 @@ mod tests {
                 attribute("mail", Test::Contains("@ACME".to_owned()), 5.0),
                 attribute("mail", Test::Contains("gmail".to_owned()), -20.0),
                 attribute("phone", Test::Known, 5.0),
+                attribute("people", Test::Range(None, Some(10.0)), 50.0),
             ],
             None,
         );
@@ -405,7 +625,7 @@ mod tests {
     fn silence_takes_points() {
         let book =
             |repeats| RuleBook { rules: vec![inactive(10, repeats, -5.0)], least: -100.0, ..RuleBook::default() };
-        let at = |repeats, day: &str| book(repeats).score(&lead(), Day::parse(day).unwrap());
+        let at = |repeats, day: &str| book(repeats).score(&lead(&book(repeats)), Day::parse(day).unwrap());
         assert!(at(true, "2024-04-05").reasons.is_empty());
         // 28 March was the last: on 30 April 32 days have gone by without anything.
         assert_eq!(at(true, "2024-04-30").reasons[0].points.to_string(), "-15");
@@ -418,13 +638,26 @@ mod tests {
     #[test]
     fn a_score_keeps_within_its_bounds_and_knows_nothing_of_the_future() {
         let book = RuleBook { rules: vec![events(None, 1, None, Some(9), 60.0)], ..RuleBook::default() };
-        let score = book.score(&lead(), Day::parse("2024-03-10").unwrap());
+        let score = book.score(&lead(&book), Day::parse("2024-03-10").unwrap());
         // Two visits until then: 120 points, and 100 at the most; the reasons say what was given.
         assert_eq!(
             (score.points.to_string(), score.reasons[0].points.to_string()),
             ("100".to_owned(), "120".to_owned())
         );
         assert_eq!(score.reasons[0].facts, [2, 1]);
+    }
+
+    /// Three visits of one day are one entry; with one more the day before, five points each for three at the most.
+    #[test]
+    fn events_of_a_day_count_each() {
+        let book = RuleBook { rules: vec![events(Some("pricing"), 4, None, Some(3), 5.0)], ..RuleBook::default() };
+        let event = |day, times, fact| Event { day: Day(day), rules: 1, times, fact };
+        let mut lead = Lead { events: vec![event(10, 3, 7), event(9, 1, 6)], ..Lead::default() };
+        let score = book.score(&lead, Day(11));
+        assert_eq!((score.points.to_string(), score.reasons[0].facts.as_slice()), ("15".to_owned(), &[7][..]));
+        assert_eq!(score.reasons[0].because, "4 × visit pricing");
+        lead.events.pop();
+        assert!(book.score(&lead, Day(11)).reasons.is_empty());
     }
 
     #[test]

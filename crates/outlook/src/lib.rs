@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! identity      which visitors, leads and users are one person, and whose customer they became
-//! attribution   which channel brought them
 //! funnel        how far they went
 //! lead_score    which of those who asked are worth a call
 //! survival      how long customers stay, from lives of which most have not ended
@@ -15,7 +14,6 @@
 //! the same answer on every machine. Estimates use floats, and say how sure they are; money and counts stay integers.
 //! What is too little to judge by says so, as a value.
 
-pub mod attribution;
 pub mod funnel;
 pub mod health;
 pub mod identity;

@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod import;
 mod init;
+mod leads;
 mod metric;
 mod movements;
 mod policy;
@@ -24,6 +25,7 @@ use warehouse::{
     engine::EngineError,
     import::ImportError,
     lake::LakeError,
+    lead_rules::LeadRulesError,
 };
 
 use crate::{policies::PolicyFileError, session::Options};
@@ -43,6 +45,8 @@ pub enum Command {
     Movements(movements::Arguments),
     /// List customers with what they pay
     Customers(customers::Arguments),
+    /// List leads with their scores, and what raised and lowered them
+    Leads(leads::Arguments),
     /// Show what is left of the customers of each month
     Cohorts(cohorts::Arguments),
     /// Open a figure: its formula, the movements that make it, and the facts under them
@@ -105,6 +109,9 @@ pub enum CommandError {
     /// The catalogue has faults.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// The rules for leads have faults.
+    #[error(transparent)]
+    LeadRules(#[from] LeadRulesError),
     /// The lake.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -146,6 +153,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Metric(arguments) => metric::run(options, &arguments),
         Command::Movements(arguments) => movements::run(options, &arguments),
         Command::Customers(arguments) => customers::run(options, &arguments),
+        Command::Leads(arguments) => leads::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),
         Command::Explain(arguments) => explain::run(options, &arguments),
         Command::Reconcile(arguments) => reconcile::run(options, &arguments),

@@ -1,6 +1,9 @@
 //! What every command shares: where the data is, under which policy and at what time it is looked at.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use revenue::{
@@ -12,6 +15,7 @@ use warehouse::{
     catalogue::{Catalogue, Setting},
     engine::{Assumptions, people::Attribution, segment::Filter},
     lake::{Access, Lake},
+    lead_rules,
 };
 
 use crate::{command::CommandError, listing::Format, policies};
@@ -187,6 +191,11 @@ impl Session {
                 let listed = text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
                 assumptions.names.insert(names, listed.collect());
             }
+        }
+        let rules = self.options.data.join(lead_rules::BUILT_IN.0);
+        if rules.is_file() {
+            let text = std::fs::read_to_string(&rules)?;
+            assumptions.lead_rules = Arc::new(lead_rules::read(&rules.display().to_string(), &text)?);
         }
         Ok(assumptions)
     }

@@ -8,6 +8,7 @@ pub mod billing;
 pub mod cube;
 pub mod journey;
 pub mod label;
+pub mod lead_score;
 pub mod people;
 pub mod reconciliation;
 pub mod segment;
@@ -21,7 +22,7 @@ use std::{
 
 use num_rational::BigRational;
 use num_traits::Zero;
-use outlook::survival::expected_lifetime;
+use outlook::{lead_score::RuleBook, survival::expected_lifetime};
 use revenue::{
     calendar::{Day, Grain, Period, periods},
     fact::NEVER,
@@ -38,6 +39,7 @@ use crate::{
         Adds, Input, Language, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
         measure::Setting, need,
     },
+    lead_rules,
     observed::{ObservedError, value_of_column},
 };
 use billing::Billing;
@@ -214,6 +216,8 @@ pub struct Assumptions {
     pub attribution: Attribution,
     /// Days that pass from spending money to the customers whom it brings, for CAC.
     pub cac_lead_days: i32,
+    /// The rules by which leads are scored.
+    pub lead_rules: Arc<RuleBook>,
 }
 
 impl Default for Assumptions {
@@ -231,6 +235,7 @@ impl Default for Assumptions {
             activation_days: 14,
             attribution: Attribution::default(),
             cac_lead_days: 0,
+            lead_rules: Arc::new(lead_rules::built_in()),
         }
     }
 }
@@ -782,7 +787,7 @@ pub fn prepare<'q>(books: &Books, questions: impl Iterator<Item = &'q Question>)
         let measures = question.measures();
         let dimensions: Vec<String> = question.dimensions().into_iter().collect();
         let stated = segment::stated(books, &question.by, &question.filters)?;
-        announce(books, &measures, &dimensions, &|name| stated.contains_key(name))?;
+        announce(books, question, &measures, &dimensions, &|name| stated.contains_key(name))?;
     }
     Ok(())
 }
@@ -790,6 +795,7 @@ pub fn prepare<'q>(books: &Books, questions: impl Iterator<Item = &'q Question>)
 /// Says what a question will look at. Whether anyone is looked at, and visits among it.
 fn announce(
     books: &Books,
+    question: &Question,
     measures: &[&'static Measure],
     dimensions: &[String],
     known: &dyn Fn(&str) -> bool,
@@ -799,13 +805,13 @@ fn announce(
     if !counted && !touched {
         return Ok(None);
     }
-    let mut with_visits = touched || journey::looks_at_visits(measures);
+    let mut with_visits = touched || journey::looks_at_visits(measures, &question.assumptions);
     for (table, mut wanted) in Tallies::wants(books, measures)? {
         tally::classify::want(table, dimensions, known, &mut wanted);
         with_visits |= table == "visit" && !dimensions.is_empty();
         books.shelf.announce(table, wanted);
     }
-    for (table, wanted) in journey::wants(measures, dimensions) {
+    for (table, wanted) in journey::wants(measures, dimensions, &question.assumptions) {
         books.shelf.announce(table, wanted);
     }
     if !dimensions.is_empty() || measures.iter().any(|measure| journey::counts(measure.id)) {
@@ -825,7 +831,7 @@ fn people_of(
     dimensions: &[String],
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Arc<People>, EngineError> {
-    let Some(with_visits) = announce(books, measures, dimensions, known)? else { return Ok(Arc::default()) };
+    let Some(with_visits) = announce(books, question, measures, dimensions, known)? else { return Ok(Arc::default()) };
     let asked = (with_visits, dimensions.to_vec(), question.assumptions.attribution);
     books.cubes.people(asked, || {
         Ok(People::load(books, with_visits, dimensions, &|customer| journey::first_paid(books, customer))?)

@@ -16,5 +16,6 @@ pub mod engine;
 pub mod import;
 pub mod kind;
 pub mod lake;
+pub mod lead_rules;
 pub mod observed;
 pub mod source;

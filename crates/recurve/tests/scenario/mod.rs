@@ -60,6 +60,12 @@ impl Stage<'_> {
                 });
                 Ok(())
             }
+            What::File { name, text } => {
+                let folder = self.folder.join("data");
+                std::fs::create_dir_all(&folder).unwrap();
+                std::fs::write(folder.join(name), text).unwrap();
+                Ok(())
+            }
             What::Mark(name) => {
                 // Imports are told apart by their microsecond; a mark stands clear of both its neighbours.
                 std::thread::sleep(std::time::Duration::from_millis(3));

@@ -27,6 +27,8 @@ pub enum What {
     Options(Vec<String>),
     /// A policy file of these lines from here on; none when there is no line.
     Policy(Vec<String>),
+    /// Writes the lines to a file of the data folder.
+    File { name: String, text: String },
     /// Remembers this instant as `{NAME}`.
     Mark(String),
     /// Imports the table as a CSV file.
@@ -82,6 +84,7 @@ fn step(line: usize, heading: &str, below: &[&str]) -> Result<Step, String> {
         "options" => What::Options(words[1..].to_vec()),
         // `policy` with names is the command of that name.
         "policy" if words.len() == 1 => What::Policy(owned(below)),
+        "file" => What::File { name: second()?, text: below.iter().map(|line| format!("{line}\n")).collect() },
         "mark" => What::Mark(second()?),
         "facts" => What::Facts { kind: second()?, options: words[2..].to_vec(), table: table(below)? },
         "raw" => {

@@ -285,7 +285,7 @@ const fn words(en: &'static str, zh: &'static str, fr: &'static str) -> Words {
 }
 
 use Adds::{Anywhere, Nowhere, OverCustomers};
-use Unit::{Count, Duration, Money, Months, Ratio};
+use Unit::{Count, Duration, Money, Months, Points, Ratio};
 
 /// Every measure. A new one is a line here and an arm in the engine.
 pub const MEASURES: &[Measure] = &[
@@ -877,6 +877,28 @@ pub const MEASURES: &[Measure] = &[
             "leads, on the day of their first fact",
             "线索数，按其首条记录的日期计",
             "prospects, au jour de leur première mention",
+        ),
+    ),
+    stock(
+        "leads_open_closing",
+        Count,
+        Anywhere,
+        LEAD,
+        words(
+            "leads at the end of the period that are neither won nor lost",
+            "期末既未成交也未流失的线索数",
+            "prospects ni gagnés ni perdus à la fin de la période",
+        ),
+    ),
+    stock(
+        "lead_points_closing",
+        Points,
+        Anywhere,
+        LEAD,
+        words(
+            "their points by the rules of `lead-score.toml`, added up",
+            "这些线索按 `lead-score.toml` 规则所得分数之和",
+            "leurs points selon les règles de `lead-score.toml`, additionnés",
         ),
     ),
     whole(

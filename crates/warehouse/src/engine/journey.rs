@@ -16,10 +16,11 @@ use super::{
     Ahead, Assumptions, EngineError,
     cube::Days,
     label::Labels,
+    lead_score::{self, Leads},
     people::{Attribution, People, TOUCHED},
     segment::{Filter, OUTSIDE, Segmentation, UNKNOWN},
     tally::{
-        Counted, DailySums, Waiting,
+        Counted, DailySums, PICOS, Waiting,
         distinct::{DayOrder, Distinct},
     },
 };
@@ -97,6 +98,9 @@ enum Count {
     Referred,
     /// Invitations that brought a customer, by the day on which they went out.
     InvitesConverted,
+    /// Open leads, and their points.
+    LeadsOpen,
+    LeadPoints,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +131,8 @@ fn count_of(id: &str) -> Option<Count> {
         "free_users_converted" => Count::FreePaid,
         "customers_referred" => Count::Referred,
         "invites_converted" => Count::InvitesConverted,
+        "leads_open_closing" => Count::LeadsOpen,
+        "lead_points_closing" => Count::LeadPoints,
         _ => {
             if let Some(stage) = id.strip_prefix("reached_").and_then(Stage::parse) {
                 return Some(Count::Reached(stage));
@@ -145,26 +151,39 @@ pub fn counts(id: &str) -> bool {
 }
 
 impl Count {
+    fn is_scored(self) -> bool {
+        matches!(self, Count::LeadsOpen | Count::LeadPoints)
+    }
+
     fn stages(self) -> Vec<Stage> {
         match self {
             Count::Reached(stage) | Count::InStage(stage) => vec![stage],
             Count::Went(from, to) => vec![from, to],
             Count::Free | Count::FreePaid => vec![Stage::Signup],
-            Count::Trials(_) | Count::Referred | Count::InvitesConverted => Vec::new(),
+            Count::Trials(_) | Count::Referred | Count::InvitesConverted | Count::LeadsOpen | Count::LeadPoints => {
+                Vec::new()
+            }
         }
     }
 }
 
 /// Whether visits are looked at for some measures.
 #[must_use]
-pub fn looks_at_visits(measures: &[&'static Measure]) -> bool {
-    let counts = measures.iter().filter_map(|measure| count_of(measure.id));
-    counts.flat_map(Count::stages).any(|stage| stage == Stage::Visitor)
+pub fn looks_at_visits(measures: &[&'static Measure], assumptions: &Assumptions) -> bool {
+    let mut counts = measures.iter().filter_map(|measure| count_of(measure.id));
+    counts.any(|count| match count {
+        Count::LeadsOpen | Count::LeadPoints => lead_score::looks_at_visits(&assumptions.lead_rules),
+        other => other.stages().contains(&Stage::Visitor),
+    })
 }
 
 /// The columns that the measures of this module look at, by kind of fact.
 #[must_use]
-pub fn wants(measures: &[&'static Measure], dimensions: &[String]) -> Vec<(&'static str, Wanted)> {
+pub fn wants(
+    measures: &[&'static Measure],
+    dimensions: &[String],
+    assumptions: &Assumptions,
+) -> Vec<(&'static str, Wanted)> {
     let mut wants: BTreeMap<&'static str, Wanted> = BTreeMap::new();
     let mut want = |table: &'static str, days: &[&str], instants: &[&str]| {
         let wanted = wants.entry(table).or_default();
@@ -191,6 +210,7 @@ pub fn wants(measures: &[&'static Measure], dimensions: &[String]) -> Vec<(&'sta
             Count::Trials(_) => want("trial", &["start", "end", "converted"], &[]),
             Count::Free | Count::FreePaid => want("trial", &["start"], &[]),
             Count::Referred | Count::InvitesConverted => want("referral", &["invited", "converted"], &[]),
+            Count::LeadsOpen | Count::LeadPoints => want("lead", &["reached"], &["reached"]),
             _ => {}
         }
     }
@@ -202,6 +222,11 @@ pub fn wants(measures: &[&'static Measure], dimensions: &[String]) -> Vec<(&'sta
     }
     if let Some(referrals) = wants.get_mut("referral") {
         referrals.ids.extend(["referrer".to_owned(), "referred".to_owned()]);
+    }
+    if measures.iter().filter_map(|measure| count_of(measure.id)).any(Count::is_scored) {
+        for (table, wanted) in lead_score::wants(&assumptions.lead_rules) {
+            wants.entry(table).or_default().extend(wanted);
+        }
     }
     wants.into_iter().collect()
 }
@@ -280,6 +305,7 @@ impl Traveller<'_> {
         let mut dimensions = self.dimensions();
         let mut stages: BTreeMap<Stage, Entities> = BTreeMap::new();
         let mut later: BTreeMap<Stage, Vec<i32>> = BTreeMap::new();
+        let mut scored: Option<lead_score::Sums> = None;
         let mut counted = Vec::new();
         for measure in measures {
             let Some(count) = count_of(measure.id) else { continue };
@@ -327,6 +353,17 @@ impl Traveller<'_> {
                 }
                 Count::Referred => self.referred(&mut dimensions, labels)?,
                 Count::InvitesConverted => self.invites_converted(&mut dimensions, labels)?,
+                Count::LeadsOpen | Count::LeadPoints => {
+                    let sums = match scored.take() {
+                        Some(sums) => sums,
+                        None => self.scored(&mut dimensions, labels)?,
+                    };
+                    let sums = scored.insert(sums);
+                    match count {
+                        Count::LeadPoints => Counted::AtEnd { values: std::mem::take(&mut sums.picos), unit: PICOS },
+                        _ => Counted::AtEnd { values: std::mem::take(&mut sums.open), unit: 1 },
+                    }
+                }
             };
             counted.push((measure.id, found));
         }
@@ -577,6 +614,23 @@ impl Traveller<'_> {
             .filter(|(_, _, segment)| *segment != OUTSIDE);
         let end = self.books.shelf.numberings().of(self.books, "lead").end();
         Ok(Counted::Distinct(Distinct::by_first(entries, end, self.windows)))
+    }
+
+    /// The open leads and their points at the ends of the windows.
+    fn scored(&self, dimensions: &mut Dimensions<'_>, labels: &mut Labels) -> Result<lead_score::Sums, EngineError> {
+        let Some(facts) = self.facts("lead")? else { return Ok(lead_score::Sums::default()) };
+        let segments = self.segments_of_leads(&facts, dimensions, labels);
+        let leads = Leads::gather(self.books, self.people, &self.assumptions.lead_rules, None)?;
+        Ok(leads.sums(&segments, &self.windows.iter().map(|days| days.end).collect()))
+    }
+
+    /// The segment of each lead by its number.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn segments_by_lead(&self, labels: &mut Labels) -> Result<HashMap<u32, u32>, EngineError> {
+        let Some(facts) = self.facts("lead")? else { return Ok(HashMap::new()) };
+        Ok(self.segments_of_leads(&facts, &mut self.dimensions(), labels))
     }
 
     /// The first day on or after another on which a customer pays.

@@ -29,7 +29,7 @@ use classify::{Classes, Classifier};
 use distinct::{DayOrder, Distinct};
 
 /// Units of 10⁻¹² in one.
-const PICOS: i128 = 1_000_000_000_000;
+pub(super) const PICOS: i128 = 1_000_000_000_000;
 /// Scores are kept as parts of their scale; this many units in one, so that the usual scales divide it.
 const SCORE_UNITS: i128 = 2_520_000;
 /// The column that says on which day a total of several days ends.
@@ -70,6 +70,13 @@ pub enum Counted {
     },
     /// Who came and has not gone.
     Waiting(Waiting),
+    /// What there is at the ends of windows, by segment and end; one is so many units.
+    AtEnd {
+        /// By segment and the day after the window.
+        values: HashMap<(u32, i32), i128>,
+        /// How many units one is.
+        unit: i128,
+    },
 }
 
 /// By segment the days on which someone came, and the days on which someone who had come was done.
@@ -603,6 +610,7 @@ impl Counted {
             Counted::Balances(accounts) => Box::new(accounts.iter().map(|account| account.segment as usize)),
             Counted::Spread { values, .. } => Box::new(values.keys().map(|segment| *segment as usize)),
             Counted::Waiting(waiting) => Box::new(waiting.came.keys().map(|segment| *segment as usize)),
+            Counted::AtEnd { values, .. } => Box::new(values.keys().map(|(segment, _)| *segment as usize)),
         }
     }
 
@@ -619,6 +627,10 @@ impl Counted {
             }
             Counted::Distinct(distinct) => Value::whole(distinct.count(days, segment)),
             Counted::Waiting(waiting) => Value::whole(waiting.count(days, segment)),
+            Counted::AtEnd { values, unit } => {
+                let value = values.get(&(segment, days.end.0)).copied().unwrap_or(0);
+                Value::Number(BigRational::new(value.into(), (*unit).into()))
+            }
             Counted::Balances(accounts) => {
                 let mut sum = 0;
                 let mut stated = false;

@@ -1,0 +1,135 @@
+//! `recurve leads`: leads with their scores, and what raised and lowered them.
+
+use std::{collections::HashMap, io::Write};
+
+use warehouse::{
+    engine::lead_score::{self, Choice, ScoredLead, Told},
+    lake::{Access, Lake},
+    lead_rules,
+};
+
+use super::{CommandError, Outcome};
+use crate::{
+    listing::{Cell, Listing},
+    session::{self, Options, Session},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Open one lead: each reason of its score, with the facts under it
+    #[arg(value_name = "LEAD")]
+    lead: Option<String>,
+    /// The end of this day; now unless set
+    #[arg(long, value_name = "D")]
+    at: Option<String>,
+    /// Only leads in these stages: lead, mql, pql, sql, customer or lost; the open ones unless set
+    #[arg(long, value_delimiter = ',', value_name = "STAGE,...")]
+    stage: Vec<String>,
+    /// Look only at this, such as channel=ads
+    #[arg(long = "where", value_name = "DIM=VALUE")]
+    filters: Vec<String>,
+    /// Show the rules instead, as a file to begin with
+    #[arg(long)]
+    rules: bool,
+}
+
+/// The stages that a lead can be in.
+const STAGES: &[&str] = &["lead", "mql", "pql", "sql", "customer", "lost"];
+
+/// Lists them, the highest score first.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    if arguments.rules {
+        return show_rules(options);
+    }
+    if let Some(stage) = arguments.stage.iter().find(|stage| !STAGES.contains(&stage.as_str())) {
+        return Err(CommandError::Usage(format!("there is no stage `{stage}`; it is one of {}", STAGES.join(", "))));
+    }
+    let session = Session::open(options, Access::Read)?;
+    let books = session.books()?;
+    let choice = Choice {
+        end: match &arguments.at {
+            Some(text) => session::day(text, "at")?.plus_days(1),
+            None => books.first_day_to_come(),
+        },
+        stages: arguments.stage.clone(),
+        filters: session::filters(&arguments.filters)?,
+        only: arguments.lead.clone(),
+    };
+    let leads = lead_score::list(&books, &session.assumptions()?, &choice)?;
+    if let Some(id) = &arguments.lead {
+        let Some(lead) = leads.first() else {
+            return Err(CommandError::Usage(format!(
+                "there is no lead `{id}` by then; `recurve leads --at D` lists those that there are"
+            )));
+        };
+        return open(options, &session.lake, lead);
+    }
+    let columns = ["lead", "customer", "stage", "channel", "created", "score", "raised", "lowered"];
+    let mut listing = Listing::begin(options, columns)?;
+    for lead in &leads {
+        let (raised, lowered): (Vec<&Told>, Vec<&Told>) = lead.reasons.iter().partition(|told| told.points >= 0.0);
+        listing.row(&[
+            Cell::text(lead.lead.as_str()),
+            lead.customer.as_deref().map_or(Cell::Empty, Cell::text),
+            Cell::text(lead.stage.as_str()),
+            Cell::text(lead.channel.as_str()),
+            Cell::Day(lead.created),
+            Cell::Number(points(lead.points)),
+            Cell::text(words(&raised)),
+            Cell::text(words(&lowered)),
+        ])?;
+    }
+    listing.end()?;
+    Ok(Outcome::Done)
+}
+
+/// The reasons of one score, each with the facts that made it.
+fn open(options: &Options, lake: &Lake, lead: &ScoredLead) -> Result<Outcome, CommandError> {
+    let imports: HashMap<i64, String> =
+        lake.imports(None)?.into_iter().map(|import| (import.id, import.file_name)).collect();
+    let mut listing = Listing::begin(options, ["lead", "stage", "score", "points", "because", "rule", "facts"])?;
+    for told in &lead.reasons {
+        let facts = told
+            .facts
+            .iter()
+            .map(|(kind, import, row)| format!("{kind} {}:{row}", imports.get(import).map_or("?", String::as_str)));
+        listing.row(&[
+            Cell::text(lead.lead.as_str()),
+            Cell::text(lead.stage.as_str()),
+            Cell::Number(points(lead.points)),
+            Cell::Number(points(told.points)),
+            Cell::text(told.because.as_str()),
+            told.rule.as_deref().map_or(Cell::Empty, Cell::text),
+            Cell::text(facts.collect::<Vec<_>>().join(", ")),
+        ])?;
+    }
+    listing.end()?;
+    Ok(Outcome::Done)
+}
+
+/// The file that is used, or that of the product.
+fn show_rules(options: &Options) -> Result<Outcome, CommandError> {
+    let (name, built_in) = lead_rules::BUILT_IN;
+    let own = options.data.join(name);
+    let text = if own.is_file() { std::fs::read_to_string(own)? } else { built_in.to_owned() };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(Outcome::Done)
+}
+
+/// Points with at most two decimals, none where they are whole.
+fn points(points: f64) -> String {
+    let text = format!("{points:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// `10 looked at prices (2 × visit pricing); 5 country = FR`, the most first.
+fn words(reasons: &[&Told]) -> String {
+    let mut reasons = reasons.to_vec();
+    reasons.sort_by(|one, other| other.points.abs().total_cmp(&one.points.abs()));
+    let told = reasons.iter().map(|told| match &told.rule {
+        Some(rule) => format!("{} {rule} ({})", points(told.points), told.because),
+        None => format!("{} {}", points(told.points), told.because),
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
