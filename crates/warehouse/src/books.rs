@@ -13,7 +13,7 @@ mod pages;
 mod rates;
 pub mod subscriptions;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rayon::prelude::*;
 use revenue::{
@@ -190,7 +190,8 @@ impl Books {
     pub fn open(lake: &Lake, view: View) -> Result<Self, BooksError> {
         let asked = view.currency;
         let books = Self::gather(lake, view)?;
-        reporting_currency(&books.facts, &books.rates, asked).or_else(|currencies| several_currencies(&currencies))?;
+        let currencies = currencies(&books.facts, books.lake(), books.view.as_known_at)?;
+        reporting_currency(currencies, &books.rates, asked).or_else(|currencies| several_currencies(&currencies))?;
         books.refuse_errors()?;
         Ok(books)
     }
@@ -247,7 +248,7 @@ impl Books {
     ) -> Result<Self, BooksError> {
         let ticks = Ticks::new(&view.policy, view.zone.clone());
         let (facts, customers, subscriptions) = subscriptions::load(&files, &ticks, is_known)?;
-        let reporting = reporting_currency(&facts, &rates, view.currency);
+        let reporting = reporting_currency(currencies(&facts, lake.as_ref(), view.as_known_at)?, &rates, view.currency);
         let mut books = Self {
             // Whoever needs one currency has refused several by now; facts can be looked at in any.
             reporting: reporting.unwrap_or_else(|currencies| currencies.first().copied().unwrap_or(Currency::USD)),
@@ -466,19 +467,40 @@ fn portions(share: &subscriptions::Share) -> impl Iterator<Item = std::ops::Rang
     share.customers.clone().step_by(CUSTOMERS as usize).map(move |first| first..(first + CUSTOMERS).min(last))
 }
 
+/// Kinds of fact with amounts, which say what the currency is while there are no subscriptions.
+const OF_MONEY: &[&str] = &["invoice_line", "payment", "contract", "spend", "cost", "cash_balance"];
+
+/// The currencies of the subscriptions; of other facts with amounts while there are none.
+fn currencies(
+    facts: &SubscriptionFacts,
+    lake: Option<&Lake>,
+    as_known_at: Option<i64>,
+) -> Result<Vec<Currency>, BooksError> {
+    let mut currencies: BTreeSet<Currency> = facts.offers.iter().map(|offer| offer.currency).collect();
+    let tables = if currencies.is_empty() { OF_MONEY } else { &[] };
+    for (lake, table) in lake.iter().flat_map(|lake| tables.iter().map(move |table| (lake, table))) {
+        if lake.table_schema(table)?.is_none() {
+            continue;
+        }
+        for batch in lake.read(table, &["currency"], as_known_at)? {
+            let batch = batch?;
+            let codes = Texts::of(&batch, "currency")?;
+            currencies.extend((0..batch.num_rows()).filter_map(|row| Currency::parse(codes.get(row)?)));
+        }
+    }
+    Ok(currencies.into_iter().collect())
+}
+
 /// The currency to report in: the one asked for, the only one there is, or the one that all rates lead to. Several
 /// currencies come back as what they are.
 fn reporting_currency(
-    facts: &SubscriptionFacts,
+    currencies: Vec<Currency>,
     rates: &Rates,
     asked: Option<Currency>,
 ) -> Result<Currency, Vec<Currency>> {
     if let Some(currency) = asked {
         return Ok(currency);
     }
-    let mut currencies: Vec<Currency> = facts.offers.iter().map(|offer| offer.currency).collect();
-    currencies.sort_unstable();
-    currencies.dedup();
     match (currencies.as_slice(), rates.quotes().as_slice()) {
         ([only], _) | (_, [only]) => Ok(*only),
         ([], _) => Ok(Currency::USD),
