@@ -13,6 +13,7 @@ pub mod people;
 pub mod reconciliation;
 pub mod segment;
 mod share;
+pub mod survival;
 pub mod tally;
 
 use std::{
@@ -22,7 +23,10 @@ use std::{
 
 use num_rational::BigRational;
 use num_traits::Zero;
-use outlook::{lead_score::RuleBook, survival::expected_lifetime};
+use outlook::{
+    lead_score::RuleBook,
+    survival::{Estimate, Life},
+};
 use revenue::{
     calendar::{Day, Grain, Period, periods},
     fact::NEVER,
@@ -241,6 +245,12 @@ impl Default for Assumptions {
 }
 
 impl Assumptions {
+    /// What a month's delay takes off the worth of money: twelve of it make the year's.
+    #[must_use]
+    pub fn monthly_discount_rate(&self) -> f64 {
+        (1.0 + self.discount_rate_yearly).powf(1.0 / 12.0) - 1.0
+    }
+
     /// The names that a setting lists.
     #[must_use]
     pub fn names(&self, setting: Setting) -> &[String] {
@@ -261,6 +271,8 @@ pub struct Figure {
     pub value: Value,
     /// What is to be known besides: why there is no value, or what is odd about it.
     pub note: Option<String>,
+    /// How sure it is, where it rests on an estimate.
+    pub interval: Option<survival::Interval>,
 }
 
 impl Figure {
@@ -269,6 +281,12 @@ impl Figure {
     #[must_use]
     pub fn text(&self, currency_decimals: u32) -> String {
         let Value::Number(number) = &self.value else { return String::new() };
+        self.print(number, currency_decimals)
+    }
+
+    /// A number of the figure's unit, such as an end of its interval, as a decimal.
+    #[must_use]
+    pub fn print(&self, number: &BigRational, currency_decimals: u32) -> String {
         match self.metric.variant.unit {
             Unit::Money => decimal(number, 6, currency_decimals),
             Unit::Count => decimal(number, 6, 0),
@@ -499,6 +517,7 @@ impl<'a> Solver<'a> {
             segment: self.labels.of(segment).to_vec(),
             value,
             note,
+            interval: None,
         };
         let Some(counted) = counted else {
             let reason = Words::fixed("the period has not begun", "该期间尚未开始", "la période n’a pas commencé");
@@ -531,7 +550,17 @@ impl<'a> Solver<'a> {
         if metric.inputs.iter().any(|input| self.tallies.adds_up_totals(input.measure)) {
             notes.push("from daily totals: who came on several days counts on each".to_owned());
         }
-        figure(value, (!notes.is_empty()).then(|| notes.join("; ")))
+        let interval = value.number().and_then(|_| self.interval(metric, counted, segment));
+        if let Some(interval) = &interval {
+            let decimals = if metric.variant.unit == Unit::Money { self.books.reporting.decimals() } else { 2 };
+            let print = |end: &BigRational| decimal(end, decimals, decimals);
+            notes.push(format!("95 %: {} to {}", print(&interval.lower), print(&interval.upper)));
+            if interval.is_of_small_sample() {
+                let customers = if interval.lives == 1 { "customer" } else { "customers" };
+                notes.push(format!("small sample: {} {customers}, {} left", interval.lives, interval.ended));
+            }
+        }
+        Figure { interval, ..figure(value, (!notes.is_empty()).then(|| notes.join("; "))) }
     }
 
     /// One measure over one window in one segment. Money in major units.
@@ -620,8 +649,11 @@ impl<'a> Solver<'a> {
             "opening_reactivation" => of_opening(Kind::Reactivation),
             "lifetime_days_observed_sum" => count(sum::LIFETIME_DAYS),
             "lifetimes_observed_count" => count(sum::LIFETIMES),
-            "survival_lifetime_months" => self.survival(place, 0.0),
-            "survival_discounted_months" => self.survival(place, self.question.assumptions.discount_rate_yearly),
+            "survival_lifetime_months" | "survival_discounted_months" => {
+                let lives = self.lives(place);
+                let rate = survival::monthly_discount(input.measure, &self.question.assumptions).unwrap_or_default();
+                survival::months_of(lives, survival::expected_months(lives, rate).map(|months| months.mean))
+            }
             "mrr_top_20" => self.made.cube.spread.get(place).map_or(Value::whole(0), |mrr| {
                 let mut mrr = mrr.clone();
                 mrr.sort_unstable_by(|a, b| b.cmp(a));
@@ -677,18 +709,42 @@ impl<'a> Solver<'a> {
         self.labels.find(&label)
     }
 
-    fn survival(&self, place: usize, discount_rate_yearly: f64) -> Value {
-        let lives = self.made.cube.survival.get(place).map_or(&[][..], Vec::as_slice);
-        // A year's discount by months.
-        let rate = (1.0 + discount_rate_yearly).powf(1.0 / 12.0) - 1.0;
-        match expected_lifetime(lives, rate, INTERVAL_LEVEL).and_then(|months| estimate(months.mean)) {
-            Some(months) => Value::Number(months),
-            None => Value::Undefined(Words::fixed(
-                "nobody has left yet, so nothing limits the lifetime",
-                "尚无客户流失，生命周期无上限",
-                "personne n’est encore parti : rien ne borne la durée de vie",
-            )),
+    fn lives(&self, place: usize) -> &[Life] {
+        self.made.cube.survival.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// The interval of a figure that rests on an estimate: the figure with the ends of the estimate in its place. What
+    /// else it is made of is counted, and taken for known.
+    fn interval(&self, metric: &ResolvedMetric, period: &Period, segment: usize) -> Option<survival::Interval> {
+        let assumptions = &self.question.assumptions;
+        let of = |input: &Input| survival::monthly_discount(input.measure, assumptions);
+        let first = metric.inputs.iter().find(|input| of(input).is_some())?;
+        if self.shares.of(segment).is_some() {
+            return None;
         }
+        let lives = |input: &Input| {
+            let days = window_days(input.window, period, self.question.grain, self.first_fact);
+            self.made.cube.place(days, segment).map_or(&[][..], |place| self.lives(place))
+        };
+        let at = |end: fn(&Estimate) -> f64| {
+            let value = metric.evaluate(&mut |input| match of(input) {
+                Some(rate) => {
+                    let lives = lives(input);
+                    survival::months_of(lives, survival::expected_months(lives, rate).map(|months| end(&months)))
+                }
+                None => self.measure(input, period, segment),
+            });
+            value.number().cloned()
+        };
+        let (one, other) = (at(|months| months.lower)?, at(|months| months.upper)?);
+        let lives = lives(first);
+        let ended = lives.iter().filter(|life| life.ended).count() as u64;
+        Some(survival::Interval {
+            lower: one.clone().min(other.clone()),
+            upper: one.max(other),
+            lives: lives.len(),
+            ended,
+        })
     }
 
     /// What an item is worth a month in the reporting currency.
@@ -863,16 +919,6 @@ fn look_ahead(books: &Books) -> Ahead {
         }
     });
     found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The level of the intervals of estimates.
-const INTERVAL_LEVEL: f64 = 0.95;
-
-/// An estimate as a quotient: twelve decimals are more than it deserves, and enough to be the same everywhere. `None`
-/// where it is no number.
-fn estimate(value: f64) -> Option<BigRational> {
-    let scaled = BigRational::from_float((value * 1e12).round())?;
-    Some(scaled / BigRational::from_integer(1_000_000_000_000i64.into()))
 }
 
 fn micros(value: i128) -> Value {

@@ -11,7 +11,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Format, Listing},
     session::{self, Options, Range, Session},
 };
 
@@ -130,7 +130,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     figures.extend(placed.into_iter().map(|(_, figure)| figure));
 
     let header = ["metric", "variant", "period"].into_iter().map(str::to_owned);
-    let tail = ["value", "unit", "note"].into_iter().map(str::to_owned);
+    // What reads JSON takes further keys; the columns of csv are a contract, and their note says the interval.
+    let keyed = matches!(listing::format_of(options), Format::Json | Format::Jsonl);
+    let ends: &[&str] = if keyed { &["lower", "upper"] } else { &[] };
+    let tail = ["value", "unit", "note"].iter().chain(ends).map(|name| (*name).to_owned());
     let mut listing = Listing::begin(options, header.chain(columns).chain(tail))?;
     let currency = books.reporting;
     for figure in &figures {
@@ -145,6 +148,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         row.push(if value.is_empty() { Cell::Empty } else { Cell::Number(value) });
         row.push(Cell::text(if unit == Unit::Money { currency.code() } else { unit.name() }));
         row.push(figure.note.as_deref().map_or(Cell::Empty, Cell::text));
+        if keyed {
+            let interval = figure.interval.as_ref();
+            let end =
+                |end: Option<&_>| end.map_or(Cell::Empty, |end| Cell::Number(figure.print(end, currency.decimals())));
+            row.push(end(interval.map(|interval| &interval.lower)));
+            row.push(end(interval.map(|interval| &interval.upper)));
+        }
         listing.row(&row)?;
     }
     listing.end()?;

@@ -1,36 +1,55 @@
-//! `recurve retention`: how cohorts will go on, from how they went, out of a file.
+//! `recurve retention`: how long customers stay, and how cohorts will go on, from how they went: those of the books, or
+//! of a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use outlook::retention::{Fit, RetentionError};
+use outlook::{
+    retention::{Fit, RetentionError},
+    survival::{self, Curve},
+};
+use warehouse::{
+    engine::survival::{INTERVAL_LEVEL, cohort_survivors, customers_by, lives},
+    lake::Access,
+};
 
 use super::{CommandError, Outcome};
 use crate::{
     listing::{Cell, Listing},
     series::{self, Series},
-    session::Options,
+    session::{self, Options, Session},
 };
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A CSV file: `series,t,value` or a column a series; t is 0, 1, 2, ..., at 0 stands the size of the cohort
-    #[arg(long, value_name = "FILE")]
-    survivors: PathBuf,
-    /// Periods to project
+    /// Split the customers by dimensions: plan, channel, country or any attribute
+    #[arg(long, value_delimiter = ',', value_name = "DIM,...", conflicts_with = "survivors")]
+    by: Vec<String>,
+    /// Look only at this; several values of one dimension are alternatives
+    #[arg(long = "where", value_name = "DIM=VALUE", conflicts_with = "survivors")]
+    filters: Vec<String>,
+    /// The end of this day; now unless set
+    #[arg(long, value_name = "D", conflicts_with = "survivors")]
+    at: Option<String>,
+    /// Read cohorts from a CSV file instead of the books: `series,t,value` or a column a series; t is 0, 1, 2, ..., at 0
+    /// stands the size of the cohort
+    #[arg(long, value_name = "FILE", requires = "horizon")]
+    survivors: Option<PathBuf>,
+    /// Periods to project for each cohort (of the books: by month of the first payment), instead of what was seen
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    horizon: u32,
+    horizon: Option<u32>,
     /// Levels of the intervals, in per cent
     #[arg(long, value_name = "L,...", value_delimiter = ',', default_value = "80,95")]
     level: Vec<String>,
     /// Customers of a cohort whose series is given in shares (100, 63.1, ... or 1, 0.631, ...); shares are taken to be of
     /// 1000 unless set
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", requires = "survivors", value_parser = clap::value_parser!(u32).range(1..))]
     cohort_size: Option<u32>,
-    /// Take this off for each period of delay, as a fraction, in expected lifetimes
-    #[arg(long, value_name = "RATE", default_value_t = 0.1)]
-    discount_rate: f64,
+    /// Take this off for each period of delay, as a fraction, in expected lifetimes; 0.1 for a file, and for the books the
+    /// month's share of the setting discount_rate unless set
+    #[arg(long, value_name = "RATE")]
+    discount_rate: Option<f64>,
     /// List the fitted curves instead of what they project
-    #[arg(long)]
+    #[arg(long, requires = "horizon")]
     fit: bool,
 }
 
@@ -49,16 +68,103 @@ struct Cohort {
     survivors: Vec<f64>,
 }
 
-/// Fits each series and lists what it projects, or the fits. A series that cannot be fitted has a row that says why.
+/// The discount of a period of a file, unless it is said.
+const DISCOUNT_RATE: f64 = 0.1;
+
+/// Lists how long the customers of the books stayed, or projects cohorts of theirs or of a file.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let levels = levels(&arguments.level)?;
-    if !arguments.discount_rate.is_finite() || arguments.discount_rate < 0.0 {
+    if arguments.discount_rate.is_some_and(|rate| !rate.is_finite() || rate < 0.0) {
         return Err(CommandError::Usage("--discount-rate is a fraction from 0, such as 0.1".to_owned()));
     }
-    let cohorts = series::read(&arguments.survivors)?
-        .into_iter()
-        .map(|series| cohort(series, arguments.cohort_size))
-        .collect::<Result<Vec<_>, _>>()?;
+    match (&arguments.survivors, arguments.horizon) {
+        (Some(file), Some(horizon)) => {
+            let cohorts = of_file(file, arguments.cohort_size)?;
+            project(options, arguments, &cohorts, horizon, &levels, arguments.discount_rate.unwrap_or(DISCOUNT_RATE))
+        }
+        (_, horizon) => of_books(options, arguments, horizon, &levels),
+    }
+}
+
+fn of_file(file: &Path, cohort_size: Option<u32>) -> Result<Vec<Cohort>, CommandError> {
+    series::read(file)?.into_iter().map(|series| cohort(series, cohort_size)).collect()
+}
+
+/// The curve of each segment by Kaplan and Meier, or what is projected of its cohorts.
+fn of_books(
+    options: &Options,
+    arguments: &Arguments,
+    horizon: Option<u32>,
+    levels: &[f64],
+) -> Result<Outcome, CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    let books = session.books()?;
+    let assumptions = session.assumptions()?;
+    let segmentation = customers_by(&books, &assumptions, &arguments.by, &session::filters(&arguments.filters)?)?;
+    let end = match &arguments.at {
+        Some(text) => session::day(text, "at")?.plus_days(1).min(books.first_day_to_come()),
+        None => books.first_day_to_come(),
+    };
+    if let Some(horizon) = horizon {
+        let named = |segment: u32| segmentation.labels.get(segment as usize).map_or(&[][..], Vec::as_slice);
+        let cohorts: Vec<Cohort> = cohort_survivors(&books, &segmentation, end)
+            .into_iter()
+            .map(|cohort| Cohort {
+                // `team 2024-01`: the segment and the month.
+                name: named(cohort.segment)
+                    .iter()
+                    .cloned()
+                    .chain([cohort.month.to_string()[..7].to_owned()])
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                start: 0,
+                unit: 1.0,
+                size_is_assumed: false,
+                survivors: cohort.survivors.iter().map(|left| *left as f64).collect(),
+            })
+            .collect();
+        let rate = arguments.discount_rate.unwrap_or_else(|| assumptions.monthly_discount_rate());
+        // A cohort of the books that is too young to project was not refused: it has a row that says so.
+        return project(options, arguments, &cohorts, horizon, levels, rate).map(|_| Outcome::Done);
+    }
+    let columns = ["month", "at_risk", "left", "survival", "lower", "upper", "note"].map(str::to_owned);
+    let mut listing = Listing::begin(options, arguments.by.iter().cloned().chain(columns))?;
+    for (label, lives) in segmentation.labels.iter().zip(lives(&books, &segmentation, end)) {
+        let curve = survival::kaplan_meier(&lives, INTERVAL_LEVEL);
+        for (index, step) in curve.steps.iter().enumerate() {
+            let note = if index == 0 { sample(&curve) } else { String::new() };
+            let mut row: Vec<Cell> = label.iter().map(|value| Cell::text(value.as_str())).collect();
+            row.extend([Cell::Whole(i64::from(step.time)), count(step.at_risk), count(step.ended)]);
+            row.extend([step.survival, step.lower, step.upper].map(number));
+            row.push(Cell::text(note));
+            listing.row(&row)?;
+        }
+    }
+    listing.end()?;
+    Ok(Outcome::Done)
+}
+
+/// `212 customers, 31 left, half by month 14`, and whether that is few.
+fn sample(curve: &Curve) -> String {
+    let few = if curve.is_small_sample() { "small sample: " } else { "" };
+    let half = curve.median().map_or(String::new(), |month| format!(", half by month {month}"));
+    let customers = if curve.lives == 1 { "customer" } else { "customers" };
+    format!("{few}{} {customers}, {} left{half}", curve.lives, curve.ended)
+}
+
+fn count(number: u64) -> Cell {
+    Cell::Whole(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// Fits each cohort and lists what it projects, or the fits. A cohort that cannot be fitted has a row that says why.
+fn project(
+    options: &Options,
+    arguments: &Arguments,
+    cohorts: &[Cohort],
+    horizon: u32,
+    levels: &[f64],
+    discount_rate: f64,
+) -> Result<Outcome, CommandError> {
     let intervals = arguments.level.iter().flat_map(|level| [format!("lower_{level}"), format!("upper_{level}")]);
     let columns: Vec<String> = if arguments.fit {
         FIT_COLUMNS.iter().map(|name| (*name).to_owned()).collect()
@@ -69,13 +175,11 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let width = columns.len();
     let mut listing = Listing::begin(options, columns)?;
     let mut outcome = Outcome::Done;
-    for cohort in &cohorts {
+    for cohort in cohorts {
         match Fit::of(&cohort.survivors) {
-            Ok(fit) if arguments.fit => listing.row(&fit_row(cohort, &fit, arguments.discount_rate))?,
+            Ok(fit) if arguments.fit => listing.row(&fit_row(cohort, &fit, discount_rate))?,
             Ok(fit) => {
-                for (index, row) in
-                    projection_rows(cohort, &fit, arguments.horizon as usize, &levels).into_iter().enumerate()
-                {
+                for (index, row) in projection_rows(cohort, &fit, horizon as usize, levels).into_iter().enumerate() {
                     let note = if index == 0 { words(cohort, &fit) } else { String::new() };
                     listing.row(&[row, vec![Cell::text(note)]].concat())?;
                 }
