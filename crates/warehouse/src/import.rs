@@ -218,6 +218,9 @@ pub struct ImportReport {
     pub also: Vec<&'static Preset>,
     /// Lines that are no facts: why, how many (in this run), and the first of them.
     pub passed: Vec<(String, u64, Vec<u64>)>,
+    /// How many rows state a fact of the file again, differently (in this run), and the first of them with the rows
+    /// before them; looked at where no ids tell facts apart.
+    pub repeats: (u64, Vec<(u64, u64)>),
     /// The first rows as they were understood, for a preview.
     pub first_rows: Option<RecordBatch>,
     /// The line at which an interrupted import was gone on with.
@@ -355,9 +358,9 @@ pub fn import(
         names: opened.reader.names().to_vec(),
         next: Position::default(),
     };
-    let mut tally = Tally::default();
+    let mut tally = Tally::of(kind);
     let ended = pipeline::run(opened.reader, opened.first, rows, interrupted, &request.file, &mut |arrived| {
-        tally.add(&arrived.rows, &mut report);
+        tally.add(&arrived.rows, &mut report).map_err(withdrawal::fault)?;
         if let Some(keys) = &mut keys {
             keys.add(kind, &arrived.rows.batch);
         }
@@ -423,11 +426,11 @@ pub fn preview(
     let opened = open(request, &instructions)?;
     let mut report = report_of(&opened, Outcome::Previewed, bytes);
     let rows = RowReader::new(opened.reshape, opened.mapping, opened.habits, &request.source, 0);
-    let mut tally = Tally::default();
+    let mut tally = Tally::of(request.kind);
     let mut read = 0;
     let mut first_rows = None;
     let ended = pipeline::run(opened.reader, opened.first, rows, interrupted, &request.file, &mut |arrived| {
-        tally.add(&arrived.rows, &mut report);
+        tally.add(&arrived.rows, &mut report).map_err(withdrawal::fault)?;
         read += arrived.rows.read;
         if first_rows.is_none() && arrived.rows.batch.num_rows() > 0 {
             first_rows = Some(arrived.rows.batch.slice(0, ROWS.min(arrived.rows.batch.num_rows())));
@@ -684,6 +687,7 @@ fn report_of(opened: &Opened, outcome: Outcome, bytes: u64) -> ImportReport {
         preset: opened.preset,
         also: opened.also.clone(),
         passed: Vec::new(),
+        repeats: (0, Vec::new()),
         first_rows: None,
         resumed_at: None,
         mapping_file: None,
@@ -692,15 +696,27 @@ fn report_of(opened: &Opened, outcome: Outcome, bytes: u64) -> ImportReport {
     }
 }
 
-/// Counts what was refused.
-#[derive(Default)]
+/// Counts what was refused, what was no fact, and what was said twice.
 struct Tally {
+    kind: &'static Kind,
     counts: BTreeMap<Code, u64>,
     refused: u64,
+    repeats: Option<withdrawal::Repeats>,
 }
 
 impl Tally {
-    fn add(&mut self, rows: &Rows, report: &mut ImportReport) {
+    fn of(kind: &'static Kind) -> Self {
+        let repeats = kind.is_of_totals().then(withdrawal::Repeats::default);
+        Self { kind, counts: BTreeMap::new(), refused: 0, repeats }
+    }
+
+    fn add(&mut self, rows: &Rows, report: &mut ImportReport) -> Result<(), ArrowError> {
+        if let Some(repeats) = &mut self.repeats {
+            let found = repeats.add(self.kind, &rows.batch)?;
+            report.repeats.0 += found.len() as u64;
+            let room = limits::REPORTED_LINES.saturating_sub(report.repeats.1.len());
+            report.repeats.1.extend(found.into_iter().take(room));
+        }
         for (why, line) in &rows.passed {
             let place = match report.passed.iter().position(|(known, ..)| known == why) {
                 Some(place) => place,
@@ -724,6 +740,7 @@ impl Tally {
                 report.issues.push(issue.clone());
             }
         }
+        Ok(())
     }
 
     fn finish(&self, report: &mut ImportReport) {

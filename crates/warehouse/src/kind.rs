@@ -134,6 +134,13 @@ impl Kind {
         })
     }
 
+    /// Whether its facts are totals of days: then no id tells two of them apart, only what they are totals of.
+    #[must_use]
+    pub fn is_of_totals(&self) -> bool {
+        let key = || self.key.iter().filter_map(|key| self.columns.get(self.position(key)?));
+        key().any(|column| column.value == ValueKind::Day)
+    }
+
     /// The position of a column by its name.
     #[must_use]
     pub fn position(&self, column: &str) -> Option<usize> {

@@ -155,7 +155,7 @@ pub fn import_one(
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
     describe(&mut out, request, &report)?;
-    let mut outcome = if report.refused > 0 { Outcome::Refused } else { Outcome::Done };
+    let mut outcome = if report.refused > 0 || report.repeats.0 > 0 { Outcome::Refused } else { Outcome::Done };
     if let (Some(session), ImportOutcome::Imported { import }) = (session, report.outcome)
         && request.kind.table == "subscription"
         && describe_odd_facts(&mut out, session, import)? > 0
@@ -278,6 +278,20 @@ fn describe(out: &mut impl Write, request: &ImportRequest, report: &ImportReport
     }
     for issue in &report.issues {
         writeln!(out, "  {issue}")?;
+    }
+    let (repeats, lines) = &report.repeats;
+    if *repeats > 0 {
+        let lines: Vec<String> = lines.iter().map(|(before, line)| format!("{line} after {before}")).collect();
+        let more = if *repeats > lines.len() as u64 { ", ..." } else { "" };
+        writeln!(
+            out,
+            "  repeated: {repeats} rows say something else of what a row before them said, and of each only the last \
+             holds (line {}{more}): {} are told apart by {}. Mend: export fewer dimensions, or map one of them to \
+             these columns",
+            lines.join(", "),
+            request.kind.name,
+            request.kind.key.join(", "),
+        )?;
     }
     let shown: u64 = report.issues.len() as u64;
     let all: u64 = report.counts.iter().map(|(_, count)| count).sum();

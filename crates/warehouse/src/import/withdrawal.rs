@@ -32,6 +32,32 @@ impl Keys {
     }
 }
 
+/// Rows of one file that state one fact differently, for kinds without ids: of such rows only the last holds, so that
+/// part of a total would be gone without a word.
+#[derive(Default)]
+pub(super) struct Repeats {
+    seen: HashMap<Identity, (Identity, i64)>,
+}
+
+impl Repeats {
+    /// Looks at further rows; each that states a fact again, differently, with the row that stated it before.
+    pub(super) fn add(&mut self, kind: &Kind, batch: &RecordBatch) -> Result<Vec<(u64, u64)>, ArrowError> {
+        let identities = identities(kind, batch)?;
+        let contents = hashes(&stored_columns(kind), batch)?;
+        let places = Places::of(batch)?;
+        let mut repeats = Vec::new();
+        for (row, (identity, content)) in identities.into_iter().zip(contents).enumerate() {
+            let line = places.rows.value(row);
+            if let Some((before, first)) = self.seen.insert(identity, (content, line))
+                && before != content
+            {
+                repeats.push((first as u64, line as u64));
+            }
+        }
+        Ok(repeats)
+    }
+}
+
 /// The latest version of each fact: in which import (by commit order) and row.
 ///
 /// As in the ledger, the latest import holds, and the same content again changes nothing.
@@ -58,9 +84,7 @@ impl Latest {
             lake.imports(as_known_at)?.iter().enumerate().map(|(rank, import)| (import.id, rank)).collect();
         let mut latest = Self { versions: HashMap::new(), ranks };
         let mut said: HashMap<Identity, Said> = HashMap::new();
-        let mut stored: Vec<String> =
-            kind.columns.iter().flat_map(|column| column.storage()).map(|(name, _)| name).collect();
-        stored.extend(["attributes", "withdrawn"].map(str::to_owned));
+        let stored = stored_columns(kind);
         for batch in lake.read(kind.table, &[], as_known_at)? {
             let batch = batch?;
             let identities = identities(kind, &batch).map_err(fault)?;
@@ -175,6 +199,12 @@ fn wrong(name: &str) -> ArrowError {
 
 pub(super) fn fault(cause: ArrowError) -> ImportError {
     ImportError::Batch { file: "the lake".into(), cause }
+}
+
+/// The columns that say what is stated, not by whom and when.
+fn stored_columns(kind: &Kind) -> Vec<String> {
+    let columns = kind.columns.iter().flat_map(|column| column.storage()).map(|(name, _)| name);
+    columns.chain(["attributes", "withdrawn"].map(str::to_owned)).collect()
 }
 
 /// The identity of each row.
