@@ -234,9 +234,21 @@ fn an_interrupted_import_goes_on_where_it_stopped() {
     content.push_str("bad\n");
     let jsonl: String =
         (0..15_000).map(|row| format!("{{\"customer\":\"c{row}\",\"n{}\":\"{long}\"}}\n", row / 4_000)).collect();
-    for (kind, name, content, rows) in
-        [("subscriptions", "s.csv", content.as_str(), 15_001), ("customers", "c.jsonl", jsonl.as_str(), 15_000)]
-    {
+    // Read by a preset, with columns of its own before those of the file.
+    let events: String = (0..12_000)
+        .map(|row| {
+            format!(
+                "{{\"uuid\":\"e{row}\",\"event\":\"x\",\"distinct_id\":\"u\",\"timestamp\":\"2024-01-01\",\
+                 \"properties\":{{\"$session_id\":\"s\",\"n{}\":\"{long}\"}}}}\n",
+                row / 4_000
+            )
+        })
+        .collect();
+    for (kind, name, content, rows) in [
+        ("subscriptions", "s.csv", content.as_str(), 15_001),
+        ("customers", "c.jsonl", jsonl.as_str(), 15_000),
+        ("events", "e.jsonl", events.as_str(), 12_000),
+    ] {
         let request = bench.request(kind, name, content);
         let stop = AtomicBool::new(false);
         let report = import(

@@ -107,14 +107,15 @@ impl PlannedTest {
         Self { field, test: test.clone() }
     }
 
-    fn holds(&self, fields: &[&str]) -> bool {
-        let text = self.field.and_then(|field| fields.get(field)).copied().unwrap_or("");
-        let lower = text.to_lowercase();
-        let one_of = |texts: &Vec<String>| texts.iter().any(|known| known.to_lowercase() == lower);
+    /// Whether it holds for a record, of which `text` gives the fields.
+    fn holds<'a>(&self, text: impl Fn(usize) -> &'a str) -> bool {
+        let text = self.field.map_or("", text);
+        let one_of = |texts: &Vec<String>| texts.iter().any(|known| known.eq_ignore_ascii_case(text));
+        let begins = |start: &String| text.get(..start.len()).is_some_and(|part| part.eq_ignore_ascii_case(start));
         let test = &self.test;
         test.is.as_ref().is_none_or(one_of)
             && !test.not.as_ref().is_some_and(one_of)
-            && test.begins.as_ref().is_none_or(|texts| texts.iter().any(|text| lower.starts_with(&text.to_lowercase())))
+            && test.begins.as_ref().is_none_or(|texts| texts.iter().any(begins))
             && test.given.is_none_or(|given| given != text.is_empty())
             && test.above_zero.is_none_or(|above| {
                 above == value::decimal(text, DecimalHabit::Mixed).is_ok_and(|number| number.scaled > 0)
@@ -402,10 +403,8 @@ impl Reshape {
     ) {
         let miscounted = matches!(record.damage, Some(Code::FieldsMissing | Code::FieldsExtra));
         if record.damage.is_none() || miscounted {
-            let why = {
-                let texts: Vec<&str> = spans.iter().map(|span| block.slice(*span).trim()).collect();
-                self.passes.iter().find(|(test, _)| test.holds(&texts)).map(|(_, why)| why.clone())
-            };
+            let why = self.passes.iter().find(|(test, _)| test.holds(|at| text_of(block, spans, at)));
+            let why = why.map(|(_, why)| why.clone());
             if let Some(why) = why {
                 passed.push((why, record.line));
                 return;
@@ -419,11 +418,7 @@ impl Reshape {
         }
         let mut any = false;
         for (when, plans) in &self.facts {
-            let holds = {
-                let texts: Vec<&str> = spans.iter().map(|span| block.slice(*span).trim()).collect();
-                when.iter().all(|test| test.holds(&texts))
-            };
-            if !holds {
+            if !when.iter().all(|test| test.holds(|at| text_of(block, spans, at))) {
                 continue;
             }
             any = true;
@@ -580,6 +575,10 @@ fn given_spans<'a>(empty: &[String], block: &Block, spans: &'a [Span]) -> Cow<'a
     }
     let is_empty = |span: &Span| empty.iter().any(|word| word == block.slice(*span).trim());
     Cow::Owned(spans.iter().map(|span| if is_empty(span) { Span::ABSENT } else { *span }).collect())
+}
+
+fn text_of<'a>(block: &'a Block, spans: &[Span], at: usize) -> &'a str {
+    spans.get(at).map_or("", |span| block.slice(*span).trim())
 }
 
 /// Appends a text to a block.
