@@ -11,7 +11,7 @@
 /// An index has so many events at the most: more than a person can keep in mind explain nothing.
 pub const MOST_EVENTS: usize = 5;
 
-/// With fewer customers who left, or stayed, than this nothing is learnt from them.
+/// With fewer customers who left, or who stayed, than this nothing is learnt from them.
 pub const LEAST_OF_EACH: usize = 30;
 
 /// Only so many samples are looked at, chosen by their keys: more change nothing but the time it takes.
@@ -194,10 +194,15 @@ pub struct Evidence {
     pub samples: usize,
     /// How many of them left.
     pub churned: usize,
+    /// Customers who left: one may be in several samples, at several days.
+    pub customers_left: usize,
+    /// Customers who stayed, at one of their days at least.
+    pub customers_stayed: usize,
     /// How often, of one who left and one who stayed, the one who left has the lower health, where neither choice nor
     /// weights had seen the two: the area under the ROC curve, out of fold.
     pub separation: f64,
-    /// Its standard error (J. A. Hanley and B. J. McNeil, 1982).
+    /// Its standard error (J. A. Hanley and B. J. McNeil, 1982), for so many customers: samples of one customer are much
+    /// alike and say little more than one of them.
     pub standard_error: f64,
     /// Every feature alone, the best first.
     pub tried: Vec<Tried>,
@@ -208,11 +213,11 @@ pub struct Evidence {
 pub enum Learnt {
     /// An index, and what speaks for it.
     Index(Index, Evidence),
-    /// Too few left, or stayed, to learn from. [`Kept::of_most_used`] is the way on.
+    /// Too few customers left, or stayed, to learn from. [`Kept::of_most_used`] is the way on.
     TooFew {
-        /// How many left.
+        /// How many customers left.
         churned: usize,
-        /// How many stayed.
+        /// How many customers stayed.
         stayed: usize,
     },
     /// No feature tells those who left from those who stayed.
@@ -237,9 +242,13 @@ pub fn learn(features: &[Feature], samples: &[Sample]) -> Learnt {
     });
     samples.truncate(MOST_SAMPLES);
     let churned = samples.iter().filter(|sample| sample.churned).count();
-    let stayed = samples.len() - churned;
-    if churned < LEAST_OF_EACH || stayed < LEAST_OF_EACH {
-        return Learnt::TooFew { churned, stayed };
+    let customers = |churned: bool| {
+        let of_each = samples.chunk_by(|one, next| one.key == next.key);
+        of_each.filter(|own| own.iter().any(|sample| sample.churned == churned)).count()
+    };
+    let (customers_left, customers_stayed) = (customers(true), customers(false));
+    if customers_left < LEAST_OF_EACH || customers_stayed < LEAST_OF_EACH {
+        return Learnt::TooFew { churned: customers_left, stayed: customers_stayed };
     }
     let mut judged = Vec::with_capacity(samples.len());
     for fold in 0..FOLDS {
@@ -252,8 +261,16 @@ pub fn learn(features: &[Feature], samples: &[Sample]) -> Learnt {
         one.is_chosen = scorer.parts.iter().any(|part| part.feature == one.feature);
     }
     let separation = separation(&mut judged);
-    let standard_error = hanley_mcneil(separation, churned as f64, stayed as f64);
-    let evidence = Evidence { samples: samples.len(), churned, separation, standard_error, tried };
+    let standard_error = hanley_mcneil(separation, customers_left as f64, customers_stayed as f64);
+    let evidence = Evidence {
+        samples: samples.len(),
+        churned,
+        customers_left,
+        customers_stayed,
+        separation,
+        standard_error,
+        tried,
+    };
     match scorer.index(&samples) {
         Some(index) => Learnt::Index(index, evidence),
         None => Learnt::NothingSeparates(evidence),
@@ -730,6 +747,18 @@ mod tests {
         });
         assert!(matches!(learn(&features, &samples), Learnt::TooFew { churned: 29, .. }));
         assert!(matches!(learn(&features, &[]), Learnt::TooFew { churned: 0, stayed: 0 }));
+    }
+
+    #[test]
+    fn days_of_one_customer_are_no_further_customers() {
+        let (features, samples) = company(500);
+        let Learnt::Index(_, once) = learn(&features, &samples) else { panic!("nothing was learnt") };
+        let twice: Vec<Sample> = samples.iter().chain(&samples).cloned().collect();
+        let Learnt::Index(_, evidence) = learn(&features, &twice) else { panic!("nothing was learnt") };
+        assert_eq!((evidence.samples, evidence.churned), (1_000, 2 * once.churned));
+        assert_eq!((evidence.customers_left, evidence.customers_stayed), (once.customers_left, once.customers_stayed));
+        assert_eq!(once.customers_left, once.churned);
+        near(evidence.standard_error, once.standard_error, 2e-3);
     }
 
     #[test]

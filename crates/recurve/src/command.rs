@@ -8,6 +8,7 @@ mod customers;
 mod demo;
 mod explain;
 mod export;
+mod health;
 mod import;
 mod init;
 mod leads;
@@ -47,6 +48,8 @@ pub enum Command {
     Customers(customers::Arguments),
     /// List leads with their scores, and what raised and lowered them
     Leads(leads::Arguments),
+    /// List how customers are doing, the least healthy first, with the reasons; or what the index is made of
+    Health(health::Arguments),
     /// Show what is left of the customers of each month
     Cohorts(cohorts::Arguments),
     /// Open a figure: its formula, the movements that make it, and the facts under them
@@ -154,6 +157,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Movements(arguments) => movements::run(options, &arguments),
         Command::Customers(arguments) => customers::run(options, &arguments),
         Command::Leads(arguments) => leads::run(options, &arguments),
+        Command::Health(arguments) => health::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),
         Command::Explain(arguments) => explain::run(options, &arguments),
         Command::Reconcile(arguments) => reconcile::run(options, &arguments),

@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use outlook::health::Kept;
 use revenue::{
     calendar::{Day, Grain, Zone},
     money::Currency,
@@ -34,6 +35,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("activation_event", "names of product events that count as activation, separated by commas"),
     ("activation_days", "days from the sign-up within which they count"),
     ("attribution", "by which touch a customer belongs to a channel: stated, first_touch, last_touch or linear"),
+    ("health_weights", "events and their weights in the health index, such as boards=3,login=1; learnt unless set"),
     ("cac_lead_days", "days from spending money to the customers whom it brings, for CAC"),
 ];
 
@@ -140,7 +142,8 @@ impl Session {
         let currency = currency.map(|code| currency_of(&code)).transpose()?;
         let as_known_at =
             self.options.as_known_at.as_ref().map(|text| instant(text, "as-known-at", &self.zone)).transpose()?;
-        Ok(View { policy, policy_name, zone: self.zone.clone(), currency, as_known_at, now: self.now })
+        let health_weights = self.setting("health_weights")?.map_or(Ok(Vec::new()), |text| health_weights(&text))?;
+        Ok(View { policy, policy_name, zone: self.zone.clone(), currency, as_known_at, now: self.now, health_weights })
     }
 
     /// Opens the books.
@@ -272,6 +275,27 @@ pub fn instant(text: &str, option: &str, zone: &Zone) -> Result<i64, CommandErro
             "--{option} {text} is neither a date (2024-07-01) nor an instant (2024-07-01T10:00:00Z)"
         ))
     })
+}
+
+/// Events and their weights: `boards=3,login=1`. Nothing where the text is empty.
+pub fn health_weights(text: &str) -> Result<Vec<(String, f64)>, CommandError> {
+    let wrong = |words: String| CommandError::Usage(format!("the setting `health_weights` is `{text}`: {words}"));
+    let mut weights: Vec<(String, f64)> = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (event, weight) = part
+            .rsplit_once('=')
+            .and_then(|(event, weight)| Some((event.trim().to_owned(), weight.trim().parse().ok()?)))
+            .ok_or_else(|| wrong(format!("`{part}` is no event with a weight; write boards=3,login=1")))?;
+        if weights.iter().any(|(other, _)| *other == event) {
+            return Err(wrong(format!("`{event}` has two weights")));
+        }
+        weights.push((event, weight));
+    }
+    let numbered: Vec<(usize, f64)> = weights.iter().map(|(_, weight)| *weight).enumerate().collect();
+    if !numbered.is_empty() {
+        Kept::by_hand(&numbered).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(weights)
 }
 
 /// `DIM=VALUE` conditions.

@@ -117,6 +117,7 @@ fn open(periods: &str) -> Result<Books, EngineError> {
         currency: None,
         as_known_at: None,
         now: i64::MAX / 4,
+        health_weights: Vec::new(),
     };
     Ok(Books::of_files(files, &|_| true, (Rates::default(), None), None, view)?)
 }

@@ -144,6 +144,8 @@ pub struct View {
     pub as_known_at: Option<i64>,
     /// *Now*, in microseconds.
     pub now: i64,
+    /// Events and their weights in the health index, set by hand; none where they are to be learnt.
+    pub health_weights: Vec<(String, f64)>,
 }
 
 /// The books.

@@ -6,6 +6,7 @@
 
 pub mod billing;
 pub mod cube;
+pub mod health;
 pub mod journey;
 pub mod label;
 pub mod lead_score;
@@ -13,6 +14,7 @@ pub mod people;
 pub mod reconciliation;
 pub mod segment;
 mod share;
+pub mod standing;
 pub mod survival;
 pub mod tally;
 
@@ -25,6 +27,7 @@ use num_rational::BigRational;
 use num_traits::Zero;
 use outlook::{
     lead_score::RuleBook,
+    segment::Concentration,
     survival::{Estimate, Life},
 };
 use revenue::{
@@ -48,10 +51,12 @@ use crate::{
 };
 use billing::Billing;
 use cube::{Cube, Days, Wanted, cube, sum};
+use health::Model;
 use journey::Traveller;
 use label::Labels;
 use people::{Attribution, People};
-use segment::{Filter, Segmentation};
+use segment::{Filter, STANDING, Segmentation};
+use standing::{Census, Known, Standings};
 use tally::{
     Tallies,
     classify::{ACROSS, Classifier},
@@ -63,6 +68,8 @@ use tally::{
 pub struct Cubes {
     kept: std::sync::Mutex<Vec<(Split, Arc<Made>)>>,
     people: std::sync::Mutex<Vec<(PeopleAsked, Arc<People>)>>,
+    health: std::sync::Mutex<Option<Arc<Model>>>,
+    known: std::sync::Mutex<Option<Arc<Known>>>,
 }
 
 /// Which people were asked for: with visits or not, what is known of them in which dimensions, by which touch.
@@ -115,6 +122,16 @@ impl Cubes {
         Ok(people)
     }
 
+    /// How health is judged. One question learns at a time: another one that asks meanwhile is served when it is known.
+    fn health(&self, load: impl FnOnce() -> Result<Model, EngineError>) -> Result<Arc<Model>, EngineError> {
+        once(&self.health, load)
+    }
+
+    /// Which customers are known.
+    fn known(&self, load: impl FnOnce() -> Result<Known, EngineError>) -> Result<Arc<Known>, EngineError> {
+        once(&self.known, load)
+    }
+
     fn keep(&self, split: Split, made: Arc<Made>) {
         let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if kept.len() >= Self::KEPT {
@@ -122,6 +139,20 @@ impl Cubes {
         }
         kept.push((split, made));
     }
+}
+
+/// What was made before, or is made now.
+fn once<T>(
+    kept: &std::sync::Mutex<Option<Arc<T>>>,
+    load: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<Arc<T>, EngineError> {
+    let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(made) = kept.as_ref() {
+        return Ok(Arc::clone(made));
+    }
+    let made = Arc::new(load()?);
+    *kept = Some(Arc::clone(&made));
+    Ok(made)
 }
 
 /// Why a question has no answer.
@@ -147,7 +178,7 @@ pub enum EngineError {
     Observed(#[from] ObservedError),
     /// A dimension that nothing has.
     #[error(
-        "there is no dimension `{name}`: it is none of {known}, cohort and customer, and no customer has an attribute \
+        "there is no dimension `{name}`: it is none of {known}, cohort, segment and customer, and no customer has an attribute \
          of that name; import it with `recurve import customers FILE` (a column `{name}`)"
     )]
     UnknownDimension {
@@ -388,6 +419,8 @@ struct Solver<'a> {
     tallies: Tallies,
     /// The segments, those among them that only other facts than subscriptions know.
     labels: Labels,
+    /// How health is judged, where it is asked for and there are facts to judge it by.
+    model: Option<Arc<Model>>,
     /// Which parts of segments make up a channel, where customers are shared out over several.
     shares: share::Shares,
     lacking: HashMap<&'static str, bool>,
@@ -427,7 +460,7 @@ impl<'a> Solver<'a> {
             question.metrics.iter().flat_map(|metric| &metric.inputs).any(|input| names.contains(&input.measure.id))
         };
         let wanted = Wanted {
-            spread: uses(&["mrr_top_20", "mrr_largest"]),
+            spread: uses(&["mrr_top_20", "mrr_largest", "mrr_hhi_numerator"]),
             lifetimes: uses(&["lifetime_days_observed_sum", "lifetimes_observed_count"]),
             survival: uses(&["survival_lifetime_months", "survival_discounted_months"]),
             subscriptions: uses(&["subscriptions_closing"]).then(|| books.subscriptions_of_items()),
@@ -486,6 +519,23 @@ impl<'a> Solver<'a> {
         for (id, counted) in traveller.count(&measures, &mut labels)? {
             tallies.add(id, counted);
         }
+        let mut model = None;
+        if measures.iter().any(|measure| standing::counts(measure.id)) {
+            let standings = Standings::new(books)?;
+            let ends = ends_of(question, &asked, first_fact);
+            let census = Census {
+                books,
+                people: &people,
+                segmentation: &made.segmentation,
+                by: &question.by,
+                filters: &question.filters,
+                attribution,
+            };
+            for (id, counted) in census.count(&measures, &ends, &standings, &mut labels)? {
+                tallies.add(id, counted);
+            }
+            model = standings.model;
+        }
         for name in &dimensions {
             let by_people = people.statements(name).is_some_and(|statements| !statements.texts.is_empty());
             if !tallies.knows(name) && !by_people && !has_no_facts_with(books, &measures, name)? {
@@ -501,7 +551,7 @@ impl<'a> Solver<'a> {
             }
             lacking.insert(need.id, !there);
         }
-        Ok(Self { books, question, made, ahead, billing, tallies, labels, shares, lacking, first_fact, asked })
+        Ok(Self { books, question, made, ahead, billing, tallies, labels, model, shares, lacking, first_fact, asked })
     }
 
     fn figure(
@@ -549,6 +599,14 @@ impl<'a> Solver<'a> {
         }
         if metric.inputs.iter().any(|input| self.tallies.adds_up_totals(input.measure)) {
             notes.push("from daily totals: who came on several days counts on each".to_owned());
+        }
+        let counts = |of: fn(&str) -> bool| metric.inputs.iter().any(|input| of(input.measure.id));
+        match &self.model {
+            Some(model) if counts(standing::is_of_health) => notes.push(model.says()),
+            None if counts(standing::counts) => {
+                notes.push("health is not known (needs product_event), so nobody counts as at risk".to_owned());
+            }
+            _ => {}
         }
         let interval = value.number().and_then(|_| self.interval(metric, counted, segment));
         if let Some(interval) = &interval {
@@ -654,23 +712,11 @@ impl<'a> Solver<'a> {
                 let rate = survival::monthly_discount(input.measure, &self.question.assumptions).unwrap_or_default();
                 survival::months_of(lives, survival::expected_months(lives, rate).map(|months| months.mean))
             }
-            "mrr_top_20" => self.made.cube.spread.get(place).map_or(Value::whole(0), |mrr| {
-                let mut mrr = mrr.clone();
-                mrr.sort_unstable_by(|a, b| b.cmp(a));
-                // The top 20 %, and never nobody: of four customers it is the largest one.
-                let top = mrr.len().div_ceil(5);
-                micros(mrr[..top].iter().map(|micros| i128::from(*micros)).sum())
+            "mrr_top_20" => self.concentration(place, |found| micros(found.top_fifth_micros)),
+            "mrr_largest" => self.concentration(place, |found| micros(found.largest_micros)),
+            "mrr_hhi_numerator" => self.concentration(place, |found| {
+                Value::Number(BigRational::new(found.squares.into(), (MICROS * MICROS).into()))
             }),
-            "mrr_largest" => self
-                .made
-                .cube
-                .spread
-                .get(place)
-                .map_or(Value::whole(0), |mrr| micros(mrr.iter().copied().max().unwrap_or(0).into())),
-            "mrr_hhi_numerator" => {
-                let squares = BigRational::from_integer(self.made.cube.get(place, sum::SQUARES).into());
-                Value::Number(squares / BigRational::from_integer((MICROS * MICROS).into()))
-            }
             "trial_mrr_closing" => self.trials(days.end, segment),
             "committed_mrr_closing" => self.committed(days.end, segment, place, false),
             "committed_mrr_annual_closing" => self.committed(days.end, segment, place, true),
@@ -684,6 +730,21 @@ impl<'a> Solver<'a> {
                 .measure(other, days, segment)
                 .unwrap_or_else(|| Value::NoData(input.measure.needs.iter().copied().collect())),
         }
+    }
+
+    /// Something about how MRR is spread over customers.
+    fn concentration(&self, place: usize, of: impl Fn(Concentration) -> Value) -> Value {
+        let mrr = self.made.cube.spread.get(place).map_or(&[][..], Vec::as_slice);
+        Concentration::of(mrr.iter().copied()).map_or_else(
+            |_| {
+                Value::Undefined(Words::fixed(
+                    "the MRR of customers is too large to be squared",
+                    "客户的 MRR 过大，无法求平方",
+                    "le MRR des clients est trop grand pour être mis au carré",
+                ))
+            },
+            of,
+        )
     }
 
     /// Where money is spent some time before it brings customers, what was spent is looked at so much earlier.
@@ -824,6 +885,18 @@ impl<'a> Solver<'a> {
     }
 }
 
+/// The first days after the windows at whose ends it is asked where customers stand.
+fn ends_of(question: &Question, asked: &[(Period, Option<Period>)], first_fact: Day) -> Vec<Day> {
+    let inputs = || question.metrics.iter().flat_map(|metric| &metric.inputs);
+    let windows: BTreeSet<Window> =
+        inputs().filter(|input| standing::counts(input.measure.id)).map(|input| input.window).collect();
+    let mut ends = BTreeSet::new();
+    for period in asked.iter().filter_map(|(_, counted)| counted.as_ref()) {
+        ends.extend(windows.iter().map(|window| window_days(*window, period, question.grain, first_fact).end));
+    }
+    ends.into_iter().collect()
+}
+
 /// Whether a dimension is a column of facts that the measures count and of which there are none yet.
 fn has_no_facts_with(books: &Books, measures: &[&'static Measure], name: &str) -> Result<bool, EngineError> {
     for tally in measures.iter().filter_map(|measure| measure.tally) {
@@ -842,8 +915,8 @@ pub fn prepare<'q>(books: &Books, questions: impl Iterator<Item = &'q Question>)
     for question in questions {
         let measures = question.measures();
         let dimensions: Vec<String> = question.dimensions().into_iter().collect();
-        let stated = segment::stated(books, &question.by, &question.filters)?;
-        announce(books, question, &measures, &dimensions, &|name| stated.contains_key(name))?;
+        let stated = segment::stated_in_facts(books, &question.by, &question.filters)?;
+        announce(books, question, &measures, &dimensions, &|name| name == STANDING || stated.contains_key(name))?;
     }
     Ok(())
 }
@@ -856,6 +929,13 @@ fn announce(
     dimensions: &[String],
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Option<bool>, EngineError> {
+    let stands = measures.iter().any(|measure| standing::counts(measure.id));
+    if stands || dimensions.iter().any(|name| name == STANDING) {
+        books.shelf.announce(health::EVENTS, health::wants());
+        for (table, wanted) in standing::wants(dimensions) {
+            books.shelf.announce(table, wanted);
+        }
+    }
     let counted = measures.iter().any(|measure| measure.tally.is_some() || journey::counts(measure.id));
     let touched = dimensions.iter().any(|name| people::TOUCHED.contains(&name.as_str()));
     if !counted && !touched {

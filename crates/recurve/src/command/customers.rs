@@ -1,8 +1,13 @@
 //! `recurve customers`: who pays what.
 
+use std::collections::HashMap;
+
 use revenue::{calendar::Day, money::print_micros, movement::Kind};
 use warehouse::{
-    engine::segment::{OUTSIDE, Segmentation},
+    engine::{
+        segment::{OUTSIDE, Segmentation},
+        standing::{Place, Standings},
+    },
     lake::Access,
 };
 
@@ -34,7 +39,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         Some(text) => session::day(text, "at")?.plus_days(1),
         None => books.first_day_to_come(),
     };
-    let columns = ["customer", "mrr", "currency", "first_paid", "last_change", "last_kind", "left"];
+    let columns =
+        ["customer", "mrr", "currency", "first_paid", "last_change", "last_kind", "left", "segment", "health"];
+    let places: HashMap<u32, Place> =
+        Standings::new(&books)?.before(end).into_iter().map(|place| (place.customer, place)).collect();
     let mut listing = Listing::begin(options, columns)?;
     let ledger = &books.ledger;
     for customer in 0..books.customers.len() {
@@ -61,6 +69,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         if !seen || (arguments.paying && left.is_some()) {
             continue;
         }
+        let place = places.get(&(customer as u32));
         listing.row(&[
             Cell::text(books.customer_id(customer as u32)),
             Cell::Number(print_micros(mrr, books.reporting.decimals())),
@@ -69,6 +78,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             last.map_or(Cell::Empty, |(day, _)| Cell::Day(day)),
             last.map_or(Cell::Empty, |(_, kind)| Cell::text(kind.name())),
             left.map_or(Cell::Empty, Cell::Day),
+            place.map_or(Cell::Empty, |place| Cell::text(place.standing.segment.name())),
+            place
+                .and_then(|place| place.known.health)
+                .map_or(Cell::Empty, |points| Cell::Number(format!("{points:.1}"))),
         ])?;
     }
     listing.end()?;

@@ -40,6 +40,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         };
         match name.as_str() {
             "currency" => session::currency_of(value).map(|_| ())?,
+            "health_weights" => session::health_weights(value).map(|_| ())?,
             "policy" => policies::find(value, &options.data).map(|_| ())?,
             "gross_margin" | "discount_rate" | "committed_months" => number().map(|_| ())?,
             // The session that is opened next reads the zone, and refuses one that is none.

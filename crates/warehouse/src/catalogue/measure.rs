@@ -233,6 +233,7 @@ const SIGNUP: &[&str] = &["signup"];
 const TICKET: &[&str] = &["ticket"];
 const SURVEY: &[&str] = &["survey_answer"];
 const EVENT: &[&str] = &["product_event"];
+const HEALTH: &[&str] = &["subscription", "product_event"];
 const CASH: &[&str] = &["cash_balance"];
 const LEAD: &[&str] = &["lead"];
 const TRIAL: &[&str] = &["trial"];
@@ -1576,6 +1577,62 @@ pub const MEASURES: &[Measure] = &[
             "answers in the upper fifth of the scale: 4 or 5 of 5",
             "评分处于量表上部（5 分制的 4–5 分）的回答数",
             "réponses dans le haut de l’échelle : 4 ou 5 sur 5",
+        ),
+    ),
+    // Where customers stand, and the health that their use of the product shows.
+    stock(
+        "customers_in_segments",
+        Count,
+        OverCustomers,
+        SUBSCRIPTION,
+        words(
+            "customers known by the end of the period, paying or not, by where they then stand",
+            "期末已知的客户（无论是否付费），按其当时所处的类别",
+            "clients connus à la fin de la période, payants ou non, selon leur situation d’alors",
+        ),
+    ),
+    stock(
+        "health_points",
+        Unit::Points,
+        OverCustomers,
+        HEALTH,
+        words(
+            "health indices of the paying customers at the end of the period, added up",
+            "期末付费客户的健康指数之和",
+            "somme des indices de santé des clients payants à la fin de la période",
+        ),
+    ),
+    stock(
+        "customers_with_health",
+        Count,
+        OverCustomers,
+        HEALTH,
+        words(
+            "paying customers at the end of the period whose health is known",
+            "期末健康指数已知的付费客户数",
+            "clients payants à la fin de la période dont la santé est connue",
+        ),
+    ),
+    stock(
+        "customers_at_risk",
+        Count,
+        OverCustomers,
+        HEALTH,
+        words(
+            "paying customers at the end of the period whose health is below 40, or fell by 20 points in 28 days",
+            "期末健康指数低于 40 或 28 天内下降 20 点以上的付费客户数",
+            "clients payants à la fin de la période dont la santé est sous 40 ou a baissé de 20 points en 28 jours",
+        ),
+    ),
+    stock(
+        "customers_falling",
+        Count,
+        OverCustomers,
+        HEALTH,
+        words(
+            "paying customers at the end of the period whose health fell by 20 points in 28 days",
+            "期末健康指数在 28 天内下降 20 点以上的付费客户数",
+            "clients payants à la fin de la période dont la santé a baissé de 20 points en 28 jours",
         ),
     ),
     // Product.

@@ -54,6 +54,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("interactions_per_session", &[]),
     ("feature_adoption", &[]),
     ("health_index", &[]),
+    ("customers_at_risk", &["all", "falling"]),
     ("support_requests", &[]),
     ("first_response_time", &["mean", "median", "p90"]),
     ("resolution_time", &["mean", "median", "p90"]),
@@ -167,7 +168,8 @@ fn a_metric_comes_down_to_measures_and_windows() {
             "mrr_closing, customers_closing, gross_margin_setting, customers_lost_of_opening, customers_opening, months_in_period",
         ),
         ("mrr_by_category", "", "mrr_closing"),
-        ("segment", "", ""),
+        ("segment", "", "customers_in_segments"),
+        ("health_index", "", "health_points, customers_with_health"),
     ];
     for (id, variant, wanted) in table {
         assert_eq!(inputs(id, variant), wanted, "{id} {variant}");

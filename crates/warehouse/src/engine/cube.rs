@@ -59,10 +59,8 @@ pub mod sum {
     pub const LIFETIME_DAYS: usize = OF_OPENING + KINDS;
     /// How many have left.
     pub const LIFETIMES: usize = LIFETIME_DAYS + 1;
-    /// The squares of the customers' MRR at the end.
-    pub const SQUARES: usize = LIFETIMES + 1;
     /// How many sums a cell has.
-    pub const COUNT: usize = SQUARES + 1;
+    pub const COUNT: usize = LIFETIMES + 1;
 }
 
 use sum::{COUNT as SUMS, KINDS};
@@ -399,7 +397,6 @@ impl<'a> Pass<'a> {
                 add(sum::RETAINED, i128::from(own_end));
                 add(sum::RETAINED_CAPPED, i128::from(own_end.min(own_start)));
             }
-            add(sum::SQUARES, i128::from(own_end) * i128::from(own_end));
             if self.wanted.spread && own_end > 0 {
                 self.spread[place].push(own_end);
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use revenue::{calendar::Grain, fact::Offer, movement::Kind, price::Interval};
 
-use super::EngineError;
+use super::{EngineError, standing::Standings};
 use crate::books::{Attributes, Books};
 
 /// What stands for a value that is not known: a segment of its own.
@@ -31,6 +31,9 @@ const PART_DIMENSIONS: &[PartDimension] = &[
 /// The dimensions of customers that are not attributes.
 const CUSTOMER: &str = "customer";
 const COHORT: &str = "cohort";
+/// Where customers stand: whale, core, at-risk, trial, free, churned. As of now, but for the measures that count where
+/// customers stood at the end of a window ([`super::standing`]).
+pub const STANDING: &str = "segment";
 
 fn known(text: &str) -> String {
     if text.is_empty() { UNKNOWN.to_owned() } else { text.to_owned() }
@@ -156,6 +159,12 @@ impl Segmentation {
         })
     }
 
+    /// The segments of the same customers by fewer dimensions, with fewer filters.
+    #[must_use]
+    pub fn with_fewer(&self, books: &Books, by: &[String], filters: &[Filter]) -> Self {
+        Self::of_attributes(books, by, filters, self.attributes.clone())
+    }
+
     /// What the customers are in a dimension of theirs.
     #[must_use]
     pub fn attributes(&self, name: &str) -> Option<&Attributes> {
@@ -224,10 +233,26 @@ impl Segmentation {
 /// # Errors
 /// When facts cannot be read.
 pub fn stated(books: &Books, by: &[String], filters: &[Filter]) -> Result<BTreeMap<String, Attributes>, EngineError> {
+    let mut attributes = stated_in_facts(books, by, filters)?;
+    if by.iter().chain(filters.iter().map(|filter| &filter.dimension)).any(|name| name == STANDING) {
+        attributes.insert(STANDING.to_owned(), Standings::new(books)?.attributes());
+    }
+    Ok(attributes)
+}
+
+/// As [`stated`], but for where customers stand, which is worked out.
+///
+/// # Errors
+/// When facts cannot be read.
+pub fn stated_in_facts(
+    books: &Books,
+    by: &[String],
+    filters: &[Filter],
+) -> Result<BTreeMap<String, Attributes>, EngineError> {
     let names: std::collections::BTreeSet<String> = by
         .iter()
         .chain(filters.iter().map(|filter| &filter.dimension))
-        .filter(|name| !is_part(name) && *name != CUSTOMER && *name != COHORT)
+        .filter(|name| !is_part(name) && ![CUSTOMER, COHORT, STANDING].contains(&name.as_str()))
         .cloned()
         .collect();
     let mut attributes = books.attributes(&names.into_iter().collect::<Vec<_>>())?;
@@ -317,7 +342,10 @@ fn code_customers(
     // One more than there are: who is not among them, of whom nothing is known.
     let of_customer = (0..=books.customers.len())
         .map(|customer| {
-            let value = |attribute: &Attributes| attribute.of_customer.get(customer).copied().flatten();
+            let value = |attribute: &Attributes| match customer < books.customers.len() {
+                true => attribute.of_customer.get(customer).copied().flatten(),
+                false => None,
+            };
             if !wanted.iter().all(|(attribute, wanted)| wanted.contains(&value(attribute))) {
                 return OUTSIDE;
             }
