@@ -220,7 +220,8 @@ pub enum Learnt {
         /// How many customers stayed.
         stayed: usize,
     },
-    /// No feature tells those who left from those who stayed.
+    /// No feature tells those who left from those who stayed, or those that were chosen do not tell it of customers whom
+    /// the choice had not seen: by less than two standard errors.
     NothingSeparates(Evidence),
 }
 
@@ -271,7 +272,7 @@ pub fn learn(features: &[Feature], samples: &[Sample]) -> Learnt {
         standard_error,
         tried,
     };
-    match scorer.index(&samples) {
+    match scorer.index(&samples).filter(|_| separation - 2.0 * standard_error > 0.5) {
         Some(index) => Learnt::Index(index, evidence),
         None => Learnt::NothingSeparates(evidence),
     }

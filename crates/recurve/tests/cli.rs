@@ -11,6 +11,9 @@ mod bad_input;
 #[path = "cli/exports.rs"]
 mod exports;
 
+#[path = "cli/health.rs"]
+mod health;
+
 #[path = "cli/kinds.rs"]
 mod kinds;
 
@@ -32,6 +35,7 @@ const COMMANDS: &[&str] = &[
     "movements",
     "customers",
     "cohorts",
+    "health",
     "explain",
     "reconcile",
     "compare-policies",
@@ -58,6 +62,7 @@ fn help_names_every_command_and_every_option_of_the_contract() {
         ("import", &["--map", "--set", "--dry-run"][..]),
         ("metric", &["--variant", "--grain", "--from", "--to", "--by", "--where", "--list"]),
         ("cohorts", &["--measure", "--grain", "--by"]),
+        ("health", &["--at", "--limit", "--where", "--model"]),
         ("explain", &["--period"]),
         ("restatements", &["--between"]),
         ("retention", &["--survivors", "--horizon", "--level"]),

@@ -6,7 +6,7 @@ use warehouse::{
     engine::{
         health::{EARLIER_DAYS, LEAVING_DAYS, Model, RECENT_DAYS, Way},
         segment::Segmentation,
-        standing::{Place, Standings, TREND_DAYS},
+        standing::{Place, Standings},
     },
     lake::Access,
 };

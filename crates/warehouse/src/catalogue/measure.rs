@@ -1614,7 +1614,7 @@ pub const MEASURES: &[Measure] = &[
         ),
     ),
     stock(
-        "customers_at_risk",
+        "customers_low_or_falling",
         Count,
         OverCustomers,
         HEALTH,

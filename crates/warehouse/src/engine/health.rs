@@ -462,10 +462,13 @@ fn fate(books: &Books, customer: usize, at: Day) -> Option<Fate> {
 /// Customers at days in the past and what became of them: of all customers, or, where they are many, of those with the
 /// smallest keys, so that memory is bounded and chance decides who they are.
 fn samples(books: &Books, behaviour: &Behaviour, features: usize) -> (Ground, Vec<Sample>) {
-    let first = behaviour.began.iter().copied().filter(|day| *day != NO_DAY).min();
     let mut ground = Ground::default();
-    let Some(first) = first else { return (ground, Vec::new()) };
-    let latest = books.first_day_to_come().plus_days(-LEAVING_DAYS);
+    let first = behaviour.began.iter().copied().filter(|day| *day != NO_DAY).min();
+    let last = behaviour.marks.iter().map(|mark| day_of(*mark)).max();
+    let Some((first, last)) = first.zip(last) else { return (ground, Vec::new()) };
+    // After the last event that was imported nobody did anything, which says nothing of anybody.
+    let known = Day(last.saturating_add(1));
+    let latest = books.first_day_to_come().plus_days(-LEAVING_DAYS).min(known);
     ground.snapshots = (0..MOST_SNAPSHOTS as i32)
         .map(|place| latest.plus_days(-SNAPSHOT_DAYS * place))
         .filter(|day| day.0 - first >= LEAST_HISTORY_DAYS)

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Health is compared with what it was so many days before.
-pub const TREND_DAYS: i32 = 28;
+const TREND_DAYS: i32 = 28;
 
 /// What a measure of this module counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ fn count_of(id: &str) -> Option<Count> {
         "customers_in_segments" => Some(Count::Everyone),
         "customers_with_health" => Some(Count::Judged),
         "health_points" => Some(Count::Points),
-        "customers_at_risk" => Some(Count::AtRisk),
+        "customers_low_or_falling" => Some(Count::AtRisk),
         "customers_falling" => Some(Count::Falling),
         _ => None,
     }
@@ -110,7 +110,7 @@ impl Known {
                 read.insert(table, books.shelf.get(books, table, wanted)?);
             }
         }
-        let end = books.shelf.numberings(books).of("customer").end().max(books.customers.len());
+        let end = books.shelf.numberings().of(books, "customer").end().max(books.customers.len());
         let ticks = &books.ticks;
         let found = Mutex::new(Known { from: vec![i32::MAX; end], trials: Vec::new() });
         books.over_shares(|customer, spans| {
