@@ -243,7 +243,9 @@ fn values_from_measures() {
             &[("mrr_closing", 5), ("customers_closing", 1), ("customers_opening", 1), ("months_in_period", 1)],
             "no customer left in the period, and nothing can be divided by a churn of zero; the variant survival has an answer",
         ),
-        ("segment", "", &[], "no data: needs product_event, subscription"),
+        ("segment", "", &[("customers_in_segments", 7)], "7"),
+        ("health_index", "", &[("health_points", 130), ("customers_with_health", 2)], "65"),
+        ("health_index", "", &[], "nobody who pays was seen in the product in the 112 days before"),
     ];
     for (id, variant, measures, wanted) in table {
         assert_eq!(value(id, variant, measures), *wanted, "{id} {variant}");
