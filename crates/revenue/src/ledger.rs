@@ -180,7 +180,7 @@ impl Builder {
         }
     }
 
-    /// Shows each customer's spans (trials included), and makes no movements of them.
+    /// Shows each customer's spans (trials included), and makes no movements of them. What is odd about the facts is kept.
     pub fn visit(
         &mut self,
         rows: &mut [Row],
@@ -195,9 +195,6 @@ impl Builder {
                 visit(first.customer, &self.spans);
             }
         }
-        // What is odd about the facts is told where movements are made.
-        self.share.conflicts.clear();
-        self.share.overlaps.clear();
     }
 
     /// The spans of one customer.

@@ -19,7 +19,10 @@ use revenue::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    books::{self, Books, BooksError, FactFile, Integers, Moments, Texts, View},
+    books::{
+        self, Books, BooksError, Buffers, Coded, FactFile, Integers, Key, Keys, Moments, Source, Texts, View,
+        beginning, distinct,
+    },
     catalogue::Catalogue,
     engine::{self, Assumptions, EngineError, Question},
 };
@@ -188,44 +191,112 @@ fn each_batch(
     Ok(())
 }
 
+/// What makes customers' keys, the number of the country of each customer in the order of keys, and the countries.
+type Countries = (Keys, Vec<(Key, u32)>, Coded);
+
+/// The country of each customer; 0 stands for none.
+fn countries(customers: &Path) -> Result<Countries, BooksError> {
+    let source = Source::open(customers)?;
+    let mut keys = Keys::spelled(&beginning(std::slice::from_ref(&source), "customer")?);
+    let mut countries = Coded::default();
+    loop {
+        let mut of_customer = Vec::new();
+        let (mut ids, mut codes, mut buffers) = (Vec::new(), Vec::new(), Buffers::default());
+        for group in 0..source.groups() {
+            let Some(chunk) = source.chunk(group, "customer")? else { continue };
+            chunk.read(Key::NONE, &mut buffers, &mut ids, &mut |raw| Ok(keys.of(raw.bytes()).unwrap_or(Key::NONE)))?;
+            codes.clear();
+            match source.chunk(group, "country")? {
+                Some(chunk) => chunk.read(0, &mut buffers, &mut codes, &mut |raw| Ok(countries.number(raw.bytes())))?,
+                None => codes.resize(ids.len(), 0),
+            }
+            of_customer.extend(ids.iter().copied().zip(codes.iter().copied()));
+        }
+        if of_customer.iter().any(|(key, _)| *key == Key::NONE) && matches!(keys, Keys::Spelled { .. }) {
+            keys = Keys::ranked(&distinct(std::slice::from_ref(&source), "customer", false)?);
+            continue;
+        }
+        of_customer.sort_unstable();
+        return Ok((keys, of_customer, countries));
+    }
+}
+
 /// MRR at the end of each month and what moved in it, by plan and country.
 fn series(ledger: &Path, customers: &Path) -> Result<(&'static str, Vec<String>), BooksError> {
-    let mut countries: HashMap<String, String> = HashMap::new();
-    each_batch(customers, &["customer", "country"], &["country"], |batch| {
-        let (ids, found) = (Texts::of(batch, "customer")?, Texts::of(batch, "country")?);
-        for row in 0..batch.num_rows() {
-            if let (Some(id), Some(country)) = (ids.get(row), found.get(row)) {
-                countries.insert(id.to_owned(), country.to_owned());
-            }
+    let (keys, of_customer, countries) = countries(customers)?;
+    let source = Source::open(ledger)?;
+    let mut plans = Coded::default();
+    // Customers come in order, so the next is looked for from the last on.
+    let mut place = 0;
+    let mut country_of = |id: &[u8]| {
+        let Some(key) = keys.of(id) else { return 0 };
+        if of_customer.get(place).is_none_or(|(known, _)| *known > key) {
+            place = 0;
         }
-        Ok(())
-    })?;
+        let mut step = 1;
+        while of_customer.get(place + step).is_some_and(|(known, _)| *known <= key) {
+            place += step;
+            step *= 2;
+        }
+        let rest = of_customer.get(place..(place + step).min(of_customer.len())).unwrap_or_default();
+        place += rest.partition_point(|(known, _)| *known < key);
+        of_customer.get(place).filter(|(known, _)| *known == key).map_or(0, |(_, country)| *country)
+    };
     // MRR and then each kind, by month, for each plan and country that occurs.
-    let mut cells: HashMap<(String, String), BTreeMap<i32, [i64; 8]>> = HashMap::new();
+    let mut cells: HashMap<(u32, u32), BTreeMap<i32, [i64; 8]>> = HashMap::new();
     let (mut first, mut last) = (i32::MAX, i32::MIN);
-    let mut country = (String::new(), String::new());
-    each_batch(ledger, &["customer", "day", "plan", "kind", "delta"], &["plan", "kind"], |batch| {
-        let (ids, plans) = (Texts::of(batch, "customer")?, Texts::of(batch, "plan")?);
-        let (kinds, days) = (Texts::of(batch, "kind")?, Moments::of(batch, "day")?);
-        let deltas = Integers::of(batch, "delta")?;
-        for row in 0..batch.num_rows() {
-            let (Some(id), Some(plan), Some(kind)) = (ids.get(row), plans.get(row), kinds.get(row)) else { continue };
-            let (Some(Moment::Day(day)), Some(delta)) = (days.get(row), deltas.get(row)) else { continue };
-            if country.0 != id {
-                country = (id.to_owned(), countries.get(id).cloned().unwrap_or_default());
+    let mut buffers = Buffers::default();
+    let (mut of_country, mut of_plan, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut months, mut deltas) = (Vec::new(), Vec::new());
+    let mut known_months: HashMap<i64, i32> = HashMap::new();
+    let mut last_day = (i64::MIN, 0);
+    for group in 0..source.groups() {
+        let column = |name: &str| {
+            source.chunk(group, name)?.ok_or_else(|| BooksError::MissingColumn { column: name.to_owned() })
+        };
+        column("customer")?.read(0, &mut buffers, &mut of_country, &mut |raw| Ok(country_of(raw.bytes())))?;
+        column("plan")?.read(0, &mut buffers, &mut of_plan, &mut |raw| Ok(plans.number(raw.bytes())))?;
+        column("kind")?.read(0, &mut buffers, &mut kinds, &mut |raw| {
+            let kind = Kind::ALL.iter().position(|(_, name)| name.as_bytes() == raw.bytes());
+            Ok(kind.unwrap_or_default().min(6))
+        })?;
+        column("day")?.read(0, &mut buffers, &mut months, &mut |raw| {
+            let day = raw.number() as i64;
+            if day != last_day.0 {
+                last_day = (day, *known_months.entry(day).or_insert_with(|| month_of(day as i32)));
             }
-            let month = month_of(day.0);
-            (first, last) = (first.min(month), last.max(month));
-            let kind = Kind::ALL.iter().position(|(_, name)| *name == kind).unwrap_or_default();
-            let key = (plan.to_owned(), country.1.clone());
-            let sums = cells.entry(key).or_default().entry(month).or_default();
-            sums[0] += delta;
-            sums[1 + kind.min(6)] += delta;
+            Ok(last_day.1)
+        })?;
+        column("delta")?.read(0, &mut buffers, &mut deltas, &mut |raw| Ok(raw.number() as i64))?;
+        let (Some(least), Some(greatest)) = (months.iter().min().copied(), months.iter().max().copied()) else {
+            continue;
+        };
+        (first, last) = (first.min(least), last.max(greatest));
+        // A group's sums lie side by side and are added to the whole once.
+        let (width, height) = (countries.values().len() + 1, (greatest - least) as usize + 1);
+        let mut sums = vec![[0i64; 8]; (plans.values().len() + 1) * width * height];
+        let mut occurs = vec![false; sums.len()];
+        for ((((country, plan), kind), month), delta) in
+            of_country.iter().zip(&of_plan).zip(&kinds).zip(&months).zip(&deltas)
+        {
+            let cell = (*plan as usize * width + *country as usize) * height + (month - least) as usize;
+            sums[cell][0] += delta;
+            sums[cell][1 + kind] += delta;
+            occurs[cell] = true;
         }
-        Ok(())
-    })?;
+        for (cell, _) in occurs.iter().enumerate().filter(|(_, occurs)| **occurs) {
+            let segment = cell / height;
+            let key = ((segment / width) as u32, (segment % width) as u32);
+            let whole = cells.entry(key).or_default().entry(least + (cell % height) as i32).or_default();
+            for (whole, sum) in whole.iter_mut().zip(&sums[cell]) {
+                *whole += sum;
+            }
+        }
+    }
+    let text = |coded: &Coded, number| String::from_utf8_lossy(coded.value(number).unwrap_or_default()).into_owned();
     let mut lines = Vec::new();
     for ((plan, country), months) in &cells {
+        let (plan, country) = (text(&plans, *plan), text(&countries, *country));
         let mut mrr = 0;
         for month in first..=last {
             let sums = months.get(&month).copied().unwrap_or_default();

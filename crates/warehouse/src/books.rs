@@ -28,10 +28,14 @@ use revenue::{
 };
 
 pub use attributes::Attributes;
+pub(crate) use classes::Coded;
 pub use columns::{Decimals, Integers, Moments, Texts, is_true, open as open_parquet};
+pub(crate) use ids::Keys;
 pub use ids::{Ids, JOINT, Key};
 pub use origin::{Origin, Origins};
+pub(crate) use pages::{Buffers, Source};
 pub use subscriptions::{FactFile, Portion, SubscriptionFacts};
+pub(crate) use subscriptions::{beginning, distinct};
 
 use crate::lake::{Lake, LakeError};
 
@@ -191,7 +195,7 @@ impl Books {
     /// When facts cannot be read, or cannot be brought to one currency.
     pub fn open(lake: &Lake, view: View) -> Result<Self, BooksError> {
         let asked = view.currency;
-        let books = Self::gather(lake, view)?;
+        let books = Self::gather(lake, view)?.with_ledger()?;
         let currencies = currencies(&books.facts, books.lake(), books.view.as_known_at)?;
         reporting_currency(currencies, &books.rates, asked).or_else(|currencies| several_currencies(&currencies))?;
         books.refuse_errors()?;
@@ -204,7 +208,17 @@ impl Books {
     /// # Errors
     /// When facts cannot be read.
     pub fn survey(lake: &Lake, view: View) -> Result<Self, BooksError> {
-        Self::gather(lake, view)
+        Self::gather(lake, view)?.with_ledger()
+    }
+
+    /// As [`Books::survey`], without a ledger: what is odd about the facts needs none, and half the memory.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn oddities(lake: &Lake, view: View) -> Result<Self, BooksError> {
+        let mut books = Self::gather(lake, view)?;
+        books.work_out(false)?;
+        Ok(books)
     }
 
     /// As [`Books::survey`], of the facts that some imports brought, taken from what is known now: by the import that each
@@ -213,7 +227,7 @@ impl Books {
     /// # Errors
     /// When facts cannot be read.
     pub fn survey_of_imports(lake: &Lake, view: View, imports: &HashSet<i64>) -> Result<Self, BooksError> {
-        Self::read(lake, view, None, imports)
+        Self::read(lake, view, None, imports)?.with_ledger()
     }
 
     fn gather(lake: &Lake, view: View) -> Result<Self, BooksError> {
@@ -234,7 +248,7 @@ impl Books {
             .map(|file| FactFile { path: file.path, import: file.import })
             .collect();
         let rates = rates::load(lake, view.as_known_at)?;
-        Self::of_files(files, &|import| known.contains(&import), rates, Some(lake.clone()), view)
+        Self::facts_of_files(files, &|import| known.contains(&import), rates, Some(lake.clone()), view)
     }
 
     /// Makes books from files of subscription facts.
@@ -244,6 +258,17 @@ impl Books {
     pub fn of_files(
         files: Vec<FactFile>,
         is_known: &dyn Fn(i64) -> bool,
+        rates: (Rates, Option<Day>),
+        lake: Option<Lake>,
+        view: View,
+    ) -> Result<Self, BooksError> {
+        Self::facts_of_files(files, is_known, rates, lake, view)?.with_ledger()
+    }
+
+    /// Facts as books whose ledger is not made yet.
+    fn facts_of_files(
+        files: Vec<FactFile>,
+        is_known: &dyn Fn(i64) -> bool,
         (rates, last_rate): (Rates, Option<Day>),
         lake: Option<Lake>,
         view: View,
@@ -251,7 +276,7 @@ impl Books {
         let ticks = Ticks::new(&view.policy, view.zone.clone());
         let (facts, customers, subscriptions) = subscriptions::load(&files, &ticks, is_known)?;
         let reporting = reporting_currency(currencies(&facts, lake.as_ref(), view.as_known_at)?, &rates, view.currency);
-        let mut books = Self {
+        Ok(Self {
             // Whoever needs one currency has refused several by now; facts can be looked at in any.
             reporting: reporting.unwrap_or_else(|currencies| currencies.first().copied().unwrap_or(Currency::USD)),
             // A rate holds until the next one, so the month of the last one is still valued again at its end.
@@ -271,9 +296,12 @@ impl Books {
             cubes: crate::engine::Cubes::default(),
             shelf: crate::observed::Shelf::default(),
             view,
-        };
-        books.make_ledger()?;
-        Ok(books)
+        })
+    }
+
+    fn with_ledger(mut self) -> Result<Self, BooksError> {
+        self.work_out(true)?;
+        Ok(self)
     }
 
     /// What the movement rule needs to know besides the terms of the rows that it is given.
@@ -290,19 +318,22 @@ impl Books {
         }
     }
 
-    /// Makes the ledger, some shares at a time, so that it is never held twice.
-    fn make_ledger(&mut self) -> Result<(), BooksError> {
+    /// Finds what is odd about the facts and, where wanted, makes the ledger: some shares at a time, so that it is
+    /// never held twice.
+    fn work_out(&mut self, with_ledger: bool) -> Result<(), BooksError> {
         /// Shares that are made before they are put together.
         const SHARES: usize = 64;
         let mut whole = Ledger::default();
         // Most facts make one movement. Room costs nothing until it is used.
-        whole.reserve(self.customers.len(), self.facts.len() + self.facts.len() / 8);
+        if with_ledger {
+            whole.reserve(self.customers.len(), self.facts.len() + self.facts.len() / 8);
+        }
         let (mut errors, mut overlaps, mut conflicts) = (Vec::new(), Vec::new(), std::mem::take(&mut self.conflicts));
         for shares in self.facts.shares.chunks(SHARES) {
             let made: Vec<Result<ledger::Share, BooksError>> = shares
                 .par_iter()
                 .map_init(Default::default, |(builder, portion): &mut (Builder, Portion), share| {
-                    self.make_share(share, builder, portion)
+                    self.work_out_share(share, with_ledger, builder, portion)
                 })
                 .collect();
             for made in made {
@@ -319,14 +350,17 @@ impl Books {
         Ok(())
     }
 
-    fn make_share(
+    fn work_out_share(
         &self,
         share: &subscriptions::Share,
+        with_ledger: bool,
         builder: &mut Builder,
         portion: &mut Portion,
     ) -> Result<ledger::Share, BooksError> {
         builder.share = ledger::Share::default();
-        builder.share.ledger.reserve(share.customers.len(), share.facts + share.facts / 8);
+        if with_ledger {
+            builder.share.ledger.reserve(share.customers.len(), share.facts + share.facts / 8);
+        }
         for customers in portions(share) {
             self.facts.portion(customers.clone(), &self.view.policy, portion).map_err(|too_dear| {
                 let offer = self.facts.offers.get(too_dear.offer as usize);
@@ -336,7 +370,12 @@ impl Books {
                 }
             })?;
             let Portion { rows, terms, worth } = portion;
-            builder.append(rows, customers, worth, &self.facts.recorded, &self.context(terms), |_, _| {});
+            let (recorded, context) = (&self.facts.recorded, self.context(terms));
+            if with_ledger {
+                builder.append(rows, customers, worth, recorded, &context, |_, _| {});
+            } else {
+                builder.visit(rows, worth, recorded, &context, |_, _| {});
+            }
         }
         Ok(std::mem::take(&mut builder.share))
     }
@@ -370,6 +409,8 @@ impl Books {
         self.facts.shares.par_iter().for_each_init(
             Default::default,
             |(builder, portion): &mut (Builder, Portion), share| {
+                // What is odd was told when the ledger was made.
+                builder.share = ledger::Share::default();
                 for customers in portions(share) {
                     // Each price fitted when the ledger was made.
                     if self.facts.portion(customers, &self.view.policy, portion).is_err() {

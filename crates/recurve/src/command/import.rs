@@ -319,7 +319,7 @@ const ODD_FACTS_SHOWN: usize = 20;
 
 /// Says which facts of an import contradict others, and how many there are.
 fn describe_odd_facts(out: &mut impl Write, session: &Session, import: i64) -> Result<usize, CommandError> {
-    let books = Books::survey(&session.lake, session.view(None)?)?;
+    let books = Books::oddities(&session.lake, session.view(None)?)?;
     if books.overlaps.is_empty() && books.conflicts.is_empty() {
         return Ok(0);
     }

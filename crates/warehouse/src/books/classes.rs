@@ -50,14 +50,14 @@ const REASON: usize = 9;
 
 /// Different values of a column, numbered from 1 in the order in which they come; 0 stands for none.
 #[derive(Debug, Default)]
-pub(super) struct Coded {
+pub(crate) struct Coded {
     numbers: HashMap<Vec<u8>, u32>,
     values: Vec<Vec<u8>>,
 }
 
 impl Coded {
     /// The number of a value.
-    pub(super) fn number(&mut self, value: &[u8]) -> u32 {
+    pub(crate) fn number(&mut self, value: &[u8]) -> u32 {
         if let Some(number) = self.numbers.get(value) {
             return *number;
         }
@@ -68,12 +68,12 @@ impl Coded {
     }
 
     /// The value of a number.
-    pub(super) fn value(&self, number: u32) -> Option<&[u8]> {
+    pub(crate) fn value(&self, number: u32) -> Option<&[u8]> {
         self.values.get((number as usize).checked_sub(1)?).map(Vec::as_slice)
     }
 
     /// The values by their numbers.
-    pub(super) fn values(&self) -> &[Vec<u8>] {
+    pub(crate) fn values(&self) -> &[Vec<u8>] {
         &self.values
     }
 

@@ -105,6 +105,7 @@ pub struct Chunk<'a> {
 pub struct Buffers {
     levels: Vec<u32>,
     indices: Vec<u32>,
+    numbers: Vec<i64>,
 }
 
 impl Source {
@@ -314,6 +315,19 @@ impl Chunk<'_> {
                         return Err(failed(short()));
                     }
                 }
+                Encoding::DELTA_BINARY_PACKED => {
+                    buffers.numbers.clear();
+                    if there > 0 {
+                        differences(values, there, &mut buffers.numbers).ok_or_else(|| failed(short()))?;
+                    }
+                    let narrow = self.metadata.column_type() == Type::INT32;
+                    target.reserve(there);
+                    for number in &buffers.numbers {
+                        // Numbers of 32 bits wrap in 32 bits.
+                        let number = if narrow { i64::from(*number as i32) } else { *number };
+                        target.push(cell(Raw::Number(number))?);
+                    }
+                }
                 _ => return Ok(false),
             }
             if !full {
@@ -456,6 +470,59 @@ fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     None
 }
 
+/// Numbers as differences between neighbours, in blocks, each part of a block with as many bits as it needs.
+fn differences(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<()> {
+    let unzigzag = |value: u64| (value >> 1).cast_signed() ^ -((value & 1).cast_signed());
+    let mut at = 0;
+    let (block, parts) = (varint(bytes, &mut at)?, varint(bytes, &mut at)?);
+    if varint(bytes, &mut at)? != count as u64 || parts == 0 || block == 0 || block % parts != 0 {
+        return None;
+    }
+    let (parts, part) = (usize::try_from(parts).ok()?, usize::try_from(block / parts).ok()?);
+    let mut value = unzigzag(varint(bytes, &mut at)?);
+    let wanted = out.len() + count;
+    if count > 0 {
+        out.push(value);
+    }
+    while out.len() < wanted {
+        let least = unzigzag(varint(bytes, &mut at)?);
+        let widths = bytes.get(at..at.checked_add(parts)?)?;
+        at += parts;
+        for width in widths.iter().map(|width| usize::from(*width)) {
+            let left = wanted - out.len();
+            if left == 0 {
+                break;
+            }
+            if width > 64 {
+                return None;
+            }
+            let packed = bytes.get(at..)?;
+            let packed = packed.get(..(part.checked_mul(width)? / 8).min(packed.len()))?;
+            let values = part.min(left);
+            if packed.len() * 8 < values * width {
+                return None;
+            }
+            at += packed.len();
+            let mask = u128::MAX.checked_shr(128 - width as u32).unwrap_or(0);
+            for index in 0..values {
+                let bit = index * width;
+                // Of a value that begins within a byte, 64 bits lie within the sixteen bytes from there on.
+                let bits = match packed.get(bit / 8..).and_then(|rest| rest.first_chunk::<16>()) {
+                    Some(sixteen) => u128::from_le_bytes(*sixteen),
+                    None => {
+                        let rest = packed.get(bit / 8..).unwrap_or_default();
+                        rest.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+                    }
+                };
+                let above = (bits >> (bit % 8) & mask) as u64;
+                value = value.wrapping_add(least).wrapping_add(above.cast_signed());
+                out.push(value);
+            }
+        }
+    }
+    Some(())
+}
+
 /// Parquet's hybrid of runs and packed bits: `count` numbers of `width` bits.
 fn hybrid(bytes: &[u8], width: u8, count: usize, out: &mut Vec<u32>) -> Option<()> {
     let wanted = out.len() + count;
@@ -573,6 +640,57 @@ mod tests {
                     assert_eq!(hybrid(&bytes[..cut], width as u8, padded + 10, &mut Vec::new()), None, "{cut}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn differences_are_what_another_reader_and_writer_make_of_them() {
+        use parquet::{
+            file::{properties::WriterProperties, writer::SerializedFileWriter},
+            schema::parser::parse_message_type,
+        };
+        let wild = |index: i64| index.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed());
+        for values in [
+            Vec::new(),
+            vec![7],
+            (0..1_000).map(|index| index * index - 40).collect::<Vec<i64>>(),
+            (0..513).map(wild).collect(),
+            vec![i64::MIN, i64::MAX, 0, -1, i64::MAX, i64::MIN],
+            vec![5; 300],
+        ] {
+            let schema = parse_message_type("message numbers { REQUIRED INT64 wide; OPTIONAL INT32 narrow; }").unwrap();
+            let properties = WriterProperties::builder()
+                .set_dictionary_enabled(false)
+                .set_encoding(Encoding::DELTA_BINARY_PACKED)
+                .build();
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let mut writer =
+                SerializedFileWriter::new(file.reopen().unwrap(), Arc::new(schema), Arc::new(properties)).unwrap();
+            let mut group = writer.next_row_group().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<parquet::data_type::Int64Type>().write_batch(&values, None, None).unwrap();
+            column.close().unwrap();
+            let narrow: Vec<i32> = values.iter().map(|value| *value as i32).filter(|value| value % 3 != 0).collect();
+            let levels: Vec<i16> = values.iter().map(|value| i16::from(*value as i32 % 3 != 0)).collect();
+            let mut column = group.next_column().unwrap().unwrap();
+            column.typed::<parquet::data_type::Int32Type>().write_batch(&narrow, Some(&levels), None).unwrap();
+            column.close().unwrap();
+            group.close().unwrap();
+            writer.close().unwrap();
+            let source = Source::open(file.path()).unwrap();
+            let read = |name: &str| {
+                let mut cells = Vec::new();
+                if let Some(chunk) = source.chunk(0, name).unwrap() {
+                    chunk
+                        .read(None, &mut Buffers::default(), &mut cells, &mut |raw| Ok(Some(raw.number() as i64)))
+                        .unwrap();
+                }
+                cells
+            };
+            assert_eq!(read("wide"), values.iter().map(|value| Some(*value)).collect::<Vec<_>>());
+            let wanted =
+                values.iter().map(|value| i64::from(*value as i32)).map(|value| (value % 3 != 0).then_some(value));
+            assert!(read("narrow").is_empty() || read("narrow") == wanted.collect::<Vec<_>>());
         }
     }
 

@@ -301,7 +301,7 @@ fn several_sources(sources: &[Source]) -> Result<bool, BooksError> {
 }
 
 /// What all ids of a column begin with: what its least and its greatest begin with.
-fn beginning(sources: &[Source], column: &str) -> Result<String, BooksError> {
+pub(crate) fn beginning(sources: &[Source], column: &str) -> Result<String, BooksError> {
     let mut common: Option<String> = None;
     for source in sources {
         for group in 0..source.groups() {
@@ -331,7 +331,7 @@ fn beginning(sources: &[Source], column: &str) -> Result<String, BooksError> {
 }
 
 /// Every id of a column, once.
-fn distinct(sources: &[Source], column: &str, several_sources: bool) -> Result<Distinct, BooksError> {
+pub(crate) fn distinct(sources: &[Source], column: &str, several_sources: bool) -> Result<Distinct, BooksError> {
     let mut distinct = Distinct::default();
     for source in sources {
         let mut push = |bytes: &[u8]| {
