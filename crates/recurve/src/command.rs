@@ -8,7 +8,9 @@ mod customers;
 mod demo;
 mod explain;
 mod export;
+mod funnel;
 mod health;
+mod identities;
 mod import;
 mod init;
 mod leads;
@@ -50,6 +52,10 @@ pub enum Command {
     Leads(leads::Arguments),
     /// List how customers are doing, the least healthy first, with the reasons; or what the index is made of
     Health(health::Arguments),
+    /// Count how many people took each of some steps: stages and product events
+    Funnel(funnel::Arguments),
+    /// Show which visitors, leads and users could be joined to customers, and which statements contradict each other
+    Identities(identities::Arguments),
     /// Show what is left of the customers of each month
     Cohorts(cohorts::Arguments),
     /// Open a figure: its formula, the movements that make it, and the facts under them
@@ -158,6 +164,8 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Customers(arguments) => customers::run(options, &arguments),
         Command::Leads(arguments) => leads::run(options, &arguments),
         Command::Health(arguments) => health::run(options, &arguments),
+        Command::Funnel(arguments) => funnel::run(options, &arguments),
+        Command::Identities(arguments) => identities::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),
         Command::Explain(arguments) => explain::run(options, &arguments),
         Command::Reconcile(arguments) => reconcile::run(options, &arguments),

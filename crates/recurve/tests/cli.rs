@@ -44,6 +44,9 @@ const COMMANDS: &[&str] = &[
     "export",
     "policy",
     "retention",
+    "leads",
+    "funnel",
+    "identities",
 ];
 
 #[test]

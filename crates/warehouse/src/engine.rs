@@ -6,7 +6,9 @@
 
 pub mod billing;
 pub mod cube;
+pub mod funnel;
 pub mod health;
+pub mod identities;
 pub mod journey;
 pub mod label;
 pub mod lead_score;

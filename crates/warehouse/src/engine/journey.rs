@@ -624,6 +624,12 @@ impl Traveller<'_> {
         Ok(leads.sums(&segments, &self.windows.iter().map(|days| days.end).collect()))
     }
 
+    /// What tells the segment of a party: what the customer is, else what its facts stated.
+    pub fn segments_of_parties(&self) -> impl FnMut(u32, &mut Labels) -> u32 {
+        let mut dimensions = self.dimensions();
+        move |party, labels| dimensions.segment(party, &[], labels)
+    }
+
     /// The segment of each lead by its number.
     ///
     /// # Errors

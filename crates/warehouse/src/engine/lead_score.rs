@@ -317,7 +317,7 @@ impl Leads {
 }
 
 /// The day on which a customer first paid.
-fn first_paid_day(books: &Books, customer: u32) -> Option<i32> {
+pub(super) fn first_paid_day(books: &Books, customer: u32) -> Option<i32> {
     let ledger = &books.ledger;
     if customer as usize >= ledger.customers() {
         return None;

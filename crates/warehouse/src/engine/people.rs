@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use outlook::identity::{Identities, Link, Sort};
+use outlook::identity::{Conflict, Identities, Link, Sort};
 
 use super::share::mixture;
 use crate::{
@@ -69,12 +69,29 @@ pub struct People {
     offsets: Vec<usize>,
     /// For each id the one that stands for its party: the customer where there is one.
     parties: Vec<u32>,
-    /// Links that contradict earlier ones and do not hold.
-    pub conflicts: usize,
-    /// How many ids of each sort lead to no customer.
-    pub unjoined: Vec<(&'static str, u64)>,
+    /// Links that contradict earlier ones and do not hold, with the reason.
+    pub conflicts: Vec<(Link, Conflict)>,
+    /// For each sort of id, the surest first, where they lead.
+    pub joined: Vec<Joined>,
     /// What the facts of a party state, by dimension.
     statements: BTreeMap<String, Statements>,
+}
+
+/// Where the ids of a sort lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The sort.
+    pub sort: &'static str,
+    /// How many ids there are.
+    pub ids: u64,
+    /// Those that lead to a customer.
+    pub to_customer: u64,
+    /// Those that lead to no customer, but belong together with other ids.
+    pub linked: u64,
+    /// Those that no fact links with any other.
+    pub alone: u64,
+    /// Links between an id of this sort and a surer one that contradict earlier links.
+    pub contradictions: u64,
 }
 
 /// What is known of each party in one dimension: codes by root.
@@ -123,10 +140,18 @@ impl People {
         first_paid: &dyn Fn(u32) -> Option<i64>,
     ) -> Result<People, ObservedError> {
         let mut tables: Vec<(&'static str, Arc<Observed>)> = Vec::new();
-        for (table, wanted) in People::wants(with_visits, dimensions) {
-            if books.has_facts(table)? {
-                tables.push((table, books.shelf.get(books, table, wanted)?));
+        for (table, mut wanted) in People::wants(with_visits, dimensions) {
+            if !books.has_facts(table)? {
+                continue;
             }
+            let mut observed = books.shelf.get(books, table, wanted.clone())?;
+            // Visits that state who it was link ids as others do, and of links that contradict each other the earliest
+            // holds. So their time matters, whatever is asked.
+            if wanted.instants.is_empty() && observed.ids("user").iter().any(|user| *user != NO_ID) {
+                wanted.instants.extend(moment_of(table).map(str::to_owned));
+                observed = books.shelf.get(books, table, wanted)?;
+            }
+            tables.push((table, observed));
         }
         let numberings = books.shelf.numberings();
         let mut offsets = vec![0usize];
@@ -137,20 +162,7 @@ impl People {
         let mut people = People { offsets, ..People::default() };
         let mut links = Vec::new();
         for (table, observed) in &tables {
-            let instants = moment_of(table).map(|moment| observed.instants(moment));
-            let columns = people.columns(table, observed);
-            for fact in 0..observed.len() {
-                let at = instants.and_then(|instants| instants.get(fact)).copied().unwrap_or(NO_INSTANT);
-                let mut before: Option<u32> = None;
-                for (sort, ids) in &columns {
-                    let Some(other) = people.number(*sort, ids[fact]) else { continue };
-                    if let Some(one) = before {
-                        links.push(Link { at, one, other });
-                    }
-                    // The surest id is linked to each of the others.
-                    before = before.or(Some(other));
-                }
-            }
+            links.extend(people.links_of(table, observed).map(|(_, link, _)| link));
         }
         let ids = people.offsets.windows(2).zip(SORTS);
         let sorts: Vec<Sort> =
@@ -159,13 +171,70 @@ impl People {
         people.parties = (0..sorts.len() as u32)
             .map(|id| identities.customer_of(id).or_else(|| identities.person_of(id)).unwrap_or(id))
             .collect();
-        people.conflicts = identities.conflicts.len();
-        people.unjoined = SORTS.iter().map(|(name, sort)| (*name, identities.unjoined[*sort as usize])).collect();
+        people.joined = people.joined_of(&identities);
+        people.conflicts = identities.conflicts;
         for dimension in dimensions {
             let statements = people.gather(&tables, dimension, first_paid);
             people.statements.insert(dimension.clone(), statements);
         }
         Ok(people)
+    }
+
+    /// The links that the facts of a kind state, with the number of the fact and the columns that are linked: the surest id
+    /// of a fact is linked to each of the others.
+    pub(super) fn links_of<'o>(
+        &'o self,
+        table: &'static str,
+        observed: &'o Observed,
+    ) -> impl Iterator<Item = (usize, Link, (&'static str, &'static str))> + 'o {
+        let instants = moment_of(table).map(|moment| observed.instants(moment));
+        let columns = self.columns(table, observed);
+        (0..observed.len()).flat_map(move |fact| {
+            let at = instants.and_then(|instants| instants.get(fact)).copied().unwrap_or(NO_INSTANT);
+            // A kind has as many columns at the most as there are ways to say whom a fact is about.
+            let mut stated = [None; WAYS.len()];
+            for (place, (column, sort, ids)) in stated.iter_mut().zip(&columns) {
+                *place = self.number(*sort, ids[fact]).map(|id| (*column, id));
+            }
+            let mut stated = stated.into_iter().flatten();
+            let surest = stated.next();
+            stated.filter_map(move |(column, other)| {
+                let (surer, one) = surest?;
+                // As the resolution orders them, so that a link can be found again among those that it refused.
+                let link = Link { at, one: one.min(other), other: one.max(other) };
+                Some((fact, link, (surer, column)))
+            })
+        })
+    }
+
+    /// Counts where the ids of each sort lead.
+    fn joined_of(&self, identities: &Identities) -> Vec<Joined> {
+        let sort_of = |id: u32| self.offsets.partition_point(|offset| *offset <= id as usize).saturating_sub(1);
+        let mut members: Vec<u32> = vec![0; self.parties.len()];
+        for id in 0..self.parties.len() as u32 {
+            if let Some(person) = identities.person_of(id).and_then(|person| members.get_mut(person as usize)) {
+                *person += 1;
+            }
+        }
+        let mut joined: Vec<Joined> = SORTS
+            .iter()
+            .map(|(sort, _)| Joined { sort, ids: 0, to_customer: 0, linked: 0, alone: 0, contradictions: 0 })
+            .collect();
+        for id in 0..self.parties.len() as u32 {
+            let of_person = identities.person_of(id).and_then(|person| members.get(person as usize)).copied();
+            let sort = &mut joined[sort_of(id)];
+            sort.ids += 1;
+            match (identities.customer_of(id), of_person) {
+                (Some(_), _) => sort.to_customer += 1,
+                (None, Some(2..)) => sort.linked += 1,
+                _ => sort.alone += 1,
+            }
+        }
+        for (link, _) in &identities.conflicts {
+            // Sorts are numbered from the surest one on, and so are their ids.
+            joined[sort_of(link.one.max(link.other))].contradictions += 1;
+        }
+        joined
     }
 
     /// Adds the columns of a kind that say whom a fact is about.
@@ -184,11 +253,11 @@ impl People {
     }
 
     /// The columns of a kind that say whom a fact is about, the surest first, with the sorts of their ids.
-    fn columns<'o>(&self, table: &str, observed: &'o Observed) -> Vec<(usize, &'o [u32])> {
+    fn columns<'o>(&self, table: &str, observed: &'o Observed) -> Vec<(&'static str, usize, &'o [u32])> {
         WAYS.iter()
             .map(|column| (*column, observed.ids(column)))
             .filter(|(_, ids)| !ids.is_empty())
-            .filter_map(|(column, ids)| Some((sort_index(&numbering_sort(table, column))?, ids)))
+            .filter_map(|(column, ids)| Some((column, sort_index(&numbering_sort(table, column))?, ids)))
             .collect()
     }
 
@@ -217,7 +286,7 @@ impl People {
         let columns = self.columns(table, observed);
         (0..observed.len())
             .map(|fact| {
-                let mut ids = columns.iter().filter_map(|(sort, ids)| self.number(*sort, ids[fact]));
+                let mut ids = columns.iter().filter_map(|(_, sort, ids)| self.number(*sort, ids[fact]));
                 ids.next().map_or(NO_ID, |id| self.parties[id as usize])
             })
             .collect()
@@ -316,7 +385,7 @@ fn sort_index(sort: &str) -> Option<usize> {
 }
 
 /// When a fact says that its ids belong together; a file of customers says so without a time.
-fn moment_of(table: &str) -> Option<&'static str> {
+pub(super) fn moment_of(table: &str) -> Option<&'static str> {
     match table {
         "visit" => Some("visited"),
         "lead" => Some("reached"),
