@@ -943,13 +943,13 @@ fn announce(
     if !counted && !touched {
         return Ok(None);
     }
-    let mut with_visits = touched || journey::looks_at_visits(measures, &question.assumptions);
+    let mut with_visits = touched || journey::looks_at_visits(books, measures, &question.assumptions)?;
     for (table, mut wanted) in Tallies::wants(books, measures)? {
         tally::classify::want(table, dimensions, known, &mut wanted);
         with_visits |= table == "visit" && !dimensions.is_empty();
         books.shelf.announce(table, wanted);
     }
-    for (table, wanted) in journey::wants(measures, dimensions, &question.assumptions) {
+    for (table, wanted) in journey::wants(books, measures, dimensions, &question.assumptions)? {
         books.shelf.announce(table, wanted);
     }
     if !dimensions.is_empty() || measures.iter().any(|measure| journey::counts(measure.id)) {

@@ -168,22 +168,31 @@ impl Count {
 }
 
 /// Whether visits are looked at for some measures.
-#[must_use]
-pub fn looks_at_visits(measures: &[&'static Measure], assumptions: &Assumptions) -> bool {
-    let mut counts = measures.iter().filter_map(|measure| count_of(measure.id));
-    counts.any(|count| match count {
-        Count::LeadsOpen | Count::LeadPoints => lead_score::looks_at_visits(&assumptions.lead_rules),
-        other => other.stages().contains(&Stage::Visitor),
-    })
+///
+/// # Errors
+/// When the catalogue of the lake cannot be read.
+pub fn looks_at_visits(
+    books: &Books,
+    measures: &[&'static Measure],
+    assumptions: &Assumptions,
+) -> Result<bool, EngineError> {
+    let counts: Vec<Count> = measures.iter().filter_map(|measure| count_of(measure.id)).collect();
+    if counts.iter().any(|count| count.stages().contains(&Stage::Visitor)) {
+        return Ok(true);
+    }
+    Ok(counts.into_iter().any(Count::is_scored) && lead_score::looks_at_visits(books, &assumptions.lead_rules)?)
 }
 
 /// The columns that the measures of this module look at, by kind of fact.
-#[must_use]
+///
+/// # Errors
+/// When the catalogue of the lake cannot be read.
 pub fn wants(
+    books: &Books,
     measures: &[&'static Measure],
     dimensions: &[String],
     assumptions: &Assumptions,
-) -> Vec<(&'static str, Wanted)> {
+) -> Result<Vec<(&'static str, Wanted)>, EngineError> {
     let mut wants: BTreeMap<&'static str, Wanted> = BTreeMap::new();
     let mut want = |table: &'static str, days: &[&str], instants: &[&str]| {
         let wanted = wants.entry(table).or_default();
@@ -224,11 +233,11 @@ pub fn wants(
         referrals.ids.extend(["referrer".to_owned(), "referred".to_owned()]);
     }
     if measures.iter().filter_map(|measure| count_of(measure.id)).any(Count::is_scored) {
-        for (table, wanted) in lead_score::wants(&assumptions.lead_rules) {
+        for (table, wanted) in lead_score::wants(books, &assumptions.lead_rules)? {
             wants.entry(table).or_default().extend(wanted);
         }
     }
-    wants.into_iter().collect()
+    Ok(wants.into_iter().collect())
 }
 
 /// Entities of a stage.

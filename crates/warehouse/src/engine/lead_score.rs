@@ -42,10 +42,12 @@ fn looks_at(book: &RuleBook, wanted: &str) -> bool {
     book.asks_for_silence() || book.rules.iter().any(|rule| named(&rule.when))
 }
 
-/// Whether visits are looked at to score leads.
-#[must_use]
-pub fn looks_at_visits(book: &RuleBook) -> bool {
-    looks_at(book, "visit")
+/// Whether visits are looked at to score leads: not where there are no leads.
+///
+/// # Errors
+/// When the catalogue of the lake cannot be read.
+pub fn looks_at_visits(books: &Books, book: &RuleBook) -> Result<bool, EngineError> {
+    Ok(looks_at(book, "visit") && books.has_facts("lead")?)
 }
 
 /// The attributes that the rules ask for.
@@ -66,10 +68,15 @@ fn is_text(table: &str, column: &str) -> bool {
     }
 }
 
-/// The columns that scores are made of, by kind of fact.
-#[must_use]
-pub fn wants(book: &RuleBook) -> Vec<(&'static str, Wanted)> {
+/// The columns that scores are made of, by kind of fact; none where there are no leads.
+///
+/// # Errors
+/// When the catalogue of the lake cannot be read.
+pub fn wants(books: &Books, book: &RuleBook) -> Result<Vec<(&'static str, Wanted)>, EngineError> {
     let mut wants = Vec::new();
+    if !books.has_facts("lead")? {
+        return Ok(wants);
+    }
     for (table, moment, has_attributes) in TABLES {
         let looks = match *table {
             "visit" => looks_at(book, "visit"),
@@ -99,7 +106,7 @@ pub fn wants(book: &RuleBook) -> Vec<(&'static str, Wanted)> {
         }
         wants.push((*table, wanted));
     }
-    wants
+    Ok(wants)
 }
 
 /// One lead.
@@ -142,7 +149,7 @@ impl Leads {
     ) -> Result<Leads, EngineError> {
         let mut leads = Leads { leads: Vec::new(), book: Arc::clone(book), stages: Vec::new(), offsets: Vec::new() };
         let mut offset = 0;
-        for (table, mut wanted) in wants(book) {
+        for (table, mut wanted) in wants(books, book)? {
             if !books.has_facts(table)? {
                 continue;
             }
@@ -385,7 +392,7 @@ pub fn list(books: &Books, assumptions: &Assumptions, choice: &Choice) -> Result
     let mut dimensions: BTreeSet<String> = choice.filters.iter().map(|filter| filter.dimension.clone()).collect();
     dimensions.insert(CHANNEL.to_owned());
     let dimensions: Vec<String> = dimensions.into_iter().collect();
-    for (table, mut wanted) in wants(book) {
+    for (table, mut wanted) in wants(books, book)? {
         if table == "lead" {
             wanted.texts.insert("lead".to_owned());
             wanted.texts.extend(dimensions.iter().filter(|name| value_of_column("lead", name).is_some()).cloned());
