@@ -5,6 +5,7 @@
 //! funnel        how far they went
 //! lead_score    which of those who asked are worth a call
 //! survival      how long customers stay, from lives of which most have not ended
+//! runway        how long cash lasts, when revenue covers costs, and what is lacking until then
 //! retention     how a cohort will go on, from how it went
 //! health        who is about to leave, and why
 //! segment       what each customer is to the business, and how much few of them hold
@@ -20,5 +21,6 @@ pub mod identity;
 pub mod lead_score;
 pub mod normal;
 pub mod retention;
+pub mod runway;
 pub mod segment;
 pub mod survival;

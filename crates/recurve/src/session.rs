@@ -36,6 +36,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("activation_days", "days from the sign-up within which they count"),
     ("attribution", "by which touch a customer belongs to a channel: stated, first_touch, last_touch or linear"),
     ("health_weights", "events and their weights in the health index, such as boards=3,login=1; learnt unless set"),
+    ("burn_months", "months of which the burn is taken for the runway; 3 unless set"),
+    ("cash_reserve", "cash that is to be left at the lowest point, for the funding that is needed"),
     ("cac_lead_days", "days from spending money to the customers whom it brings, for CAC"),
 ];
 
@@ -162,6 +164,16 @@ impl Session {
         if let Some(text) = self.setting("gross_margin")? {
             let picos = revenue::money::parse_scaled(&text, 12).ok_or_else(|| number("gross_margin", &text))?;
             assumptions.gross_margin = Some(warehouse::engine::fraction(picos, 1_000_000_000_000));
+        }
+        if let Some(text) = self.setting("cash_reserve")? {
+            let micros = revenue::money::parse_scaled(&text, 6).ok_or_else(|| number("cash_reserve", &text))?;
+            assumptions.cash_reserve = warehouse::engine::fraction(micros, 1_000_000);
+        }
+        if let Some(text) = self.setting("burn_months")? {
+            let months = text.parse().ok().filter(|months| (1..=120).contains(months));
+            assumptions.burn_months = months.ok_or_else(|| {
+                CommandError::Usage(format!("the setting `burn_months` is `{text}`, and has to be from 1 to 120"))
+            })?;
         }
         if let Some(text) = self.setting("discount_rate")? {
             assumptions.discount_rate_yearly = text.parse().map_err(|_| number("discount_rate", &text))?;

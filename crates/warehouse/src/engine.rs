@@ -5,6 +5,8 @@
 //! left is exact arithmetic. Ratios are Σ ÷ Σ of two measures, never means of ratios.
 
 pub mod billing;
+pub mod business;
+pub mod collection;
 pub mod cube;
 pub mod funnel;
 pub mod health;
@@ -26,7 +28,7 @@ use std::{
 };
 
 use num_rational::BigRational;
-use num_traits::Zero;
+use num_traits::{ToPrimitive, Zero};
 use outlook::{
     lead_score::RuleBook,
     segment::Concentration,
@@ -52,6 +54,7 @@ use crate::{
     observed::{ObservedError, value_of_column},
 };
 use billing::Billing;
+use business::Business;
 use cube::{Cube, Days, Wanted, cube, sum};
 use health::Model;
 use journey::Traveller;
@@ -255,6 +258,10 @@ pub struct Assumptions {
     pub cac_lead_days: i32,
     /// The rules by which leads are scored.
     pub lead_rules: Arc<RuleBook>,
+    /// Months over which burn is taken for the runway.
+    pub burn_months: i32,
+    /// Cash that is to be left at the lowest point, in major units of the reporting currency.
+    pub cash_reserve: BigRational,
 }
 
 impl Default for Assumptions {
@@ -273,6 +280,8 @@ impl Default for Assumptions {
             attribution: Attribution::default(),
             cac_lead_days: 0,
             lead_rules: Arc::new(lead_rules::built_in()),
+            burn_months: 3,
+            cash_reserve: BigRational::zero(),
         }
     }
 }
@@ -323,6 +332,7 @@ impl Figure {
         match self.metric.variant.unit {
             Unit::Money => decimal(number, 6, currency_decimals),
             Unit::Count => decimal(number, 6, 0),
+            Unit::Date => number.floor().to_integer().to_i32().map_or_else(String::new, |day| Day(day).to_string()),
             _ => decimal(number, 12, 12),
         }
     }
@@ -419,6 +429,7 @@ struct Solver<'a> {
     ahead: Option<Ahead>,
     billing: Billing,
     tallies: Tallies,
+    business: Business,
     /// The segments, those among them that only other facts than subscriptions know.
     labels: Labels,
     /// How health is judged, where it is asked for and there are facts to judge it by.
@@ -538,6 +549,10 @@ impl<'a> Solver<'a> {
             }
             model = standings.model;
         }
+        for (id, counted) in collection::count(books, &made.segmentation, &classifier, &mut labels, &measures)? {
+            tallies.add(id, counted);
+        }
+        let business = Business::new(books, &windows, &measures, &question.assumptions)?;
         for name in &dimensions {
             let by_people = people.statements(name).is_some_and(|statements| !statements.texts.is_empty());
             if !tallies.knows(name) && !by_people && !has_no_facts_with(books, &measures, name)? {
@@ -553,7 +568,21 @@ impl<'a> Solver<'a> {
             }
             lacking.insert(need.id, !there);
         }
-        Ok(Self { books, question, made, ahead, billing, tallies, labels, model, shares, lacking, first_fact, asked })
+        Ok(Self {
+            books,
+            question,
+            made,
+            ahead,
+            billing,
+            tallies,
+            business,
+            labels,
+            model,
+            shares,
+            lacking,
+            first_fact,
+            asked,
+        })
     }
 
     fn figure(
@@ -593,9 +622,12 @@ impl<'a> Solver<'a> {
         if period.end > self.books.first_day_to_come().plus_days(-1) || !period.whole {
             notes.push(format!("partial: {} to {}", counted.start, counted.end.plus_days(-1)));
         }
-        if self.question.assumptions.gross_margin.is_none()
-            && metric.inputs.iter().any(|input| input.measure.id == "gross_margin_setting")
-            && matches!(value, Value::Number(_))
+        let end_of = |input: &Input| window_days(input.window, counted, self.question.grain, self.first_fact).end;
+        if matches!(value, Value::Number(_))
+            && metric
+                .inputs
+                .iter()
+                .any(|input| input.measure.id == "gross_margin_applied" && self.gross_margin(end_of(input)).is_none())
         {
             notes.push("gross margin not known, taken as 100 %".to_owned());
         }
@@ -724,9 +756,16 @@ impl<'a> Solver<'a> {
             "committed_mrr_annual_closing" => self.committed(days.end, segment, place, true),
             "days_in_period" => Value::whole(i64::from(days.end.0 - days.start.0)),
             "months_in_period" => Value::Number(months_in(days)),
-            "gross_margin_setting" => Value::Number(
-                self.question.assumptions.gross_margin.clone().unwrap_or_else(|| BigRational::from_integer(1.into())),
-            ),
+            "gross_margin_applied" => {
+                let known = self.gross_margin(days.end);
+                Value::Number(known.unwrap_or_else(|| BigRational::from_integer(1.into())))
+            }
+            of_the_whole if business::is_of_the_whole(of_the_whole) => {
+                match self.question.by.is_empty() && self.question.filters.is_empty() {
+                    true => self.business.measure(self.books, of_the_whole, days),
+                    false => Value::Undefined(business::ONLY_THE_WHOLE),
+                }
+            }
             other => self
                 .billing
                 .measure(other, days, segment)
@@ -747,6 +786,11 @@ impl<'a> Solver<'a> {
             },
             of,
         )
+    }
+
+    /// The gross margin at a day: from costs and revenue, else as it is set.
+    fn gross_margin(&self, end: Day) -> Option<BigRational> {
+        self.business.gross_margin(self.books, end).or_else(|| self.question.assumptions.gross_margin.clone())
     }
 
     /// Where money is spent some time before it brings customers, what was spent is looked at so much earlier.
@@ -938,7 +982,11 @@ fn announce(
             books.shelf.announce(table, wanted);
         }
     }
-    let counted = measures.iter().any(|measure| measure.tally.is_some() || journey::counts(measure.id));
+    let of_payments = measures.iter().any(|measure| collection::counts_payments(measure.id));
+    let counted = of_payments || measures.iter().any(|measure| measure.tally.is_some() || journey::counts(measure.id));
+    for (table, wanted) in Tallies::wants(books, &business::needed(measures))? {
+        books.shelf.announce(table, wanted);
+    }
     let touched = dimensions.iter().any(|name| people::TOUCHED.contains(&name.as_str()));
     if !counted && !touched {
         return Ok(None);
@@ -951,6 +999,11 @@ fn announce(
     }
     for (table, wanted) in journey::wants(books, measures, dimensions, &question.assumptions)? {
         books.shelf.announce(table, wanted);
+    }
+    if of_payments {
+        let mut wanted = collection::wanted();
+        tally::classify::want(collection::TABLE, dimensions, known, &mut wanted);
+        books.shelf.announce(collection::TABLE, wanted);
     }
     if !dimensions.is_empty() || measures.iter().any(|measure| journey::counts(measure.id)) {
         for (table, wanted) in People::wants(with_visits, dimensions) {

@@ -145,7 +145,11 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         ];
         row.extend(figure.segment.iter().map(|value| Cell::text(value.as_str())));
         let value = figure.text(currency.decimals());
-        row.push(if value.is_empty() { Cell::Empty } else { Cell::Number(value) });
+        row.push(match unit {
+            _ if value.is_empty() => Cell::Empty,
+            Unit::Date => Cell::text(value),
+            _ => Cell::Number(value),
+        });
         row.push(Cell::text(if unit == Unit::Money { currency.code() } else { unit.name() }));
         row.push(figure.note.as_deref().map_or(Cell::Empty, Cell::text));
         if keyed {
@@ -242,6 +246,7 @@ fn for_reading(figure: &Figure, currency_decimals: u32) -> String {
         Unit::Money => engine::decimal(number, currency_decimals, currency_decimals),
         Unit::Percent => format!("{} %", engine::decimal(&(number * engine::fraction(100, 1)), 1, 1)),
         Unit::Count => engine::decimal(number, 0, 0),
+        Unit::Date => figure.text(currency_decimals),
         _ => engine::decimal(number, 2, 2),
     }
 }

@@ -105,6 +105,8 @@ pub struct Tally {
     pub across: &'static [&'static str],
     /// What is counted instead while there are no such facts: ready-made totals.
     pub instead: Option<&'static Tally>,
+    /// What is counted in the calendar months in which there is no such fact: the same thing as another source tells it.
+    pub otherwise: Option<&'static Tally>,
 }
 
 /// A condition on facts.
@@ -240,6 +242,8 @@ const TRIAL: &[&str] = &["trial"];
 const FREE: &[&str] = &["signup", "subscription"];
 const REFERRAL: &[&str] = &["referral"];
 const ACTIVATED: &[&str] = &["signup", "product_event"];
+const BURN: &[&str] = &["cost", "payment"];
+const RUNWAY: &[&str] = &["cash_balance", "cost", "payment"];
 const NOTHING: &[&str] = &[];
 
 const fn stock(id: &'static str, unit: Unit, adds: Adds, needs: &'static [&'static str], words: Words) -> Measure {
@@ -271,13 +275,19 @@ const fn tallied(
 }
 
 const fn tally(table: &'static str, at: &'static str, only: &'static [Only], what: What) -> Tally {
-    Tally { table, at, only, what, across: &[], instead: None }
+    Tally { table, at, only, what, across: &[], instead: None, otherwise: None }
 }
 
 const fn score(scale: u32, least: Option<(u32, u32)>, most: Option<(u32, u32)>) -> Only {
     Only::Score { scale, least, most }
 }
 
+const MARKETING_IN_TOOLS: Tally =
+    tally("spend", "day", &[Only::IsOrEmpty("category", &["marketing"])], What::Money("amount"));
+const SALES_IN_TOOLS: Tally = tally("spend", "day", &[Only::Is("category", &["sales"])], What::Money("amount"));
+const MARKETING_IN_ACCOUNTS: Tally =
+    tally("cost", "day", &[Only::Is("category", &["marketing"])], What::Money("amount"));
+const SALES_IN_ACCOUNTS: Tally = tally("cost", "day", &[Only::Is("category", &["sales"])], What::Money("amount"));
 const VISIT_TOTALS: Tally = tally("visit_total", "day", &[], What::Sum("visits"));
 const VISITOR_TOTALS: Tally = tally("visit_total", "day", &[], What::Sum("visitors"));
 
@@ -808,15 +818,19 @@ pub const MEASURES: &[Measure] = &[
             "paiements moins remboursements et litiges perdus, au jour du mouvement d’argent",
         ),
     ),
-    // Spend and costs.
+    // Spend and costs. Money spent on marketing may be told twice, by the tools (spend) and by the accounts (costs).
     tallied(
         "marketing_cost",
         Money,
         Anywhere,
         true,
         SPEND,
-        tally("spend", "day", &[Only::IsOrEmpty("category", &["marketing"])], What::Money("amount")),
-        words("spend on marketing", "营销支出", "dépenses marketing"),
+        Tally { otherwise: Some(&MARKETING_IN_ACCOUNTS), ..MARKETING_IN_TOOLS },
+        words(
+            "spend on marketing; in months without any, the marketing costs of the accounts",
+            "营销支出；没有支出记录的月份取账目中的营销成本",
+            "dépenses marketing ; les mois où il n’y en a pas, les coûts marketing des comptes",
+        ),
     ),
     tallied(
         "sales_cost",
@@ -824,8 +838,12 @@ pub const MEASURES: &[Measure] = &[
         Anywhere,
         true,
         SPEND,
-        tally("spend", "day", &[Only::Is("category", &["sales"])], What::Money("amount")),
-        words("spend on sales", "销售支出", "dépenses commerciales"),
+        Tally { otherwise: Some(&SALES_IN_ACCOUNTS), ..SALES_IN_TOOLS },
+        words(
+            "spend on sales; in months without any, the sales costs of the accounts",
+            "销售支出；没有支出记录的月份取账目中的销售成本",
+            "dépenses commerciales ; les mois où il n’y en a pas, les coûts commerciaux des comptes",
+        ),
     ),
     tallied(
         "cost_of_revenue",
@@ -837,13 +855,48 @@ pub const MEASURES: &[Measure] = &[
         words("costs of delivering the service", "交付服务的成本", "coûts de fourniture du service"),
     ),
     tallied(
-        "all_costs",
+        "costs_marketing",
         Money,
         Anywhere,
         true,
         COST,
-        tally("cost", "day", &[], What::Money("amount")),
-        words("all costs", "全部成本", "tous les coûts"),
+        Tally { otherwise: Some(&MARKETING_IN_TOOLS), ..MARKETING_IN_ACCOUNTS },
+        words(
+            "marketing costs of the accounts; in months without any, the spend on marketing",
+            "账目中的营销成本；没有记录的月份取营销支出",
+            "coûts marketing des comptes ; les mois où il n’y en a pas, les dépenses marketing",
+        ),
+    ),
+    tallied(
+        "costs_sales",
+        Money,
+        Anywhere,
+        true,
+        COST,
+        Tally { otherwise: Some(&SALES_IN_TOOLS), ..SALES_IN_ACCOUNTS },
+        words(
+            "sales costs of the accounts; in months without any, the spend on sales",
+            "账目中的销售成本；没有记录的月份取销售支出",
+            "coûts commerciaux des comptes ; les mois où il n’y en a pas, les dépenses commerciales",
+        ),
+    ),
+    tallied(
+        "costs_else",
+        Money,
+        Anywhere,
+        true,
+        COST,
+        tally(
+            "cost",
+            "day",
+            &[Only::Is("category", &["cost_of_revenue", "development", "general", "other"])],
+            What::Money("amount"),
+        ),
+        words(
+            "costs other than those of marketing and sales",
+            "营销与销售以外的成本",
+            "coûts autres que marketing et vente",
+        ),
     ),
     // Getting customers.
     tallied(
@@ -1753,6 +1806,46 @@ pub const MEASURES: &[Measure] = &[
         tally("payment", "paid_at", &[Only::Is("status", &["succeeded", "failed"])], What::Facts),
         words("attempts to take money", "扣款尝试次数", "tentatives de paiement"),
     ),
+    flow(
+        "invoices_failed",
+        Count,
+        Anywhere,
+        PAYMENT,
+        words(
+            "invoices whose first failed payment fell in the period",
+            "首次付款失败发生在期内的发票数",
+            "factures dont le premier paiement échoué est de la période",
+        ),
+    ),
+    flow(
+        "invoices_recovered",
+        Count,
+        Anywhere,
+        PAYMENT,
+        words("those of them that were paid later", "其中之后已付款的发票数", "celles d’entre elles payées plus tard"),
+    ),
+    flow(
+        "recovery_days_sum",
+        Unit::Days,
+        Anywhere,
+        PAYMENT,
+        words(
+            "days from their first failure to the payment, added up",
+            "从首次失败到付款的天数之和",
+            "jours du premier échec au paiement, additionnés",
+        ),
+    ),
+    flow(
+        "movement_churned_failed_payment",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "churned MRR of customers who left because a payment failed (negative)",
+            "因付款失败而流失的 MRR（负数）",
+            "MRR perdu de clients partis parce qu’un paiement a échoué (négatif)",
+        ),
+    ),
     tallied(
         "cash_closing",
         Money,
@@ -1766,6 +1859,51 @@ pub const MEASURES: &[Measure] = &[
             "trésorerie de tous les comptes à la fin de la période",
         ),
     ),
+    // What is to come, if it goes on as it went.
+    whole(
+        "burn_net_daily",
+        Money,
+        Nowhere,
+        BURN,
+        words(
+            "costs less cash received a day, from the first cost on",
+            "自首笔成本起，每日成本减去收款",
+            "coûts moins encaissements par jour, depuis le premier coût",
+        ),
+    ),
+    stock(
+        "cash_end_day",
+        Unit::Date,
+        Nowhere,
+        RUNWAY,
+        words(
+            "the day that cash does not cover any more at the burn of the last three months",
+            "按近三个月消耗，现金不再够用的日期",
+            "le jour que la trésorerie ne couvre plus, au rythme des trois derniers mois",
+        ),
+    ),
+    stock(
+        "break_even_day",
+        Unit::Date,
+        Nowhere,
+        BURN,
+        words(
+            "the first month in which forecast revenue covers forecast costs",
+            "预测收入首次覆盖预测成本的月份",
+            "le premier mois où le revenu prévu couvre les coûts prévus",
+        ),
+    ),
+    stock(
+        "funding_needed",
+        Money,
+        Nowhere,
+        RUNWAY,
+        words(
+            "what forecast cash lacks at its lowest, the reserve included",
+            "预测现金最低时的缺口（含储备）",
+            "ce qui manque à la trésorerie prévue au plus bas, réserve comprise",
+        ),
+    ),
     // The calendar and the settings.
     flow(
         "days_in_period",
@@ -1776,14 +1914,14 @@ pub const MEASURES: &[Measure] = &[
     ),
     flow("months_in_period", Months, Nowhere, NOTHING, words("months in the period", "期内月数", "mois de la période")),
     stock(
-        "gross_margin_setting",
+        "gross_margin_applied",
         Ratio,
         Nowhere,
         NOTHING,
         words(
-            "gross margin as set; 1, with a note, while it is not known",
-            "所设毛利率；未知时取 1 并加注",
-            "marge brute paramétrée ; 1, avec une note, tant qu’elle est inconnue",
+            "gross margin of the twelve months up to the end, from costs and recognised revenue; as set while these are not known; else 1, with a note",
+            "截至期末十二个月的毛利率，按成本与确认收入计算；未知时取所设值；否则取 1 并加注",
+            "marge brute des douze mois jusqu’à la fin, d’après coûts et revenu reconnu ; à défaut celle du réglage ; sinon 1, avec une note",
         ),
     ),
 ];

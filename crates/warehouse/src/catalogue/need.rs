@@ -44,7 +44,7 @@ pub const NEEDS: &[Need] = &[
     need("contract", "contracts", "合同", "contrats"),
     need("invoice_line", "invoice lines", "发票明细", "lignes de facture"),
     need("payment", "payments", "付款", "paiements"),
-    need("spend", "marketing and sales spend", "营销与销售支出", "dépenses marketing et commerciales"),
+    either("spend", &["cost"], "marketing and sales spend", "营销与销售支出", "dépenses marketing et commerciales"),
     need("cost", "costs", "成本", "coûts"),
     need("cash_balance", "cash balances", "现金余额", "soldes de trésorerie"),
     either("visit", &["visit_total"], "visits", "访问", "visites"),

@@ -62,11 +62,18 @@ const ROWS: &[(&str, &[&str])] = &[
     ("csat", &["satisfied", "mean"]),
     ("payments_failed", &[]),
     ("payment_failure_rate", &[]),
+    ("payments_recovered", &[]),
+    ("recovery_rate", &[]),
+    ("involuntary_churn", &[]),
     ("cash", &[]),
     ("burn", &["gross", "net"]),
+    ("runway", &["days", "date"]),
+    ("break_even", &[]),
+    ("funding_needed", &[]),
     // Beyond the rows.
     ("stickiness", &[]),
     ("costs", &[]),
+    ("days_to_recover", &[]),
     ("mrr_transferred_in", &[]),
     ("mrr_transferred_out", &[]),
     ("trial_mrr", &[]),
@@ -165,7 +172,7 @@ fn a_metric_comes_down_to_measures_and_windows() {
         (
             "ltv",
             "",
-            "mrr_closing, customers_closing, gross_margin_setting, customers_lost_of_opening, customers_opening, months_in_period",
+            "mrr_closing, customers_closing, gross_margin_applied, customers_lost_of_opening, customers_opening, months_in_period",
         ),
         ("mrr_by_category", "", "mrr_closing"),
         ("segment", "", "customers_in_segments"),
@@ -190,7 +197,7 @@ fn values_from_measures() {
         ("customers_with_new", 10),
         ("mrr_closing", 6000),
         ("months_in_period", 1),
-        ("gross_margin_setting", 1),
+        ("gross_margin_applied", 1),
         ("movement_new", 500),
         ("marketing_cost", 700),
         ("sales_cost", 300),
@@ -290,7 +297,10 @@ fn names_are_found_however_they_are_written() {
     }
     let say = |id: &str, variant: Option<&str>| catalogue.resolve(id, variant).unwrap_err().to_string();
     assert_eq!(say("mmr", None), "there is no metric `mmr`: did you mean `mrr`?");
-    assert_eq!(say("churn", None), "there is no metric `churn`: did you mean `customer_churn` or `revenue_churn`?");
+    assert_eq!(
+        say("churn", None),
+        "there is no metric `churn`: did you mean `customer_churn`, `involuntary_churn` or `revenue_churn`?"
+    );
     assert_eq!(say("happiness", None), "there is no metric `happiness`: docs/metrics.md lists them all");
     assert_eq!(say("nrr", Some("year")), "metric `nrr` has no variant `year`: it has t12m (the default) and month");
     assert_eq!(say("mrr", Some("gross")), "metric `mrr` has no variant `gross`: it has no variants");

@@ -83,7 +83,7 @@ pub fn months_of(lives: &[Life], months: Option<f64>) -> Value {
 
 /// An estimate as a quotient: twelve decimals are more than it deserves, and enough to be the same everywhere. `None`
 /// where it is no number.
-fn quotient(value: f64) -> Option<BigRational> {
+pub(super) fn quotient(value: f64) -> Option<BigRational> {
     let scaled = BigRational::from_float((value * 1e12).round())?;
     Some(scaled / BigRational::from_integer(1_000_000_000_000i64.into()))
 }

@@ -7,12 +7,12 @@
 pub mod classify;
 pub mod distinct;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use num_rational::BigRational;
 use rayon::prelude::*;
 use revenue::{
-    calendar::Day,
+    calendar::{Day, Grain},
     money::{Currency, MICROS},
 };
 
@@ -122,6 +122,37 @@ pub struct Account {
 struct Job {
     id: &'static str,
     tally: Tally,
+    source: Source,
+}
+
+/// Which of the sources of a measure is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// There is but one.
+    Only,
+    /// The one that is preferred, by months.
+    Preferred,
+    /// The one that stands in for it in the months in which that says nothing.
+    StandIn,
+}
+
+impl Source {
+    /// The tallies of a measure, each with what it is to it.
+    fn of(tally: Tally) -> Vec<(Source, Tally)> {
+        match tally.otherwise {
+            None => vec![(Source::Only, tally)],
+            Some(other) => vec![(Source::Preferred, tally), (Source::StandIn, *other)],
+        }
+    }
+}
+
+/// A measure of two sources while they are being counted.
+#[derive(Default)]
+struct Pair {
+    preferred: Option<Counted>,
+    stand_in: Option<Counted>,
+    /// The calendar months of which the preferred one says something, by their first days.
+    months: BTreeSet<i32>,
 }
 
 impl Tallies {
@@ -132,7 +163,7 @@ impl Tallies {
     pub fn wants(books: &Books, measures: &[&'static Measure]) -> Result<Vec<(&'static str, Wanted)>, EngineError> {
         let mut wants: BTreeMap<&'static str, Wanted> = BTreeMap::new();
         for measure in measures {
-            if let Some(tally) = effective(books, measure)? {
+            for (_, tally) in effective(books, measure)?.map(Source::of).unwrap_or_default() {
                 want(&tally, wants.entry(tally.table).or_default());
             }
         }
@@ -158,9 +189,12 @@ impl Tallies {
             if measure.tally.is_some_and(|own| own.table != tally.table && matches!(own.what, What::Distinct(_))) {
                 tallies.totals.insert(measure.id);
             }
-            by_table.entry(tally.table).or_default().push(Job { id: measure.id, tally });
+            for (source, tally) in Source::of(tally) {
+                by_table.entry(tally.table).or_default().push(Job { id: measure.id, tally, source });
+            }
         }
         let Some(range) = range_of(windows) else { return Ok(tallies) };
+        let mut pairs: BTreeMap<&'static str, Pair> = BTreeMap::new();
         for (table, jobs) in by_table {
             if !books.has_facts(table)? {
                 continue;
@@ -186,10 +220,27 @@ impl Tallies {
                 .map(|job| job.count(&work, &groups[job.tally.across], orders.get(job.tally.at)))
                 .collect::<Result<Vec<Counted>, EngineError>>()?;
             for (job, counted) in jobs.iter().zip(counted) {
-                if job.tally.across.is_empty() {
-                    tallies.seen.extend(counted.segments());
+                if job.source == Source::Only {
+                    if job.tally.across.is_empty() {
+                        tallies.seen.extend(counted.segments());
+                    }
+                    tallies.counted.insert(job.id, counted);
+                    continue;
                 }
-                tallies.counted.insert(job.id, counted);
+                let months = months_told(&job.tally, &observed, assumptions);
+                let pair = pairs.entry(job.id).or_default();
+                match job.source {
+                    Source::StandIn => pair.stand_in = (!months.is_empty()).then_some(counted),
+                    _ => {
+                        pair.preferred = Some(counted);
+                        pair.months = months;
+                    }
+                }
+            }
+        }
+        for (id, pair) in pairs {
+            if let Some(counted) = pair.counted() {
+                tallies.add(id, counted);
             }
         }
         Ok(tallies)
@@ -268,6 +319,61 @@ fn effective(books: &Books, measure: &Measure) -> Result<Option<Tally>, EngineEr
     match tally.instead {
         Some(totals) if !books.has_facts(tally.table)? => Ok(Some(*totals)),
         _ => Ok(Some(tally)),
+    }
+}
+
+/// The calendar months of which the facts of a tally tell something, whoever they are about, by their first days.
+pub fn months_told(tally: &Tally, observed: &Observed, assumptions: &Assumptions) -> BTreeSet<i32> {
+    let chosen = Chosen::new(tally, observed, assumptions);
+    let (days, until) = (observed.days(tally.at), observed.days(UNTIL));
+    let mut months = BTreeSet::new();
+    for fact in (0..observed.len()).filter(|fact| days[*fact] != NO_DAY && chosen.holds(*fact)) {
+        let last = until.get(fact).copied().unwrap_or(NO_DAY).max(days[fact]);
+        let mut month = Day(days[fact]).first_of(Grain::Month);
+        // A total of several years is no total of months.
+        for _ in 0..=120 {
+            if month.0 > last {
+                break;
+            }
+            months.insert(month.0);
+            month = month.plus_months(1);
+        }
+    }
+    months
+}
+
+impl Pair {
+    /// The one source, and the other in the months in which it says nothing.
+    fn counted(self) -> Option<Counted> {
+        let Some(stand_in) = self.stand_in else { return self.preferred };
+        let told = |day: i32| self.months.contains(&Day(day).first_of(Grain::Month).0);
+        let Counted::Daily { sums: others, unit } = stand_in else { return self.preferred };
+        let mut sums = match self.preferred {
+            Some(Counted::Daily { sums, .. }) => sums,
+            _ => HashMap::new(),
+        };
+        for (segment, days) in others {
+            let mut by_day: BTreeMap<i32, i128> = BTreeMap::new();
+            let mut before = 0;
+            for (day, so_far) in days {
+                if !told(day) {
+                    by_day.insert(day, so_far - before);
+                }
+                before = so_far;
+            }
+            let mut before = 0;
+            for (day, so_far) in sums.remove(&segment).unwrap_or_default() {
+                *by_day.entry(day).or_default() += so_far - before;
+                before = so_far;
+            }
+            let mut so_far = 0;
+            let prefixed = by_day.into_iter().map(|(day, sum)| {
+                so_far += sum;
+                (day, so_far)
+            });
+            sums.insert(segment, prefixed.collect());
+        }
+        Some(Counted::Daily { sums, unit })
     }
 }
 
