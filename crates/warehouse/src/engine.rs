@@ -7,6 +7,7 @@
 pub mod billing;
 pub mod business;
 pub mod collection;
+pub mod contribution;
 pub mod cube;
 pub mod funnel;
 pub mod health;

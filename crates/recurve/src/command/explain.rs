@@ -1,5 +1,7 @@
 //! `recurve explain`: a figure opened: formula, policy, opening, the customers and movements that make it, and the facts
-//! under each.
+//! under each; of what is counted from other facts, each fact and what it adds.
+
+mod facts;
 
 use std::{collections::BTreeSet, io::Write};
 
@@ -12,7 +14,8 @@ use warehouse::{
     books::{Books, Origins, origin::stated},
     catalogue::{Language, ResolvedMetric, Unit, Value, Window},
     engine::{
-        self, Figure, Question,
+        self, Figure, Question, collection,
+        contribution::{Contributions, contributions, is_of_facts, is_of_the_ledger},
         segment::{Filter, Segmentation},
     },
     lake::Access,
@@ -137,7 +140,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         [] => Vec::new(),
         by => engine::answer(&books, &question(by.to_vec(), filters.clone())?)?,
     };
-    let segmentation = Segmentation::new(&books, &[], &filters)?;
+    let of_facts = metric.inputs.iter().any(|input| is_of_facts(input.measure));
+    let of_ledger = !of_facts || metric.inputs.iter().any(|input| is_of_the_ledger(input.measure));
+    let found = match of_facts {
+        true => contributions(&books, &question(arguments.by.clone(), filters.clone())?)?,
+        false => Contributions::default(),
+    };
+    let segmentation = Segmentation::of_any_facts(&books, &[], &filters)?;
     let end = to.min(books.first_day_to_come());
     // The widest window that the metric looks at is the one that is opened.
     let start = metric
@@ -150,9 +159,12 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         .min()
         .unwrap_or(from);
     let kinds = kinds_of(&metric);
+    let involuntary = |row: &Listed| collection::is_involuntary(row.movement.kind, row.movement.reason);
+    let only_involuntary = metric.inputs.iter().all(|input| input.measure.id == "movement_churned_failed_payment");
     let mut rows: Vec<Listed> = Vec::new();
     let (mut opening, mut closing) = (0i128, 0i128);
-    for customer in 0..books.customers.len() as u32 {
+    let customers = if of_ledger { books.customers.len() as u32 } else { 0 };
+    for customer in 0..customers {
         if !segmentation.has_customer(customer as usize) {
             continue;
         }
@@ -168,7 +180,12 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         opening += mrr(start);
         closing += mrr(end);
         let found = movements::of_customer(&books, &segmentation, customer, start, end);
-        rows.extend(found.into_iter().filter(|row| kinds.contains(&row.movement.kind)));
+        let counts = |row: &Listed| kinds.contains(&row.movement.kind) && (!only_involuntary || involuntary(row));
+        rows.extend(found.into_iter().filter(counts));
+    }
+    if of_facts && format_of(options) != Format::Table {
+        facts::list(options, &books, &arguments.by, &found, &rows)?;
+        return Ok(Outcome::Done);
     }
     let origins = Origins::load(&books)?;
     if format_of(options) != Format::Table {
@@ -205,6 +222,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     }
     for figure in &split {
         writeln!(out, "    {:<24} {}", figure.segment.join(", "), figure_words(figure, &books))?;
+    }
+    facts::write(&mut out, &books, &found, arguments.limit)?;
+    if !of_ledger {
+        return Ok(Outcome::Done);
     }
     let moved: i128 = rows.iter().map(|row| row.delta_micros).sum();
     writeln!(out, "  opening    {} before {start}", money(opening))?;

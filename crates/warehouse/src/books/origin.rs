@@ -52,6 +52,12 @@ impl Origins {
         Ok(Self { imports, of_fact })
     }
 
+    /// The file of an import.
+    #[must_use]
+    pub fn file(&self, import: i64) -> Option<&str> {
+        self.imports.get(&import).map(|import| import.file_name.as_str())
+    }
+
     /// Where a fact came from.
     #[must_use]
     pub fn of(&self, fact: u32) -> Option<Origin<'_>> {

@@ -28,7 +28,8 @@ use crate::{
     observed::{NO_DAY, Wanted},
 };
 
-const MARGIN: &str = "gross_margin_applied";
+/// The gross margin that other measures are worked out with.
+pub const MARGIN: &str = "gross_margin_applied";
 const BURN: &str = "burn_net_daily";
 const CASH_END: &str = "cash_end_day";
 const BREAK_EVEN: &str = "break_even_day";
@@ -159,6 +160,32 @@ impl Business {
     fn burn_days(&self, end: Day) -> Option<Days> {
         let start = end.plus_months(-self.burn_months).max(self.first_cost?.first_of(Grain::Month));
         (start < end).then_some(Days { start, end })
+    }
+
+    /// The measures, and over which days, that one of these is worked out from; nothing for others.
+    #[must_use]
+    pub fn made_of(&self, measure: &Measure, days: Days) -> Option<Vec<(&'static Measure, Days)>> {
+        let burnt: Vec<&str> = COSTS.into_iter().chain([RECEIVED]).collect();
+        let of = |ids: &[&str], days: Days| ids.iter().filter_map(|id| find(id)).map(|id| (id, days)).collect();
+        let in_months = || history(days.end).into_iter().flat_map(|month| of(&burnt, month)).collect::<Vec<_>>();
+        match measure.id {
+            MARGIN => Some(self.margin_days(days.end).map_or_else(Vec::new, |days| of(&[RECOGNISED, DELIVERY], days))),
+            BURN => Some(self.burn_days(days.end).map_or_else(Vec::new, |days| of(&burnt, days))),
+            CASH_END => {
+                let mut parts: Vec<(&'static Measure, Days)> = of(&[CASH], days);
+                parts.extend(self.burn_days(days.end).map_or_else(Vec::new, |days| of(&burnt, days)));
+                Some(parts)
+            }
+            BREAK_EVEN => Some(in_months()),
+            FUNDING => {
+                let mut parts = in_months();
+                if let Some(last) = history(days.end).last() {
+                    parts.extend::<Vec<_>>(of(&[CASH], *last));
+                }
+                Some(parts)
+            }
+            _ => None,
+        }
     }
 
     fn sum(&self, books: &Books, id: &str, days: Days) -> BigRational {

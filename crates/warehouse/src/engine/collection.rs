@@ -133,6 +133,17 @@ pub fn failures(observed: &Observed) -> Vec<Failure> {
     found
 }
 
+/// What an invoice that failed adds to a measure, and the fact that shows it; nothing when it adds none.
+#[must_use]
+pub fn counted_by(id: &str, failure: &Failure, days: &[i32]) -> Option<(usize, i128)> {
+    match (id, failure.recovered) {
+        (FAILED, _) => Some((failure.first, 1)),
+        (RECOVERED, Some(paid)) => Some((paid, 1)),
+        (RECOVERY_DAYS, Some(paid)) => Some((paid, i128::from(days[paid]) - i128::from(days[failure.first]))),
+        _ => None,
+    }
+}
+
 /// Counts the measures of this module.
 ///
 /// # Errors
@@ -156,11 +167,7 @@ pub fn count(
         for id in asked.iter().copied().filter(|id| counts_payments(id)) {
             let mut sums = DailySums::of_all_time();
             for failure in &found {
-                let value = match (id, failure.recovered) {
-                    (FAILED, _) | (RECOVERED, Some(_)) => 1,
-                    (RECOVERY_DAYS, Some(paid)) => i128::from(days[paid]) - i128::from(days[failure.first]),
-                    _ => 0,
-                };
+                let value = counted_by(id, failure, days).map_or(0, |(_, value)| value);
                 sums.add(classes.of(failure.first), days[failure.first], value);
             }
             counted.push((id, sums.counted(1)));

@@ -33,7 +33,7 @@ pub(super) const PICOS: i128 = 1_000_000_000_000;
 /// Scores are kept as parts of their scale; this many units in one, so that the usual scales divide it.
 const SCORE_UNITS: i128 = 2_520_000;
 /// The column that says on which day a total of several days ends.
-const UNTIL: &str = "until";
+pub(super) const UNTIL: &str = "until";
 const MICROS_A_SECOND: i128 = 1_000_000;
 
 /// What was counted.
@@ -127,7 +127,7 @@ struct Job {
 
 /// Which of the sources of a measure is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     /// There is but one.
     Only,
     /// The one that is preferred, by months.
@@ -138,7 +138,7 @@ enum Source {
 
 impl Source {
     /// The tallies of a measure, each with what it is to it.
-    fn of(tally: Tally) -> Vec<(Source, Tally)> {
+    pub(super) fn of(tally: Tally) -> Vec<(Source, Tally)> {
         match tally.otherwise {
             None => vec![(Source::Only, tally)],
             Some(other) => vec![(Source::Preferred, tally), (Source::StandIn, *other)],
@@ -314,7 +314,7 @@ fn range_of(windows: &[Days]) -> Option<Days> {
 }
 
 /// How a measure is counted from the facts that there are: from totals while there is nothing better.
-fn effective(books: &Books, measure: &Measure) -> Result<Option<Tally>, EngineError> {
+pub(super) fn effective(books: &Books, measure: &Measure) -> Result<Option<Tally>, EngineError> {
     let Some(tally) = measure.tally else { return Ok(None) };
     match tally.instead {
         Some(totals) if !books.has_facts(tally.table)? => Ok(Some(*totals)),
@@ -323,7 +323,7 @@ fn effective(books: &Books, measure: &Measure) -> Result<Option<Tally>, EngineEr
 }
 
 /// The calendar months of which the facts of a tally tell something, whoever they are about, by their first days.
-pub fn months_told(tally: &Tally, observed: &Observed, assumptions: &Assumptions) -> BTreeSet<i32> {
+pub(super) fn months_told(tally: &Tally, observed: &Observed, assumptions: &Assumptions) -> BTreeSet<i32> {
     let chosen = Chosen::new(tally, observed, assumptions);
     let (days, until) = (observed.days(tally.at), observed.days(UNTIL));
     let mut months = BTreeSet::new();
@@ -598,14 +598,14 @@ pub(super) fn same_name(name: &str, text: &str) -> bool {
     crate::kind::normalised(name) == crate::kind::normalised(text)
 }
 
-struct Currencies<'a> {
+pub(super) struct Currencies<'a> {
     codes: &'a [u32],
     currencies: Vec<Option<Currency>>,
     texts: &'a [String],
 }
 
 impl<'a> Currencies<'a> {
-    fn new(observed: &'a Observed) -> Self {
+    pub(super) fn new(observed: &'a Observed) -> Self {
         let coded = observed.texts("currency");
         let texts = coded.map_or(&[][..], |coded| coded.texts.as_slice());
         Currencies {
@@ -615,7 +615,7 @@ impl<'a> Currencies<'a> {
         }
     }
 
-    fn of(&self, fact: usize) -> Result<Currency, EngineError> {
+    pub(super) fn of(&self, fact: usize) -> Result<Currency, EngineError> {
         let code = self.codes.get(fact).copied().unwrap_or(u32::MAX) as usize;
         self.currencies.get(code).copied().flatten().ok_or_else(|| {
             crate::books::BooksError::UnknownValue {

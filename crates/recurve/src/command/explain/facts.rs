@@ -1,0 +1,126 @@
+//! The facts under a figure, each with what it adds to which measure.
+
+use std::io::Write;
+
+use warehouse::{
+    books::{Books, Origins},
+    catalogue::{Language, Unit},
+    engine::{
+        self,
+        contribution::{Contributions, value_text},
+    },
+};
+
+use super::super::movements::Listed;
+use crate::{
+    command::CommandError,
+    listing::{Cell, Listing},
+    session::Options,
+};
+
+/// What a list says of the measure that movements add to.
+const MRR: &str = "mrr";
+
+/// Lists every fact, movements of the ledger included, one a row.
+pub fn list(
+    options: &Options,
+    books: &Books,
+    by: &[String],
+    found: &Contributions,
+    movements: &[Listed],
+) -> Result<(), CommandError> {
+    let origins = Origins::load(books)?;
+    let head = ["measure", "kind", "fact", "day", "who"].into_iter().map(str::to_owned);
+    let tail = ["value", "unit", "file", "row", "import"].into_iter().map(str::to_owned);
+    let decimals = books.reporting.decimals();
+    let mut listing = Listing::begin(options, head.chain(by.iter().cloned()).chain(tail))?;
+    for fact in &found.facts {
+        let mut row = vec![
+            Cell::text(fact.measure.id),
+            Cell::text(fact.kind),
+            Cell::text(fact.fact.as_str()),
+            Cell::Day(fact.day),
+            Cell::text(fact.who.as_str()),
+        ];
+        row.extend(by.iter().enumerate().map(|(place, _)| fact.segment.get(place).map_or(Cell::Empty, Cell::text)));
+        row.extend([
+            Cell::Number(value_text(&fact.value, fact.unit, decimals)),
+            Cell::text(unit_text(fact.unit, books)),
+            origins.file(fact.import).map_or(Cell::Empty, Cell::text),
+            Cell::Number(fact.row.to_string()),
+            Cell::Number(fact.import.to_string()),
+        ]);
+        listing.row(&row)?;
+    }
+    for movement in movements {
+        let origin = origins.of(movement.movement.fact);
+        let delta = engine::fraction(movement.delta_micros, 1_000_000);
+        let mut row = vec![
+            Cell::text(MRR),
+            Cell::text(format!("subscriptions ({})", movement.movement.kind.name())),
+            Cell::text(movement.subscription.as_str()),
+            Cell::Day(movement.day),
+            Cell::text(books.customer_id(movement.customer)),
+        ];
+        row.extend(by.iter().map(|_| Cell::Empty));
+        row.extend([
+            Cell::Number(value_text(&delta, Unit::Money, decimals)),
+            Cell::text(books.reporting.code()),
+            origin.map_or(Cell::Empty, |origin| Cell::text(origin.import.file_name.as_str())),
+            origin.map_or(Cell::Empty, |origin| Cell::Number(origin.row.to_string())),
+            origin.map_or(Cell::Empty, |origin| Cell::Number(origin.import.id.to_string())),
+        ]);
+        listing.row(&row)?;
+    }
+    listing.end()
+}
+
+/// Writes the facts under each measure for people, those that add most first.
+pub fn write(out: &mut impl Write, books: &Books, found: &Contributions, limit: usize) -> Result<(), CommandError> {
+    let origins = Origins::load(books)?;
+    let decimals = books.reporting.decimals();
+    for of in found.by_measure() {
+        let measure = of.measure;
+        let words = measure.words.say(Language::default());
+        writeln!(out)?;
+        writeln!(
+            out,
+            "{}: {words}: {} facts, together {} {}",
+            measure.id,
+            of.facts.len(),
+            value_text(&of.sum, measure.unit, decimals),
+            unit_text(measure.unit, books)
+        )?;
+        for fact in of.facts.iter().take(limit) {
+            let who = if fact.who.is_empty() { String::new() } else { format!(" {}", fact.who) };
+            let segment =
+                if fact.segment.is_empty() { String::new() } else { format!("  [{}]", fact.segment.join(", ")) };
+            writeln!(
+                out,
+                "  {}  {:>16}  {} {}{who}{segment}  {}:{} (import {})",
+                fact.day,
+                value_text(&fact.value, fact.unit, decimals),
+                fact.kind,
+                fact.fact,
+                origins.file(fact.import).unwrap_or_default(),
+                fact.row,
+                fact.import,
+            )?;
+        }
+        if of.facts.len() > limit {
+            writeln!(out, "  ... {} more facts; --limit shows more, --format csv all of them", of.facts.len() - limit)?;
+        }
+    }
+    for measure in &found.not_listed {
+        writeln!(out)?;
+        writeln!(out, "{}: {}: its facts are not listed", measure.id, measure.words.say(Language::default()))?;
+    }
+    Ok(())
+}
+
+fn unit_text(unit: Unit, books: &Books) -> &str {
+    match unit {
+        Unit::Money => books.reporting.code(),
+        other => other.name(),
+    }
+}
