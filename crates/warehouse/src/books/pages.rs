@@ -459,7 +459,7 @@ fn all_ones(bytes: &[u8], count: usize) -> bool {
 
 fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0;
-    for shift in (0..63).step_by(7) {
+    for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at)?;
         *at += 1;
         value |= u64::from(byte & 0x7f) << shift;
