@@ -16,10 +16,10 @@ use super::{
     Assumptions, EngineError,
     billing::Billing,
     cube::Days,
-    survival::quotient,
     label::Labels,
     people::People,
     segment::Segmentation,
+    survival::quotient,
     tally::{Tallies, classify::Classifier},
 };
 use crate::{
