@@ -102,12 +102,12 @@ def peer(folder: Path, metric: str) -> tuple[dict[tuple[str, str], float], float
     script = f"""
 import duckdb, csv, sys
 c = duckdb.connect()
-c.execute("SET threads = 2; SET TimeZone = 'UTC'")
+c.execute("SET threads = 2; SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 c.execute("CREATE VIEW visits AS SELECT * FROM '{folder}/visits.parquet'")
 c.execute("CREATE VIEW events AS SELECT * FROM '{folder}/events.parquet'")
 rows = c.execute({QUERIES[metric]!r})
 names = [column[0] for column in rows.description]
-out = csv.writer(sys.stdout)
+out = csv.writer(sys.stdout, lineterminator="\\n")
 out.writerow(names)
 out.writerows(rows.fetchall())
 """
