@@ -258,7 +258,7 @@ fn judge_recognition(books: &Books, today: Day, breaches: &mut Vec<Breach>) -> R
         ..breach
     };
     for billed in &lines {
-        let found = service_is_earned_out(&billed.line, &[]).map_err(EngineError::from)?;
+        let found = service_is_earned_out(&billed.line, &billed.changes).map_err(EngineError::from)?;
         breaches.extend(found.into_iter().map(|breach| named(billed, breach)));
     }
     // Beyond a year from now only what is served for longer is left, and the end of each line was judged above.
@@ -267,7 +267,7 @@ fn judge_recognition(books: &Books, today: Day, breaches: &mut Vec<Breach>) -> R
         day = day.next_of(Grain::Month).first_of(Grain::Month);
         let mut total = Position::default();
         for billed in &lines {
-            let position = billed.position(&[], day)?;
+            let position = billed.position(day)?;
             let found = billed_is_recognised_or_deferred(&position);
             breaches.extend(found.into_iter().map(|breach| named(billed, breach)));
             total += position;

@@ -6,7 +6,8 @@ use num_rational::BigRational;
 use revenue::{
     calendar::{Day, Moment},
     money::{Currency, MICROS, to_micros},
-    recognition::{Change, Line, Position, Schedule, position},
+    policy::Recognition,
+    recognition::{Change, ChangeKind, Line, Position, Schedule, position},
 };
 
 use super::{EngineError, cube::Days, rounded, segment::Segmentation};
@@ -172,7 +173,7 @@ impl Billing {
             let (customer, plan, currency) = (&billed.customer, billed.plan.as_deref(), billed.currency.code());
             let Some(segment) = segmentation.segment_of_other(books, customer, plan, currency) else { continue };
             for days in windows {
-                let (opening, closing) = (billed.position(&[], days.start)?, billed.position(&[], days.end)?);
+                let (opening, closing) = (billed.position(days.start)?, billed.position(days.end)?);
                 let earned = closing.net_revenue_micros() - opening.net_revenue_micros();
                 if earned != 0 {
                     self.add("revenue_recognised", *days, segment, earned);
@@ -231,6 +232,8 @@ pub struct BilledLine {
     pub kind: Option<String>,
     /// The line in the shape of the method.
     pub line: Line,
+    /// What its own fact says became of it: that it was voided, or written off.
+    pub changes: Vec<Change>,
 }
 
 impl BilledLine {
@@ -238,8 +241,8 @@ impl BilledLine {
     ///
     /// # Errors
     /// When an amount does not fit the ledger.
-    pub fn position(&self, changes: &[Change], day: Day) -> Result<Position, EngineError> {
-        Ok(position(&self.line, changes, day)?)
+    pub fn position(&self, day: Day) -> Result<Position, EngineError> {
+        Ok(position(&self.line, &self.changes, day)?)
     }
 }
 
@@ -253,15 +256,17 @@ pub fn billed_lines(books: &Books) -> Result<Vec<BilledLine>, EngineError> {
         books,
         "invoice_line",
         &["invoice", "line"],
-        &["line", "invoice", "customer", "subscription", "plan", "currency", "kind"],
+        &["line", "invoice", "customer", "subscription", "plan", "currency", "kind", "recognition"],
         &["amount"],
-        &["service_start", "service_end", "issued"],
+        &["service_start", "service_end", "issued", "voided", "written_off"],
     )?;
     let mut lines = Vec::with_capacity(stated.len());
     for row in stated {
         let day = |index: usize| row.moments[index].map(|moment| books.ticks.zone().day_of(moment));
         let (service_start, service_end, issued) = (day(0), day(1), day(2));
-        let Ok([id, invoice, customer, subscription, plan, currency, kind]) = <[_; 7]>::try_from(row.texts) else {
+        let Ok([id, invoice, customer, subscription, plan, currency, kind, recognition]) =
+            <[_; 8]>::try_from(row.texts)
+        else {
             continue;
         };
         let (Some(customer), Some(currency), Some(picos), Some(issued)) = (customer, currency, row.picos[0], issued)
@@ -272,17 +277,33 @@ pub fn billed_lines(books: &Books) -> Result<Vec<BilledLine>, EngineError> {
             continue;
         }
         let start = service_start.unwrap_or(issued);
+        let over =
+            |recognition| service_end.map_or(Schedule::at_once(start), |end| Schedule::over(recognition, start, end));
         let line = Line {
             issued,
             amount_micros: to_micros(rounded(picos, MICROS))?,
             tax_micros: 0,
             rate: rate(books, &currency, issued)?,
-            schedule: service_end
-                .map_or(Schedule::at_once(start), |end| Schedule::over(books.view.policy.recognition, start, end)),
+            // What the line says of itself comes before what the policy says of all.
+            schedule: match recognition.as_deref() {
+                Some("by_day") => over(Recognition::Day),
+                Some("by_month") => over(Recognition::MonthEven),
+                Some("when_used") => Schedule::at_once(start),
+                Some("at_once") => Schedule::at_once(issued),
+                _ => over(books.view.policy.recognition),
+            },
         };
+        let mut changes = Vec::new();
+        for (moment, kind) in [(3, ChangeKind::Void), (4, ChangeKind::WriteOff)] {
+            if let Some(day) = day(moment) {
+                let rate = rate(books, &currency, day)?;
+                changes.push(Change { day, kind, amount_micros: line.amount_micros, rate });
+            }
+        }
+        changes.sort_by_key(|change| change.day);
         let currency = known_currency(&currency)?;
         let (id, invoice) = (id.unwrap_or_default(), invoice.unwrap_or_default());
-        lines.push(BilledLine { id, invoice, customer, subscription, plan, currency, kind, line });
+        lines.push(BilledLine { id, invoice, customer, subscription, plan, currency, kind, line, changes });
     }
     Ok(lines)
 }
