@@ -18,6 +18,7 @@ mod metric;
 mod movements;
 mod policy;
 mod quarantine;
+mod recognition;
 mod reconcile;
 mod restatements;
 mod retention;
@@ -60,6 +61,8 @@ pub enum Command {
     Cohorts(cohorts::Arguments),
     /// Open a figure: its formula, the movements that make it, and the facts under them
     Explain(explain::Arguments),
+    /// Show in which month what was billed is earned: the waterfall of deferred revenue
+    Recognition(recognition::Arguments),
     /// Set MRR beside what was invoiced and what was collected
     Reconcile(reconcile::Arguments),
     /// List the customers that make the difference between two policies
@@ -168,6 +171,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Identities(arguments) => identities::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),
         Command::Explain(arguments) => explain::run(options, &arguments),
+        Command::Recognition(arguments) => recognition::run(options, &arguments),
         Command::Reconcile(arguments) => reconcile::run(options, &arguments),
         Command::ComparePolicies(arguments) => compare_policies::run(options, &arguments),
         Command::Check(arguments) => check::run(options, &arguments),
