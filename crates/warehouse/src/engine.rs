@@ -556,7 +556,7 @@ impl<'a> Solver<'a> {
         let business = Business::new(books, &windows, &measures, &question.assumptions)?;
         for name in &dimensions {
             let by_people = people.statements(name).is_some_and(|statements| !statements.texts.is_empty());
-            if !tallies.knows(name) && !by_people && !has_no_facts_with(books, &measures, name)? {
+            if !tallies.knows(name) && !by_people && !is_column_of(&measures, name) {
                 made.segmentation.must_know(name)?;
             }
         }
@@ -944,14 +944,9 @@ fn ends_of(question: &Question, asked: &[(Period, Option<Period>)], first_fact: 
     ends.into_iter().collect()
 }
 
-/// Whether a dimension is a column of facts that the measures count and of which there are none yet.
-fn has_no_facts_with(books: &Books, measures: &[&'static Measure], name: &str) -> Result<bool, EngineError> {
-    for tally in measures.iter().filter_map(|measure| measure.tally) {
-        if value_of_column(tally.table, name).is_some() && !books.has_facts(tally.table)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether a dimension is a column of facts that the measures count, stated by some of them or by none.
+fn is_column_of(measures: &[&'static Measure], name: &str) -> bool {
+    measures.iter().filter_map(|measure| measure.tally).any(|tally| value_of_column(tally.table, name).is_some())
 }
 
 /// Says which facts some questions will look at, so that each kind is read once for all of them.
