@@ -72,6 +72,12 @@ const SHOWN: &[&str] = &[
     "arpa",
     "quick_ratio",
     "ltv",
+    "cac",
+    "ltv_cac",
+    "trial_conversion",
+    "nps",
+    "gross_margin",
+    "cash",
 ];
 
 /// Makes the company, imports it and shows its last month.
