@@ -10,13 +10,13 @@ use std::{
     sync::Arc,
 };
 
-use revenue::{calendar::Day, movement::Kind as MovementKind};
+use revenue::calendar::Day;
 
 use super::{
     Ahead, Assumptions, EngineError,
     cube::Days,
     label::Labels,
-    lead_score::{self, Leads},
+    lead_score::{self, Leads, first_paid_day},
     people::{Attribution, People, TOUCHED},
     segment::{Filter, OUTSIDE, Segmentation, UNKNOWN},
     tally::{
@@ -452,13 +452,11 @@ impl Traveller<'_> {
         let mut entities = Entities::default();
         match stage {
             Stage::Customer => {
-                let ledger = &self.books.ledger;
                 for customer in 0..self.books.customers.len() {
-                    let first = ledger.of_customer(customer).find(|row| ledger.kind[*row] == MovementKind::New);
-                    let Some(row) = first else { continue };
+                    let Some(day) = first_paid_day(self.books, customer as u32) else { continue };
                     let party = self.people.party("customer", customer as u32).unwrap_or(NO_ID);
                     let segment = dimensions.segment(party, &[], labels);
-                    entities.push(customer as u32, ledger.day[row], party, segment);
+                    entities.push(customer as u32, day, party, segment);
                 }
             }
             Stage::Visitor => {
@@ -773,14 +771,9 @@ impl Traveller<'_> {
                 }
             }
         }
-        let ledger = &self.books.ledger;
         let (mut waiting, mut sums) = (Waiting::default(), DailySums::of_all_time());
         for (party, (day, segment)) in began {
-            let mut rows = match self.people.customer(party) {
-                Some(customer) if (customer as usize) < ledger.customers() => ledger.of_customer(customer as usize),
-                _ => 0..0,
-            };
-            let paid = rows.find(|row| ledger.kind[*row] == MovementKind::New).map(|row| ledger.day[row]);
+            let paid = self.people.customer(party).and_then(|customer| first_paid_day(self.books, customer));
             match paid {
                 // Whoever paid first and signed up later was never free.
                 Some(paid) if paid < day => {}
@@ -795,15 +788,10 @@ impl Traveller<'_> {
     fn referred(&self, dimensions: &mut Dimensions<'_>, labels: &mut Labels) -> Result<Counted, EngineError> {
         let mut sums = DailySums::of_all_time();
         if let Some(referrals) = self.facts("referral")? {
-            let ledger = &self.books.ledger;
             let mut referred: BTreeMap<u32, i32> = BTreeMap::new();
             let converted = referrals.days("converted");
             for (fact, customer) in referrals.ids("referred").iter().enumerate().filter(|(_, id)| **id != NO_ID) {
-                let mut rows = match (*customer as usize) < ledger.customers() {
-                    true => ledger.of_customer(*customer as usize),
-                    false => 0..0,
-                };
-                let paid = rows.find(|row| ledger.kind[*row] == MovementKind::New).map(|row| ledger.day[row]);
+                let paid = first_paid_day(self.books, *customer);
                 // The ledger knows when someone began to pay; only without it the referral's word is taken.
                 let day = paid.unwrap_or(if self.books.customers.is_empty() { converted[fact] } else { NO_DAY });
                 if day != NO_DAY {
@@ -892,10 +880,5 @@ impl Dimensions<'_> {
 
 /// The instant at which a customer's first paid day is over.
 pub fn first_paid(books: &Books, customer: u32) -> Option<i64> {
-    let ledger = &books.ledger;
-    if customer as usize >= ledger.customers() {
-        return None;
-    }
-    let row = ledger.of_customer(customer as usize).find(|row| ledger.kind[*row] == MovementKind::New)?;
-    Some(books.ticks.zone().start_of_day(Day(ledger.day[row].saturating_add(1))))
+    first_paid_day(books, customer).map(|day| books.ticks.zone().start_of_day(Day(day.saturating_add(1))))
 }
