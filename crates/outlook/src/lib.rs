@@ -9,6 +9,7 @@
 //! retention     how a cohort will go on, from how it went
 //! health        who is about to leave, and why
 //! segment       what each customer is to the business, and how much few of them hold
+//! wording       sentences in three languages, with numbers and dates in the habits of each
 //! ```
 //!
 //! Everything is a function of its arguments: no input or output, no clock, and no chance, so that the same question has
@@ -24,3 +25,4 @@ pub mod retention;
 pub mod runway;
 pub mod segment;
 pub mod survival;
+pub mod wording;

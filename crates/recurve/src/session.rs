@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use outlook::health::Kept;
+use outlook::{health::Kept, wording::Language};
 use revenue::{
     calendar::{Day, Grain, Zone},
     money::Currency,
@@ -26,6 +26,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("currency", "the currency to report in"),
     ("tz", "the business time zone"),
     ("policy", "the policy"),
+    ("language", "the language of names and sentences: en, zh or fr"),
     ("gross_margin", "gross margin as a fraction, until it is known from costs"),
     ("discount_rate", "what a year's delay takes off the worth of money, as a fraction"),
     ("committed_months", "months ahead for which CMRR counts agreed changes"),
@@ -65,6 +66,9 @@ pub struct Options {
     /// By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear
     #[arg(long, global = true, value_name = "TOUCH")]
     pub attribution: Option<String>,
+    /// The language of names and sentences: en, zh or fr; the setting `language` of the data folder, else en
+    #[arg(long, global = true, value_name = "LANG", env = "RECURVE_LANG")]
+    pub lang: Option<String>,
     /// How lists are written: table on a terminal and csv in a pipe, unless set
     #[arg(long, global = true, value_name = "FORMAT")]
     pub format: Option<Format>,
@@ -128,6 +132,14 @@ impl Session {
     /// A setting of the data folder.
     pub fn setting(&self, key: &str) -> Result<Option<String>, CommandError> {
         Ok(self.lake.setting(key)?)
+    }
+
+    /// The language in which names and sentences are said.
+    pub fn language(&self) -> Result<Language, CommandError> {
+        match &self.options.lang {
+            Some(tag) => language_of(tag),
+            None => self.setting("language")?.map_or(Ok(Language::default()), |tag| language_of(&tag)),
+        }
     }
 
     /// The view that the options ask for, under a policy (the one of the options or the folder unless named).
@@ -256,6 +268,23 @@ pub fn catalogue(data: &Path) -> Result<Catalogue, CommandError> {
     }
     files.sort_unstable();
     Ok(Catalogue::load(&files)?)
+}
+
+/// A language by its tag.
+pub fn language_of(tag: &str) -> Result<Language, CommandError> {
+    Language::parse(tag).ok_or_else(|| {
+        let known = Language::ALL.map(Language::tag).join(", ");
+        CommandError::Usage(format!("`{tag}` is no language that Recurve speaks; use one of {known}"))
+    })
+}
+
+/// The language of commands that need no data folder: the one asked for, that of the folder if there is one, or English.
+pub fn language(options: &Options) -> Result<Language, CommandError> {
+    match &options.lang {
+        Some(tag) => language_of(tag),
+        None if options.data.is_dir() => Session::open(options, Access::Read)?.language(),
+        None => Ok(Language::default()),
+    }
 }
 
 /// A currency by its code.

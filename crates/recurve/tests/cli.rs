@@ -280,6 +280,13 @@ fn the_list_of_metrics_has_all_that_work_with_their_variants() {
     }
     folder.run(&["metric", "--list", "--lang", "fr"]).says(&["Clients payants"]);
     folder.run(&["metric", "--list", "--lang", "zh"]).says(&["付费客户数"]);
+    folder.run(&["metric", "--list", "--lang", "de"]).ends_with(2).says(&["`de` is no language", "en, zh, fr"]);
+    folder.run(&["--lang", "fr", "init"]).ends_with(0).says(&["language,fr"]);
+    folder.run(&["metric", "--list"]).says(&["Clients payants"]);
+    folder.run(&["explain", "customers", "--period", "2024-03", "--format", "table"]).says(&["Clients payants"]);
+    let mut from_environment = folder.bare(&["metric", "--list"]);
+    from_environment.env("RECURVE_LANG", "zh_CN.UTF-8");
+    Said::from(from_environment.output().unwrap()).ends_with(0).says(&["付费客户数"]);
 }
 
 #[test]

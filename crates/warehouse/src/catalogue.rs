@@ -20,7 +20,6 @@ pub mod measure;
 mod nearest;
 pub mod need;
 mod plan;
-mod words;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,8 +30,8 @@ pub use expression::{Expression, ExpressionError, ROOT_DECIMALS, Value};
 pub use fault::{CatalogueError, Fault, Flaw, LookupError};
 pub use measure::{Adds, MEASURES, Measure, Nature, Setting, Unit};
 pub use need::{NEEDS, Need, Needs};
+pub use outlook::wording::{Language, Words};
 pub use plan::{Input, ResolvedMetric};
-pub use words::{Language, Words};
 
 use nearest::{nearest, plain};
 use plan::{Meaning, NoPlan};

@@ -12,7 +12,7 @@ use revenue::{
 };
 use warehouse::{
     books::{Books, Origins, origin::stated},
-    catalogue::{Language, ResolvedMetric, Unit, Value, Window},
+    catalogue::{ResolvedMetric, Unit, Value, Window},
     engine::{
         self, Figure, Question, collection,
         contribution::{Contributions, contributions, is_of_facts, is_of_the_ledger},
@@ -201,7 +201,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let decimals = books.reporting.decimals();
     let money = |micros: i128| format!("{} {}", print_micros(micros, decimals), books.reporting.code());
     let entry = &metric.metric;
-    let language = Language::default();
+    let language = session.language()?;
     let variant = if metric.variant.name.is_empty() { String::new() } else { format!(" ({})", metric.variant.name) };
     writeln!(out, "{}{variant}: {}", entry.id, entry.name.say(language))?;
     writeln!(out, "  {}", entry.definition.say(language))?;
@@ -223,7 +223,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     for figure in &split {
         writeln!(out, "    {:<24} {}", figure.segment.join(", "), figure_words(figure, &books))?;
     }
-    facts::write(&mut out, &books, &found, arguments.limit)?;
+    facts::write(&mut out, &books, &found, arguments.limit, language)?;
     if !of_ledger {
         return Ok(Outcome::Done);
     }

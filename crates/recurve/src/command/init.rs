@@ -9,7 +9,7 @@ use crate::{
     session::{self, Options, SETTINGS, Session},
 };
 
-/// `--currency`, `--tz` and `--policy` are kept as the settings of the folder.
+/// `--currency`, `--tz`, `--policy` and `--lang` are kept as the settings of the folder.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// A further setting, such as gross_margin=0.8
@@ -20,7 +20,9 @@ pub struct Arguments {
 /// Makes the folder and lists its settings.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let mut wanted: Vec<(String, String)> = Vec::new();
-    for (name, value) in [("currency", &options.currency), ("tz", &options.tz), ("policy", &options.policy)] {
+    for (name, value) in
+        [("currency", &options.currency), ("tz", &options.tz), ("policy", &options.policy), ("language", &options.lang)]
+    {
         wanted.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
     }
     for text in &arguments.set {
@@ -40,6 +42,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         };
         match name.as_str() {
             "currency" => session::currency_of(value).map(|_| ())?,
+            "language" => session::language_of(value).map(|_| ())?,
             "health_weights" => session::health_weights(value).map(|_| ())?,
             "policy" => policies::find(value, &options.data).map(|_| ())?,
             "gross_margin" | "discount_rate" | "committed_months" => number().map(|_| ())?,

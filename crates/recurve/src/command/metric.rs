@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use revenue::calendar::Grain;
 use warehouse::{
-    catalogue::{Kind, Language, ResolvedMetric, Unit},
+    catalogue::{Kind, ResolvedMetric, Unit},
     engine::{self, Figure, Question},
     lake::Access,
 };
@@ -40,15 +40,12 @@ pub struct Arguments {
     /// Look only at this; several values of one dimension are alternatives
     #[arg(long = "where", value_name = "DIM=VALUE")]
     filters: Vec<String>,
-    /// The language of names in --list: en, zh or fr
-    #[arg(long, default_value = "en")]
-    lang: String,
 }
 
 /// Works the metrics out, or lists them.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     if arguments.list {
-        return list(options, &arguments.lang);
+        return list(options);
     }
     if arguments.ids.is_empty() && !arguments.all {
         return Err(CommandError::Usage(
@@ -175,8 +172,8 @@ fn own_dimensions(metric: &ResolvedMetric) -> Vec<String> {
     }
 }
 
-fn list(options: &Options, language: &str) -> Result<Outcome, CommandError> {
-    let language = Language::of_tag(language);
+fn list(options: &Options) -> Result<Outcome, CommandError> {
+    let language = session::language(options)?;
     let catalogue = session::catalogue(&options.data)?;
     let mut listing = Listing::begin(options, ["metric", "name", "unit", "better", "variants", "needs", "formula"])?;
     for metric in catalogue.metrics() {
@@ -204,6 +201,7 @@ fn list(options: &Options, language: &str) -> Result<Outcome, CommandError> {
 /// Shows the last full month and the one before it, side by side.
 pub fn show_last_month(options: &Options, ids: &[&str]) -> Result<(), CommandError> {
     let session = Session::open(options, Access::Read)?;
+    let language = session.language()?;
     let catalogue = session.catalogue()?;
     let books = session.books()?;
     let to = session.today().first_of(Grain::Month);
@@ -230,7 +228,7 @@ pub fn show_last_month(options: &Options, ids: &[&str]) -> Result<(), CommandErr
         let unit = last.metric.variant.unit;
         listing.row(&[
             Cell::text(last.metric.metric.id.as_str()),
-            Cell::text(last.metric.metric.name.say(Language::default())),
+            Cell::text(last.metric.metric.name.say(language)),
             value(before),
             value(last),
             Cell::text(if unit == Unit::Money { books.reporting.code() } else { unit.name() }),

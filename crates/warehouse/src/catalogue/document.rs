@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::entry::{Calculation, Metric, SECTIONS, Variant, Window};
 use super::measure::{Adds, MEASURES, Nature};
 use super::need::Needs;
-use super::words::Language;
 use super::{Catalogue, ResolvedMetric};
+use outlook::wording::Language;
 
 /// The page: a table of every metric a section, then each metric by itself, then the measures.
 ///

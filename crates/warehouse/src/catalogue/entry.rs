@@ -10,7 +10,7 @@ use super::fault::{Fault, Flaw};
 use super::measure::{self, Measure, Unit};
 use super::nearest::{nearest, plain};
 use super::need::{self, NEEDS, Needs};
-use super::words::{Language, Words};
+use outlook::wording::{Language, Words};
 
 /// A part of the catalogue that people look under.
 #[derive(Debug, PartialEq, Eq)]

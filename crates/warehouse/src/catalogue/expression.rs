@@ -17,7 +17,7 @@ use num_rational::BigRational;
 use num_traits::{Signed, ToPrimitive, Zero};
 
 use super::need::{self, Needs};
-use super::words::{Language, Words};
+use outlook::wording::{Language, Words};
 
 /// What a metric or a measure comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! t, M_c(t) that of one customer. Metrics are made of measures, in `metrics/*.toml`; this
 //! table is the whole list of what they can be made of.
 
-use super::words::Words;
+use outlook::wording::Words;
 
 /// What a number is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

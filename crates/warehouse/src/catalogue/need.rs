@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{Language, Words};
+use outlook::wording::{Language, Words};
 
 /// A kind of fact, by the name that `needs` and the answers use.
 #[derive(Debug, PartialEq, Eq)]

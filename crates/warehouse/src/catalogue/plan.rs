@@ -48,13 +48,13 @@ enum Step {
     Formula {
         expression: Expression,
         names: Names,
-        undefined: Option<super::words::Words>,
+        undefined: Option<outlook::wording::Words>,
     },
     Ratio {
         numerator: Expression,
         denominator: Expression,
         names: Names,
-        undefined: Option<super::words::Words>,
+        undefined: Option<outlook::wording::Words>,
     },
     /// The engine's own method: it cannot be worked out from here.
     Custom(Needs),
@@ -105,7 +105,7 @@ impl ResolvedMetric {
                     match numbers(above, below) {
                         Err(none) => none,
                         Ok((above, below)) if below.is_zero() => {
-                            let reason = reason.cloned().unwrap_or(super::words::Words::fixed(
+                            let reason = reason.cloned().unwrap_or(outlook::wording::Words::fixed(
                                 "the denominator is zero",
                                 "分母为零",
                                 "le dénominateur vaut zéro",

@@ -76,12 +76,18 @@ pub fn list(
 }
 
 /// Writes the facts under each measure for people, those that add most first.
-pub fn write(out: &mut impl Write, books: &Books, found: &Contributions, limit: usize) -> Result<(), CommandError> {
+pub fn write(
+    out: &mut impl Write,
+    books: &Books,
+    found: &Contributions,
+    limit: usize,
+    language: Language,
+) -> Result<(), CommandError> {
     let origins = Origins::load(books)?;
     let decimals = books.reporting.decimals();
     for of in found.by_measure() {
         let measure = of.measure;
-        let words = measure.words.say(Language::default());
+        let words = measure.words.say(language);
         writeln!(out)?;
         writeln!(
             out,
@@ -113,7 +119,7 @@ pub fn write(out: &mut impl Write, books: &Books, found: &Contributions, limit: 
     }
     for measure in &found.not_listed {
         writeln!(out)?;
-        writeln!(out, "{}: {}: its facts are not listed", measure.id, measure.words.say(Language::default()))?;
+        writeln!(out, "{}: {}: its facts are not listed", measure.id, measure.words.say(language))?;
     }
     Ok(())
 }
