@@ -8,6 +8,7 @@
 //! runway        how long cash lasts, when revenue covers costs, and what is lacking until then
 //! retention     how a cohort will go on, from how it went
 //! health        who is about to leave, and why
+//! experiment    which arm of a test does better, and whether that may be said yet
 //! segment       what each customer is to the business, and how much few of them hold
 //! wording       sentences in three languages, with numbers and dates in the habits of each
 //! ```
@@ -16,6 +17,7 @@
 //! the same answer on every machine. Estimates use floats, and say how sure they are; money and counts stay integers.
 //! What is too little to judge by says so, as a value.
 
+pub mod experiment;
 pub mod funnel;
 pub mod health;
 pub mod identity;

@@ -29,6 +29,26 @@ pub fn two_sided(level: f64) -> f64 {
     quantile(0.5 + level.clamp(0.0, 1.0) / 2.0)
 }
 
+/// The probability that a standard normal value is below `at`.
+///
+/// G. Marsaglia, *Evaluating the normal distribution*, Journal of Statistical Software 11 (2004): the Taylor series about
+/// 0, to about fifteen decimals; beyond nine deviations nothing is left of a tail at that precision.
+#[must_use]
+pub fn share_below(at: f64) -> f64 {
+    if at.abs() > 9.0 {
+        return if at > 0.0 { 1.0 } else { 0.0 };
+    }
+    let (mut sum, mut before, mut term, mut odd) = (at, 0.0f64, at, 1.0f64);
+    while (sum - before).abs() > 0.0 {
+        before = sum;
+        odd += 2.0;
+        term *= at * at / odd;
+        sum += term;
+    }
+    let density = (-0.5 * at * at).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    (0.5 + sum * density).clamp(0.0, 1.0)
+}
+
 /// Two polynomials, lowest power first: one above the line, one below.
 struct Rational {
     above: [f64; 8],
@@ -124,6 +144,10 @@ mod tests {
             assert!((two_sided(level) - errors).abs() < 1e-9, "{level}: {}", two_sided(level));
         }
         assert!((quantile(1e-12) + 7.034_483_825_301).abs() < 1e-6, "{}", quantile(1e-12));
+        for share in [0.001, 0.025, 0.3, 0.5, 0.8, 0.975, 0.9999] {
+            assert!((share_below(quantile(share)) - share).abs() < 1e-12, "{share}: {}", share_below(quantile(share)));
+        }
+        assert!(share_below(-40.0) < 1e-15 && share_below(40.0) > 1.0 - 1e-15);
         assert!(quantile(0.5).abs() < 1e-15 && quantile(0.0) < -1e300 && quantile(1.0) > 1e300);
     }
 }
