@@ -15,9 +15,11 @@
 //! thirty days later, and never changes. So what is looked at only ever grows, which is what the guarantee rests on.
 //! `alpha` is shared equally among all comparisons of a test (arms other than the control, times measures).
 
+pub mod measure;
 pub mod power;
 pub mod sample_ratio;
 pub mod sequential;
+pub mod words;
 
 use sequential::Mixture;
 

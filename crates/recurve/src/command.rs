@@ -6,6 +6,7 @@ mod cohorts;
 mod compare_policies;
 mod customers;
 mod demo;
+mod experiments;
 mod explain;
 mod export;
 mod funnel;
@@ -26,7 +27,7 @@ mod retention;
 use warehouse::{
     books::BooksError,
     catalogue::{CatalogueError, LookupError},
-    engine::EngineError,
+    engine::{EngineError, experiment::ExperimentError},
     import::ImportError,
     lake::LakeError,
     lead_rules::LeadRulesError,
@@ -59,6 +60,8 @@ pub enum Command {
     Identities(identities::Arguments),
     /// Show what is left of the customers of each month
     Cohorts(cohorts::Arguments),
+    /// Read tests of prices and pages: what each arm does, how sure that is, and whether it may be said yet
+    Experiments(experiments::Arguments),
     /// Open a figure: its formula, the movements that make it, and the facts under them
     Explain(explain::Arguments),
     /// Show in which month what was billed is earned: the waterfall of deferred revenue
@@ -133,6 +136,9 @@ pub enum CommandError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// An experiment.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
     /// The import.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -150,6 +156,8 @@ impl CommandError {
         match self {
             CommandError::Usage(_) | CommandError::Lookup(_) | CommandError::Policy(_) => 2,
             CommandError::Engine(EngineError::UnknownDimension { .. }) => 2,
+            CommandError::Experiment(ExperimentError::Engine(_)) => 4,
+            CommandError::Experiment(_) => 2,
             CommandError::Books(BooksError::SeveralCurrencies { .. }) => 2,
             _ => 4,
         }
@@ -170,6 +178,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Funnel(arguments) => funnel::run(options, &arguments),
         Command::Identities(arguments) => identities::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),
+        Command::Experiments(arguments) => experiments::run(options, &arguments),
         Command::Explain(arguments) => explain::run(options, &arguments),
         Command::Recognition(arguments) => recognition::run(options, &arguments),
         Command::Reconcile(arguments) => reconcile::run(options, &arguments),

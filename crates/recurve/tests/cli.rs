@@ -8,6 +8,9 @@ mod folder;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 
+#[path = "cli/experiments.rs"]
+mod experiments;
+
 #[path = "cli/exports.rs"]
 mod exports;
 
@@ -47,6 +50,7 @@ const COMMANDS: &[&str] = &[
     "leads",
     "funnel",
     "identities",
+    "experiments",
 ];
 
 #[test]

@@ -36,6 +36,7 @@ folders! {
     corrections
     currencies
     days
+    experiments
     metrics
     movements
     policy

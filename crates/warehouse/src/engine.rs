@@ -9,6 +9,7 @@ pub mod business;
 pub mod collection;
 pub mod contribution;
 pub mod cube;
+pub mod experiment;
 pub mod funnel;
 pub mod health;
 pub mod identities;

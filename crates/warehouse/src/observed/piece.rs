@@ -134,6 +134,11 @@ fn add(
                 for (row, code) in places.iter_mut().enumerate() {
                     *code = integers.get(row).map_or(NO_CODE, |number| codes.of(&number.to_string()));
                 }
+            } else if let Some(flags) = batch.column_by_name(name).and_then(|column| column.as_boolean_opt()) {
+                for (row, code) in places.iter_mut().enumerate() {
+                    let flag = flags.is_valid(row).then(|| flags.value(row));
+                    *code = flag.map_or(NO_CODE, |flag| codes.of(if flag { "true" } else { "false" }));
+                }
             } else {
                 let texts = Texts::of(batch, name)?;
                 for (row, code) in places.iter_mut().enumerate() {
