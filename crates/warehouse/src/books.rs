@@ -8,6 +8,7 @@ mod classes;
 mod columns;
 mod group;
 pub mod ids;
+pub mod oddity;
 pub mod origin;
 mod pages;
 mod rates;
@@ -34,6 +35,7 @@ pub(crate) use ids::Keys;
 pub use ids::{Ids, JOINT, Key};
 pub use origin::{Origin, Origins};
 pub(crate) use pages::{Buffers, Source};
+use subscriptions::Choice;
 pub use subscriptions::{FactFile, Portion, SubscriptionFacts};
 pub(crate) use subscriptions::{beginning, distinct};
 
@@ -211,16 +213,6 @@ impl Books {
         Self::gather(lake, view)?.with_ledger()
     }
 
-    /// As [`Books::survey`], without a ledger: what is odd about the facts needs none, and half the memory.
-    ///
-    /// # Errors
-    /// When facts cannot be read.
-    pub fn oddities(lake: &Lake, view: View) -> Result<Self, BooksError> {
-        let mut books = Self::gather(lake, view)?;
-        books.work_out(false)?;
-        Ok(books)
-    }
-
     /// As [`Books::survey`], of the facts that some imports brought, taken from what is known now: by the import that each
     /// row names, where [`View::as_known_at`] goes by snapshots. Both ways must give the same.
     ///
@@ -238,17 +230,10 @@ impl Books {
 
     /// Reads the subscription facts of some imports from the files of a time.
     fn read(lake: &Lake, view: View, files_of: Option<i64>, known: &HashSet<i64>) -> Result<Self, BooksError> {
-        let files = match lake.table_schema("subscription")? {
-            None => Vec::new(),
-            Some(_) => lake.files("subscription", files_of)?,
-        };
-        let files: Vec<FactFile> = files
-            .into_iter()
-            .filter(|file| file.import.is_none_or(|import| known.contains(&import)))
-            .map(|file| FactFile { path: file.path, import: file.import })
-            .collect();
+        let files = fact_files(lake, files_of, known)?;
         let rates = rates::load(lake, view.as_known_at)?;
-        Self::facts_of_files(files, &|import| known.contains(&import), rates, Some(lake.clone()), view)
+        let choice = Choice { is_known: &|import| known.contains(&import), is_wanted: None };
+        Self::facts_of_files(files, &choice, rates, Some(lake.clone()), view)
     }
 
     /// Makes books from files of subscription facts.
@@ -257,24 +242,24 @@ impl Books {
     /// When facts cannot be read.
     pub fn of_files(
         files: Vec<FactFile>,
-        is_known: &dyn Fn(i64) -> bool,
+        is_known: &(dyn Fn(i64) -> bool + Sync),
         rates: (Rates, Option<Day>),
         lake: Option<Lake>,
         view: View,
     ) -> Result<Self, BooksError> {
-        Self::facts_of_files(files, is_known, rates, lake, view)?.with_ledger()
+        Self::facts_of_files(files, &Choice { is_known, is_wanted: None }, rates, lake, view)?.with_ledger()
     }
 
     /// Facts as books whose ledger is not made yet.
     fn facts_of_files(
         files: Vec<FactFile>,
-        is_known: &dyn Fn(i64) -> bool,
+        choice: &Choice<'_>,
         (rates, last_rate): (Rates, Option<Day>),
         lake: Option<Lake>,
         view: View,
     ) -> Result<Self, BooksError> {
         let ticks = Ticks::new(&view.policy, view.zone.clone());
-        let (facts, customers, subscriptions) = subscriptions::load(&files, &ticks, is_known)?;
+        let (facts, customers, subscriptions) = subscriptions::load(&files, &ticks, choice)?;
         let reporting = reporting_currency(currencies(&facts, lake.as_ref(), view.as_known_at)?, &rates, view.currency);
         Ok(Self {
             // Whoever needs one currency has refused several by now; facts can be looked at in any.
@@ -501,6 +486,16 @@ impl Books {
         Ok(lake.table_schema(table)?.is_some()
             && lake.files(table, self.view.as_known_at)?.iter().any(|file| file.rows > 0))
     }
+}
+
+/// The files of the subscription facts of some imports, as a snapshot names them.
+fn fact_files(lake: &Lake, files_of: Option<i64>, known: &HashSet<i64>) -> Result<Vec<FactFile>, BooksError> {
+    if lake.table_schema("subscription")?.is_none() {
+        return Ok(Vec::new());
+    }
+    let files = lake.files("subscription", files_of)?.into_iter();
+    let known = files.filter(|file| file.import.is_none_or(|import| known.contains(&import)));
+    Ok(known.map(|file| FactFile { path: file.path, import: file.import }).collect())
 }
 
 /// The customers of a share, so many at a time that what is made of them stays in the cache.

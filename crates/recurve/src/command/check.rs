@@ -19,7 +19,7 @@ use revenue::{
     recognition::Position,
 };
 use warehouse::{
-    books::{Books, Origins, Portion, View},
+    books::{Books, Origins, Portion, View, oddity},
     engine::{
         EngineError,
         billing::{BilledLine, billed_lines},
@@ -27,7 +27,7 @@ use warehouse::{
     lake::{Access, LakeFault, LakeFaultKind},
 };
 
-use super::{CommandError, Outcome, import::odd_facts};
+use super::{CommandError, Outcome};
 use crate::{
     listing::{Cell, Format, Listing, format_of},
     session::{Options, Session},
@@ -100,8 +100,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         }
     }
     let origins = Origins::load(&books)?;
-    for line in odd_facts(&books, &origins, None) {
-        listing.row(&[Cell::text("facts"), Cell::text("issue"), Cell::text(line)])?;
+    for oddity in oddity::of_books(&books, &origins) {
+        listing.row(&[Cell::text("facts"), Cell::text("issue"), Cell::text(oddity.words(origins.imports()))])?;
     }
     listing.end()?;
     let outcome = if breaches.is_empty() { Outcome::Done } else { Outcome::Breach };

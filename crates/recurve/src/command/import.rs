@@ -12,7 +12,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use warehouse::{
-    books::{Books, Origins},
+    books::oddity,
     import::{self, ColumnUse, ImportReport, ImportRequest, Outcome as ImportOutcome, Phase},
     kind::{KINDS, Kind},
     lake::Access,
@@ -319,45 +319,12 @@ const ODD_FACTS_SHOWN: usize = 20;
 
 /// Says which facts of an import contradict others, and how many there are.
 fn describe_odd_facts(out: &mut impl Write, session: &Session, import: i64) -> Result<usize, CommandError> {
-    let books = Books::oddities(&session.lake, session.view(None)?)?;
-    if books.overlaps.is_empty() && books.conflicts.is_empty() {
-        return Ok(0);
+    let oddities = oddity::of_import(&session.lake, &session.view(None)?, import, ODD_FACTS_SHOWN)?;
+    for oddity in &oddities.first {
+        writeln!(out, "  {}", oddity.words(&oddities.imports))?;
     }
-    let origins = Origins::load(&books)?;
-    let lines = odd_facts(&books, &origins, Some(import));
-    for line in lines.iter().take(ODD_FACTS_SHOWN) {
-        writeln!(out, "  {line}")?;
+    if oddities.count > oddities.first.len() {
+        writeln!(out, "  ... {} in all; `recurve check` lists them", oddities.count)?;
     }
-    if lines.len() > ODD_FACTS_SHOWN {
-        writeln!(out, "  ... {} in all; `recurve check` lists them", lines.len())?;
-    }
-    Ok(lines.len())
-}
-
-/// What is odd about facts, a line each: rows that claim the same time, and facts stated in two ways.
-pub fn odd_facts(books: &Books, origins: &Origins, import: Option<i64>) -> Vec<String> {
-    let place = |fact| origins.of(fact).map_or("a fact".to_owned(), |origin| origin.place());
-    let concerns = |facts: [u32; 2]| {
-        import.is_none_or(|import| {
-            facts.iter().any(|fact| origins.of(*fact).is_some_and(|origin| origin.import.id == import))
-        })
-    };
-    let overlaps = books.overlaps.iter().filter(|overlap| concerns([overlap.cut, overlap.by])).map(|overlap| {
-        format!(
-            "overlap: {} still holds when {} of the same subscription begins; the later one is used from its start on. \
-             Mend: end the earlier row where the later one starts",
-            place(overlap.cut),
-            place(overlap.by)
-        )
-    });
-    let conflicts =
-        books.conflicts.iter().filter(|conflict| concerns([conflict.used, conflict.refused])).map(|conflict| {
-            format!(
-                "conflict: {} and {} state the same fact differently; {} is used. Mend: leave one of them in the file",
-                place(conflict.used),
-                place(conflict.refused),
-                place(conflict.used)
-            )
-        });
-    overlaps.chain(conflicts).collect()
+    Ok(oddities.count)
 }

@@ -185,7 +185,7 @@ impl Group {
     }
 
     /// Reads starts and ends; says whether some start may be an instant.
-    fn read_times(&mut self, source: &Source, group: usize, ticks: &Ticks) -> Result<bool, BooksError> {
+    pub(super) fn read_times(&mut self, source: &Source, group: usize, ticks: &Ticks) -> Result<bool, BooksError> {
         let rows = source.rows(group);
         let mut has_instants = false;
         for (name, none) in [("start", Tick::MIN), ("end", NEVER)] {
@@ -459,14 +459,14 @@ pub(super) fn joined(
 }
 
 /// A column of text: its different texts one after the other, and where each row's lies.
-struct Pieces {
+pub(super) struct Pieces {
     bytes: Vec<u8>,
     /// Where a text begins and how long it is; [`u32::MAX`] where there is none.
     cells: Vec<(u32, u32)>,
 }
 
 impl Pieces {
-    fn read(source: &Source, group: usize, name: &str) -> Result<Option<Self>, BooksError> {
+    pub(super) fn read(source: &Source, group: usize, name: &str) -> Result<Option<Self>, BooksError> {
         let Some(chunk) = source.chunk(group, name)? else { return Ok(None) };
         if chunk.shape != Shape::Text {
             return Err(wrong(name, "text"));
@@ -479,6 +479,11 @@ impl Pieces {
             Ok((begin, raw.bytes().len() as u32))
         })?;
         Ok(Some(pieces))
+    }
+
+    /// The text of a row; empty where there is none.
+    pub(super) fn text(&self, row: usize) -> &[u8] {
+        self.range(row).and_then(|range| self.bytes.get(range)).unwrap_or_default()
     }
 
     fn range(&self, row: usize) -> Option<std::ops::Range<usize>> {

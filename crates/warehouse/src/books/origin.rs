@@ -1,19 +1,22 @@
 //! Where a fact came from: the import, the file, and the row in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use rayon::prelude::*;
 
 use super::{
-    Books, BooksError,
-    columns::{Integers, open},
-    subscriptions::unreadable_file,
+    Books, BooksError, FactFile,
+    columns::open,
+    oddity::Place,
+    pages::{Buffers, Raw, Source},
+    subscriptions::{Choice, Part, import_of_rows, parts_of, several_sources, unreadable_file},
 };
 use crate::{import::printed, lake::ImportRecord};
 
 /// Where each subscription fact came from.
 pub struct Origins {
     imports: HashMap<i64, ImportRecord>,
-    /// For each fact the import and the row.
-    of_fact: Vec<(i64, u32)>,
+    of_fact: Vec<Place>,
 }
 
 /// Where one fact came from.
@@ -35,21 +38,48 @@ impl Origins {
             Some(lake) => lake.imports(books.view.as_known_at)?.into_iter().map(|import| (import.id, import)).collect(),
             None => HashMap::new(),
         };
-        let mut of_fact = Vec::new();
-        for file in &books.files {
-            for batch in open(&file.path, &["import", "row"], &[])? {
-                let batch = batch.map_err(|error| unreadable_file(file, &error))?;
-                let (import, row) = (Integers::of(&batch, "import")?, Integers::of(&batch, "row")?);
-                for index in 0..batch.num_rows() {
-                    let import = file.import.or(import.get(index)).unwrap_or_default();
-                    // The books passed over the rows of imports that were not known, and so do we.
-                    if file.import.is_some() || imports.contains_key(&import) {
-                        of_fact.push((import, u32::try_from(row.get(index).unwrap_or_default()).unwrap_or(u32::MAX)));
-                    }
-                }
+        // The books passed over the rows of imports that were not known, and so do we.
+        let known: HashSet<i64> = imports.keys().copied().collect();
+        let choice = Choice { is_known: &|import| known.contains(&import), is_wanted: None };
+        Self::of_files(&books.files, &choice, imports)
+    }
+
+    /// Reads where the facts of some files came from, those that `choice` leaves.
+    pub(super) fn of_files(
+        files: &[FactFile],
+        choice: &Choice<'_>,
+        imports: HashMap<i64, ImportRecord>,
+    ) -> Result<Self, BooksError> {
+        let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
+        let (parts, _, _) = parts_of(files, &sources, several_sources(&sources)?, choice)?;
+        let of_part = |part: &Part| {
+            let source = &sources[part.source];
+            let mut rows = vec![0u32; source.rows(part.group)];
+            if let Some(chunk) = source.chunk(part.group, "row")? {
+                let row = |raw: Raw<'_>| Ok(u32::try_from(raw.number()).unwrap_or(u32::MAX));
+                chunk.read(0, &mut Buffers::default(), &mut rows, &mut { row })?;
             }
-        }
-        Ok(Self { imports, of_fact })
+            let imports = match files[part.source].import {
+                Some(import) => vec![import; rows.len()],
+                None => import_of_rows(source, part.group)?,
+            };
+            let counts = |row: usize| part.known.as_ref().is_none_or(|known| known[row]);
+            let own = imports.into_iter().zip(rows).enumerate().filter(|(row, _)| counts(*row));
+            Ok(own.map(|(_, (import, row))| Place { import, row }).collect::<Vec<_>>())
+        };
+        let of_parts = parts.par_iter().map(of_part).collect::<Result<Vec<_>, BooksError>>()?;
+        Ok(Self { imports, of_fact: of_parts.into_iter().flatten().collect() })
+    }
+
+    /// Where a fact stands.
+    pub(super) fn place_of(&self, fact: u32) -> Option<Place> {
+        self.of_fact.get(fact as usize).copied()
+    }
+
+    /// The imports by their numbers.
+    #[must_use]
+    pub fn imports(&self) -> &HashMap<i64, ImportRecord> {
+        &self.imports
     }
 
     /// The file of an import.
@@ -61,8 +91,8 @@ impl Origins {
     /// Where a fact came from.
     #[must_use]
     pub fn of(&self, fact: u32) -> Option<Origin<'_>> {
-        let (import, row) = self.of_fact.get(fact as usize)?;
-        Some(Origin { import: self.imports.get(import)?, row: *row })
+        let Place { import, row } = self.place_of(fact)?;
+        Some(Origin { import: self.imports.get(&import)?, row })
     }
 }
 

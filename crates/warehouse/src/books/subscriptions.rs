@@ -5,6 +5,7 @@
 //! where their range lies. A range is sorted within the cache and becomes a share of the ledger.
 
 use std::{
+    hash::{DefaultHasher, Hasher},
     ops::Range,
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -20,7 +21,7 @@ use revenue::{
 
 use super::{
     BooksError,
-    group::{Group, NO_TIMES, RareTimes, Reading, Shared, Wide, has_parts, joined, read_ids},
+    group::{Group, NO_TIMES, Pieces, RareTimes, Reading, Shared, Wide, has_parts, joined, read_ids},
     ids::{Distinct, Ids, Key, Keys, common_beginning},
     pages::{Buffers, Shape, Source},
 };
@@ -170,26 +171,26 @@ pub struct TooDear {
 }
 
 /// Where a row group begins among the facts.
-struct Part {
+pub(super) struct Part {
     /// Index of the file.
-    source: usize,
-    group: usize,
+    pub(super) source: usize,
+    pub(super) group: usize,
     first: u32,
     /// Which rows count; all of them without it.
-    known: Option<Vec<bool>>,
+    pub(super) known: Option<Vec<bool>>,
 }
 
 /// Reads facts from files, numbers what they speak of and sorts them by customer and subscription.
 ///
-/// Rows of imports that `is_known` denies are passed over: merged files hold what came later as well.
+/// What `choice` leaves out is passed over.
 pub fn load(
     files: &[FactFile],
     ticks: &Ticks,
-    is_known: &dyn Fn(i64) -> bool,
+    choice: &Choice<'_>,
 ) -> Result<(SubscriptionFacts, Vec<Key>, Vec<Key>), BooksError> {
     let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
-    let (parts, file_firsts, import_firsts) = parts_of(files, &sources, is_known)?;
     let several_sources = several_sources(&sources)?;
+    let (parts, file_firsts, import_firsts) = parts_of(files, &sources, several_sources, choice)?;
     let mut reading = Reading {
         ticks,
         customers: Keys::spelled(&beginning(&sources, "customer")?),
@@ -200,7 +201,7 @@ pub fn load(
     let customers = match customer_keys(&sources, &parts, &reading.customers)? {
         Some(keys) => keys,
         None => {
-            reading.customers = Keys::ranked(&distinct(&sources, "customer", false)?);
+            reading.customers = Keys::ranked(&distinct_of(&sources, &parts, "customer", false)?);
             customer_keys(&sources, &parts, &reading.customers)?.unwrap_or_default()
         }
     };
@@ -208,7 +209,7 @@ pub fn load(
     let spread = match spread_facts(&sources, &parts, &customers, &piles, &reading)? {
         Some(spread) => spread,
         None => {
-            reading.subscriptions = Keys::ranked(&distinct(&sources, "subscription", several_sources)?);
+            reading.subscriptions = Keys::ranked(&distinct_of(&sources, &parts, "subscription", several_sources)?);
             reading.shared = Mutex::default();
             spread_facts(&sources, &parts, &customers, &piles, &reading)?.unwrap_or_default()
         }
@@ -238,50 +239,134 @@ pub fn load(
 }
 
 /// Row groups, the first fact of each file, and the first fact of each import.
-type Parts = (Vec<Part>, Vec<u32>, Vec<u32>);
+pub(super) type Parts = (Vec<Part>, Vec<u32>, Vec<u32>);
 
 /// Where each row group begins, where each file does, and where each import does.
-fn parts_of(files: &[FactFile], sources: &[Source], is_known: &dyn Fn(i64) -> bool) -> Result<Parts, BooksError> {
+pub(super) fn parts_of(
+    files: &[FactFile],
+    sources: &[Source],
+    several_sources: bool,
+    choice: &Choice<'_>,
+) -> Result<Parts, BooksError> {
+    let groups: Vec<(usize, usize)> = sources
+        .iter()
+        .enumerate()
+        .flat_map(|(source, opened)| (0..opened.groups()).map(move |group| (source, group)))
+        .collect();
+    let counted: Vec<Counted> = groups
+        .par_iter()
+        .map(|(source, group)| Counted::of(&files[*source], &sources[*source], *group, several_sources, choice))
+        .collect::<Result<_, _>>()?;
     let (mut parts, mut file_firsts, mut import_firsts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut next, mut last_import) = (0u32, None);
-    for (source, (file, opened)) in files.iter().zip(sources).enumerate() {
+    let mut of_groups = groups.into_iter().zip(counted).peekable();
+    for file in 0..sources.len() {
         file_firsts.push(next);
-        for group in 0..opened.groups() {
-            let mut part = Part { source, group, first: next, known: None };
-            let mut count = opened.rows(group);
-            let mut begins = |import: i64, fact: u32| {
+        while let Some(((source, group), counted)) = of_groups.next_if(|((source, _), _)| *source == file) {
+            for (import, offset) in counted.imports {
                 if last_import != Some(import) {
-                    import_firsts.push(fact);
+                    import_firsts.push(next.saturating_add(offset));
                     last_import = Some(import);
                 }
-            };
-            match file.import {
-                Some(import) if count > 0 => begins(import, next),
-                Some(_) => {}
-                None => {
-                    let mut imports: Vec<i64> = vec![0; count];
-                    if let Some(chunk) = opened.chunk(group, "import")? {
-                        chunk.read(0, &mut Buffers::default(), &mut imports, &mut |raw| Ok(raw.number() as i64))?;
-                    }
-                    let known: Vec<bool> = imports.iter().map(|import| is_known(*import)).collect();
-                    count = 0;
-                    for import in imports.iter().zip(&known).filter(|(_, known)| **known).map(|(import, _)| *import) {
-                        begins(import, next.saturating_add(count as u32));
-                        count += 1;
-                    }
-                    part.known = Some(known);
-                }
             }
-            let count = u32::try_from(count).ok();
-            next = count.and_then(|count| next.checked_add(count)).ok_or(BooksError::TooMany { what: "facts" })?;
-            parts.push(part);
+            parts.push(Part { source, group, first: next, known: counted.known });
+            next = next.checked_add(counted.count).ok_or(BooksError::TooMany { what: "facts" })?;
         }
     }
     Ok((parts, file_firsts, import_firsts))
 }
 
+/// Which facts are read.
+pub struct Choice<'a> {
+    /// Rows of imports that this denies are passed over: merged files hold what came later as well.
+    pub is_known: &'a (dyn Fn(i64) -> bool + Sync),
+    /// Only facts of subscription items whose [`item_hashes`] this takes; without it all of them.
+    pub is_wanted: Option<&'a (dyn Fn(u64) -> bool + Sync)>,
+}
+
+/// The rows of a group that count.
+struct Counted {
+    count: u32,
+    /// Which they are; all of them without it.
+    known: Option<Vec<bool>>,
+    /// The imports that recorded them, each with how many of them come before its own.
+    imports: Vec<(i64, u32)>,
+}
+
+impl Counted {
+    fn of(
+        file: &FactFile,
+        source: &Source,
+        group: usize,
+        several_sources: bool,
+        choice: &Choice<'_>,
+    ) -> Result<Self, BooksError> {
+        let rows = source.rows(group);
+        let mut known = None;
+        if let Some(is_wanted) = choice.is_wanted {
+            let hashes = item_hashes(source, group, several_sources)?;
+            known = Some(hashes.iter().map(|hash| is_wanted(*hash)).collect::<Vec<bool>>());
+        }
+        let mut imports = Vec::new();
+        match file.import {
+            Some(import) => imports.push((import, 0)),
+            None => {
+                let of_rows = import_of_rows(source, group)?;
+                let known = known.get_or_insert_with(|| vec![true; rows]);
+                let mut count = 0;
+                for (import, known) in of_rows.iter().zip(known) {
+                    *known &= (choice.is_known)(*import);
+                    if *known {
+                        if imports.last().is_none_or(|(last, _)| last != import) {
+                            imports.push((*import, count));
+                        }
+                        count += 1;
+                    }
+                }
+            }
+        }
+        let count = known.as_ref().map_or(rows, |known| known.iter().filter(|known| **known).count());
+        if count == 0 {
+            imports.clear();
+        }
+        let count = u32::try_from(count).map_err(|_| BooksError::TooMany { what: "facts" })?;
+        Ok(Self { count, known, imports })
+    }
+}
+
+/// The import that recorded each row of a group.
+pub(super) fn import_of_rows(source: &Source, group: usize) -> Result<Vec<i64>, BooksError> {
+    let mut imports = vec![0; source.rows(group)];
+    if let Some(chunk) = source.chunk(group, "import")? {
+        chunk.read(0, &mut Buffers::default(), &mut imports, &mut |raw| Ok(raw.number() as i64))?;
+    }
+    Ok(imports)
+}
+
+/// A number for the subscription item of each row of a group: the same for the same item in every file, and for another
+/// one only by chance.
+pub(super) fn item_hashes(source: &Source, group: usize, several_sources: bool) -> Result<Vec<u64>, BooksError> {
+    let hash = |id: &[u8]| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(id);
+        hasher.finish()
+    };
+    let mut hashes = Vec::with_capacity(source.rows(group));
+    if has_parts(source, group, several_sources)? {
+        joined(source, group, several_sources, |id| {
+            hashes.push(hash(id));
+            Ok(())
+        })?;
+    } else if let Some(chunk) = source.chunk(group, "subscription")? {
+        chunk.read(hash(b""), &mut Buffers::default(), &mut hashes, &mut |raw| Ok(hash(raw.bytes())))?;
+    } else {
+        hashes.resize(source.rows(group), hash(b""));
+    }
+    Ok(hashes)
+}
+
 /// Whether facts come from more than one source, so that their subscriptions must be told apart by it.
-fn several_sources(sources: &[Source]) -> Result<bool, BooksError> {
+pub(super) fn several_sources(sources: &[Source]) -> Result<bool, BooksError> {
     let mut first: Option<Vec<u8>> = None;
     let mut several = false;
     for source in sources {
@@ -330,17 +415,51 @@ pub(crate) fn beginning(sources: &[Source], column: &str) -> Result<String, Book
     Ok(common.unwrap_or_default())
 }
 
+/// Every id of a column that a fact that counts has, once.
+fn distinct_of(
+    sources: &[Source],
+    parts: &[Part],
+    column: &str,
+    several_sources: bool,
+) -> Result<Distinct, BooksError> {
+    if parts.iter().all(|part| part.known.is_none()) {
+        return distinct(sources, column, several_sources);
+    }
+    let mut distinct = Distinct::default();
+    for part in parts {
+        let source = &sources[part.source];
+        let mut row = 0;
+        let mut push = |bytes: &[u8]| {
+            let counts = part.known.as_ref().is_none_or(|known| known.get(row).copied().unwrap_or(false));
+            row += 1;
+            if counts { distinct.push(id_of(source, column, bytes)?) } else { Ok(()) }
+        };
+        if column == "subscription" && has_parts(source, part.group, several_sources)? {
+            joined(source, part.group, several_sources, &mut push)?;
+        } else if let Some(pieces) = Pieces::read(source, part.group, column)? {
+            for row in 0..source.rows(part.group) {
+                push(pieces.text(row))?;
+            }
+        }
+    }
+    // What has no id is told apart from what has one.
+    distinct.push("")?;
+    Ok(distinct)
+}
+
+/// An id as text.
+fn id_of<'a>(source: &Source, column: &str, bytes: &'a [u8]) -> Result<&'a str, BooksError> {
+    std::str::from_utf8(bytes).map_err(|error| BooksError::Unreadable {
+        file: source.path().display().to_string(),
+        words: format!("{column}: {error}"),
+    })
+}
+
 /// Every id of a column, once.
 pub(crate) fn distinct(sources: &[Source], column: &str, several_sources: bool) -> Result<Distinct, BooksError> {
     let mut distinct = Distinct::default();
     for source in sources {
-        let mut push = |bytes: &[u8]| {
-            let text = std::str::from_utf8(bytes).map_err(|error| BooksError::Unreadable {
-                file: source.path().display().to_string(),
-                words: format!("{column}: {error}"),
-            })?;
-            distinct.push(text)
-        };
+        let mut push = |bytes: &[u8]| distinct.push(id_of(source, column, bytes)?);
         for group in 0..source.groups() {
             if column == "subscription" && has_parts(source, group, several_sources)? {
                 joined(source, group, several_sources, &mut push)?;
