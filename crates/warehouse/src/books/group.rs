@@ -131,7 +131,8 @@ impl Group {
         )? {
             return Err(missing("subscription"));
         }
-        if self.subscriptions.contains(&Key::NONE) {
+        let counts = |row: usize| known.is_none_or(|known| known.get(row).copied().unwrap_or(false));
+        if self.subscriptions.iter().enumerate().any(|(row, key)| *key == Key::NONE && counts(row)) {
             return Ok(false);
         }
 

@@ -113,14 +113,19 @@ fn each<'a>(
 /// # Errors
 /// When facts cannot be read.
 pub fn of_import(lake: &Lake, view: &View, import: i64, shown: usize) -> Result<Oddities, BooksError> {
-    /// Facts of the import that are looked at together.
+    /// Facts of the import that are looked at together: some hundred megabytes where each of them is odd, and less than
+    /// the import itself takes where none is.
     const FACTS: u64 = 2_000_000;
+    in_slices(lake, view, import, shown, FACTS)
+}
+
+fn in_slices(lake: &Lake, view: &View, import: i64, shown: usize, facts: u64) -> Result<Oddities, BooksError> {
     let imports: HashMap<i64, ImportRecord> =
         lake.imports(view.as_known_at)?.into_iter().map(|record| (record.id, record)).collect();
     let known = imports.keys().copied().collect();
     let files = fact_files(lake, view.as_known_at, &known)?;
     let mut oddities = Oddities::default();
-    let slices = imports.get(&import).map_or(0, |record| record.rows_accepted).div_ceil(FACTS).max(1);
+    let slices = imports.get(&import).map_or(0, |record| record.rows_accepted).div_ceil(facts).max(1);
     let is_known = |import: i64| known.contains(&import);
     let ticks = Ticks::new(&view.policy, view.zone.clone());
     for slice in 0..slices {
@@ -206,4 +211,85 @@ fn suspects(
         of_item.windows(2).any(|pair| matches!(pair, [(_, start, end), (_, next, _)] if next == start || next < end))
     };
     Ok(claims.chunk_by(|a, b| a.0 == b.0).filter(|of_item| clash(of_item)).map(|of_item| of_item[0].0).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use revenue::{calendar::Zone, policy::Policy};
+
+    use super::*;
+    use crate::{
+        import::{ImportRequest, import},
+        kind::Kind,
+        lake::Access,
+    };
+
+    /// Every fifth subscription overlaps within a file, every seventh is stated in two ways, every eleventh has two items
+    /// that may overlap, and the second file continues, corrects and contradicts the first.
+    fn file(of: u32) -> String {
+        let mut text = String::from("subscription,item,customer,amount,currency,interval,start,end\n");
+        for number in 0..200 {
+            let id = format!("{}-{number}", if number % 2 == 0 { "s" } else { "a-rather-long-beginning-of-an-id" });
+            let mut row = |item: &str, amount: u32, start: &str, end: &str| {
+                text.push_str(&format!("{id},{item},c{},{amount},EUR,month,{start},{end}\n", number / 3));
+            };
+            match of {
+                1 => {
+                    row("", 10, "2024-01-01", if number % 5 == 0 { "2024-07-01" } else { "2024-03-01" });
+                    row("", 12, "2024-03-01", "2024-09-01");
+                    if number % 7 == 0 {
+                        row("", 13, "2024-03-01", "2024-09-01");
+                    }
+                    if number % 11 == 0 {
+                        row("seats", 5, "2024-02-01", "2024-05-01");
+                    }
+                }
+                _ if number % 13 == 0 => row("", 14, "2024-08-01", ""),
+                _ if number % 17 == 0 => row("", 15, "2024-03-01", "2024-09-01"),
+                _ => row("", 16, "2024-09-01", ""),
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn in_slices_or_as_a_whole_the_same_is_odd() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::create_or_open(&folder.path().join("data"), Access::Write).unwrap();
+        let view = View {
+            policy: Policy::default(),
+            policy_name: "default".to_owned(),
+            zone: Zone::utc(),
+            currency: None,
+            as_known_at: None,
+            now: 1_800_000_000_000_000,
+            health_weights: Vec::new(),
+        };
+        let mut found = Vec::new();
+        for of in [1, 2] {
+            let path = folder.path().join(format!("{of}.csv"));
+            std::fs::write(&path, file(of)).unwrap();
+            let request = ImportRequest::new(Kind::parse("subscriptions").unwrap(), &path, i64::from(of));
+            import(&lake, &request, &mut |_| {}, &AtomicBool::new(false)).unwrap();
+            let import = lake.imports(None).unwrap().last().unwrap().id;
+            let books = Books::survey(&lake, view.clone()).unwrap();
+            let whole = of_books(&books, &Origins::load(&books).unwrap());
+            let own: Vec<Oddity> =
+                whole.into_iter().filter(|odd| odd.places().iter().any(|place| place.import == import)).collect();
+            for facts in [1_000_000, 100, 7] {
+                let sliced = in_slices(&lake, &view, import, usize::MAX, facts).unwrap();
+                assert_eq!(sliced.first.iter().copied().collect::<Vec<_>>(), own, "{facts} at a time, import {import}");
+                assert_eq!(sliced.count, own.len());
+                let first = in_slices(&lake, &view, import, 3, facts).unwrap();
+                assert_eq!(first.first.iter().copied().collect::<Vec<_>>(), own[..3]);
+                assert_eq!(first.count, own.len());
+            }
+            found.push(own.len());
+        }
+        // 40 rows still hold when the next begins, and 29 facts are stated in two ways. Then 16 new rows begin before an
+        // earlier one ends, and of the corrected ones 85 and 170.
+        assert_eq!(found, [40 + 29, 16 + 2]);
+    }
 }
