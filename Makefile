@@ -45,7 +45,7 @@ bench: tools ## Measure the ledger against DuckDB and Polars over 0.1, 1 and 10 
 	python3 bench/run.py --ours '$(RECURVE) bench' --sizes 100000,1000000,10000000
 
 docs: tools nextest ## Write the generated pages of docs/ anew, from the tables that they show
-	RECURVE_BLESS=1 cargo nextest run $(LOCKED) -p recurve --test map generated_pages
+	RECURVE_BLESS=1 cargo nextest run $(LOCKED) -p recurve --test map --test serve generated
 
 install: tools ## Put `recurve` into cargo's folder of programs
 	cargo install $(LOCKED) --path crates/recurve

@@ -1,28 +1,29 @@
 //! The commands: one file each.
 
 mod bench;
-mod check;
-mod cohorts;
+pub mod check;
+pub mod cohorts;
 mod compare_policies;
-mod customers;
+pub mod customers;
 mod demo;
 mod experiments;
-mod explain;
+pub mod explain;
 mod export;
-mod funnel;
-mod health;
-mod identities;
-mod import;
+pub mod funnel;
+pub mod health;
+pub mod identities;
+pub mod import;
 mod init;
-mod leads;
-mod metric;
-mod movements;
+pub mod leads;
+pub mod metric;
+pub mod movements;
 mod policy;
-mod quarantine;
-mod recognition;
-mod reconcile;
-mod restatements;
-mod retention;
+pub mod quarantine;
+pub mod recognition;
+pub mod reconcile;
+pub mod restatements;
+pub mod retention;
+mod serve;
 
 use warehouse::{
     books::BooksError,
@@ -82,6 +83,8 @@ pub enum Command {
     Quarantine(quarantine::Arguments),
     /// Show a policy, or what a policy may say
     Policy(policy::Arguments),
+    /// Serve the dashboard and the HTTP API
+    Serve(serve::Arguments),
     /// Run the work that is compared with other programs
     #[command(hide = true)]
     Bench(bench::Arguments),
@@ -189,6 +192,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Export(arguments) => export::run(options, &arguments),
         Command::Quarantine(arguments) => quarantine::run(options, &arguments),
         Command::Policy(arguments) => policy::run(options, &arguments),
+        Command::Serve(arguments) => serve::run(options, &arguments),
         Command::Bench(arguments) => bench::run(options, &arguments),
     }
 }

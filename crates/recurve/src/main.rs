@@ -3,11 +3,13 @@
 //! This crate is the edge: it reads arguments, opens the data folder, and prints. What numbers mean lives in the
 //! `revenue` crate and in `metrics/`; how facts are kept and figures computed lives in `warehouse`.
 
+mod api;
 mod command;
 mod listing;
 mod policies;
 mod series;
 mod session;
+mod shelf;
 
 use std::{io::Write, process::ExitCode};
 

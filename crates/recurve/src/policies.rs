@@ -51,6 +51,16 @@ pub fn presets() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|(name, _)| *name)
 }
 
+/// The names of every policy that a data folder can be looked at under: those of the product, then its own.
+pub fn known(data: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(data.join("policies")).into_iter().flatten().flatten();
+    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let files = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "toml"));
+    let mut own: Vec<String> = files.filter_map(|path| stem(&path)).collect();
+    own.sort();
+    presets().map(str::to_owned).chain(own).collect()
+}
+
 /// A policy by name or file.
 pub fn find(name: &str, data: &Path) -> Result<Policy, PolicyFileError> {
     if let Some((_, text)) = PRESETS.iter().find(|(preset, _)| *preset == name) {

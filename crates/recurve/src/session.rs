@@ -19,7 +19,12 @@ use warehouse::{
     lead_rules,
 };
 
-use crate::{command::CommandError, listing::Format, policies};
+use crate::{
+    command::CommandError,
+    listing::Format,
+    policies,
+    shelf::{Known, Shelf},
+};
 
 /// Settings of a data folder, which `recurve init` sets and options override.
 pub const SETTINGS: &[(&str, &str)] = &[
@@ -98,6 +103,8 @@ pub struct Session {
     pub zone: Zone,
     /// *Now* in microseconds.
     pub now: i64,
+    /// What is kept between questions, where many are asked of one folder.
+    kept: Option<(Arc<Shelf>, Known)>,
 }
 
 /// The clock, read once, here.
@@ -112,6 +119,20 @@ impl Session {
             Access::Write => Lake::create_or_open(&options.data, access)?,
             Access::Read => Lake::open(&options.data, access)?,
         };
+        Self::of(options.clone(), lake, None)
+    }
+
+    /// Looks at a folder that stays open, at a version of its data: what was made for earlier questions is used again.
+    pub fn of_kept(options: Options, lake: Lake, shelf: Arc<Shelf>, known: Known) -> Result<Self, CommandError> {
+        Self::of(options, lake, Some((shelf, known)))
+    }
+
+    /// The same folder and version under other options.
+    pub fn again(&self, options: Options) -> Result<Self, CommandError> {
+        Self::of(options, self.lake.clone(), self.kept.clone())
+    }
+
+    fn of(options: Options, lake: Lake, kept: Option<(Arc<Shelf>, Known)>) -> Result<Self, CommandError> {
         let zone = match &options.tz {
             Some(name) => Some(name.clone()),
             None => lake.setting("tz")?,
@@ -126,7 +147,7 @@ impl Session {
             None => clock(),
             Some(text) => instant(text, "now", &zone)?,
         };
-        Ok(Self { options: options.clone(), lake, zone, now })
+        Ok(Self { options, lake, zone, now, kept })
     }
 
     /// A setting of the data folder.
@@ -156,13 +177,27 @@ impl Session {
         let currency = currency.map(|code| currency_of(&code)).transpose()?;
         let as_known_at =
             self.options.as_known_at.as_ref().map(|text| instant(text, "as-known-at", &self.zone)).transpose()?;
+        // What became known since is the next version's.
+        let as_known_at = match &self.kept {
+            Some((_, known)) => Some(as_known_at.map_or(known.at_micros, |asked: i64| asked.min(known.at_micros))),
+            None => as_known_at,
+        };
         let health_weights = self.setting("health_weights")?.map_or(Ok(Vec::new()), |text| health_weights(&text))?;
         Ok(View { policy, policy_name, zone: self.zone.clone(), currency, as_known_at, now: self.now, health_weights })
     }
 
     /// Opens the books.
-    pub fn books(&self) -> Result<Books, CommandError> {
-        Ok(Books::open(&self.lake, self.view(None)?)?)
+    pub fn books(&self) -> Result<Arc<Books>, CommandError> {
+        let view = self.view(None)?;
+        match &self.kept {
+            Some((shelf, known)) => shelf.books(&self.lake, *known, view),
+            None => Ok(Arc::new(Books::open(&self.lake, view)?)),
+        }
+    }
+
+    /// The version of the data that is looked at, where it is kept open.
+    pub fn known(&self) -> Option<Known> {
+        self.kept.as_ref().map(|(_, known)| *known)
     }
 
     /// What figures need besides facts.
@@ -228,8 +263,11 @@ impl Session {
     }
 
     /// The metrics of the product and those of the data folder.
-    pub fn catalogue(&self) -> Result<Catalogue, CommandError> {
-        catalogue(&self.options.data)
+    pub fn catalogue(&self) -> Result<Arc<Catalogue>, CommandError> {
+        match &self.kept {
+            Some((shelf, known)) => shelf.catalogue(&self.options.data, *known),
+            None => Ok(Arc::new(catalogue(&self.options.data)?)),
+        }
     }
 
     /// The day that is today.

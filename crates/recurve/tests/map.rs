@@ -24,7 +24,7 @@ use warehouse::{
 const PAGES: &[&str] = &["README.md", "ARCHITECTURE.md", "DECISIONS.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
 /// Folders in which nothing is ours: built, fetched, generated, or somebody's data.
-const NOT_OURS: &[&str] = &[".git", "target", "recurve-data", "node_modules", ".venv", "data"];
+const NOT_OURS: &[&str] = &[".git", "target", "recurve-data", "node_modules", "dist", ".venv", "data"];
 
 /// Which of our crates each one may know, and nothing else.
 const KNOWS: &[(&str, &[&str])] = &[
@@ -32,7 +32,8 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("outlook", &["revenue"]),
     ("demo", &[]),
     ("warehouse", &["outlook", "revenue"]),
-    ("recurve", &["demo", "outlook", "revenue", "warehouse"]),
+    ("ui", &[]),
+    ("recurve", &["demo", "outlook", "revenue", "ui", "warehouse"]),
 ];
 
 /// What the method may link: a calendar and a macro for errors. No wire format, no float arithmetic, no input or output.

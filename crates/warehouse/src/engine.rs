@@ -564,11 +564,7 @@ impl<'a> Solver<'a> {
         let shares = share::Shares::new(question, &mut labels);
         let mut lacking: HashMap<&'static str, bool> = HashMap::new();
         for need in need::NEEDS {
-            let mut there = books.has_facts(need.id)?;
-            for other in need.or {
-                there = there || books.has_facts(other)?;
-            }
-            lacking.insert(need.id, !there);
+            lacking.insert(need.id, !has_needed(books, need.id)?);
         }
         Ok(Self {
             books,
@@ -931,6 +927,20 @@ impl<'a> Solver<'a> {
         };
         micros(closing + change)
     }
+}
+
+/// Whether there are facts of a kind that metrics need, or of one that serves as well.
+///
+/// # Errors
+/// When the catalogue of the lake cannot be read.
+pub fn has_needed(books: &Books, need: &str) -> Result<bool, EngineError> {
+    let or = need::find(need).map_or(&[][..], |need| need.or);
+    for table in std::iter::once(&need).chain(or) {
+        if books.has_facts(table)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The first days after the windows at whose ends it is asked where customers stand.

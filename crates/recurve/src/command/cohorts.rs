@@ -24,34 +24,49 @@ use crate::{
 pub struct Arguments {
     /// What is counted
     #[arg(long, value_enum, default_value = "customers")]
-    measure: Measure,
+    pub measure: Measure,
     /// How long a period is: day, week, month, quarter or year
     #[arg(long, value_parser = session::grain, default_value = "month")]
-    grain: Grain,
+    pub grain: Grain,
     /// The cohorts that began in this range; all up to now unless set
     #[command(flatten)]
-    range: Range,
+    pub range: Range,
     /// Split by dimensions; of plans and the like the first one counts
     #[arg(long, value_delimiter = ',', value_name = "DIM,...")]
-    by: Vec<String>,
+    pub by: Vec<String>,
     /// Look only at this
     #[arg(long = "where", value_name = "DIM=VALUE")]
-    filters: Vec<String>,
+    pub filters: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Measure {
+pub enum Measure {
     /// Customers left
     Customers,
     /// MRR left
     Revenue,
 }
 
-/// Lists the triangle by cohort, segment and age.
-pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let session = Session::open(options, Access::Read)?;
+/// What is left of a cohort, or of a segment of it, at an age.
+pub struct Left {
+    /// The first day of the period in which its customers first paid.
+    pub cohort: Day,
+    /// The value in each dimension asked for.
+    pub segment: Vec<String>,
+    /// How large it was: customers, or their MRR as a decimal.
+    pub size: String,
+    /// Whole periods later.
+    pub age: u32,
+    /// What is left then.
+    pub value: String,
+    /// The share that is left; nothing where the size is zero.
+    pub ratio: Option<String>,
+}
+
+/// The triangle by cohort, segment and age.
+pub fn answer(session: &Session, asked: &Arguments) -> Result<Vec<Left>, CommandError> {
     let books = session.books()?;
-    let segmentation = Segmentation::new(&books, &arguments.by, &session::filters(&arguments.filters)?)?;
+    let segmentation = Segmentation::new(&books, &asked.by, &session::filters(&asked.filters)?)?;
     let ledger = &books.ledger;
     // A customer is in the segment of the first part that was paid.
     let segment_of = |customer: u32| {
@@ -60,30 +75,47 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     };
     let day = |text: &Option<String>, option| text.as_ref().map(|text| session::day(text, option)).transpose();
     let first_day = ledger.day.iter().min().map_or(session.today(), |day| Day(*day));
-    let from = day(&arguments.range.from, "from")?.unwrap_or(first_day);
-    let through = day(&arguments.range.to, "to")?.unwrap_or(Day::LATEST).min(session.today());
-    let cells = triangle(ledger, arguments.grain, from, through, &segment_of);
-
-    let header = std::iter::once("cohort".to_owned()).chain(arguments.by.iter().cloned());
-    let tail = ["size", "age", "value", "ratio"].into_iter().map(str::to_owned);
-    let mut listing = Listing::begin(options, header.chain(tail))?;
+    let from = day(&asked.range.from, "from")?.unwrap_or(first_day);
+    let through = day(&asked.range.to, "to")?.unwrap_or(Day::LATEST).min(session.today());
+    let cells = triangle(ledger, asked.grain, from, through, &segment_of);
+    let mut left = Vec::with_capacity(cells.len());
     for cell in cells.iter().filter(|cell| cell.segment != OUTSIDE) {
         let Some(label) = segmentation.labels.get(cell.segment as usize) else { continue };
-        let (size, value) = match arguments.measure {
+        let (size, value) = match asked.measure {
             Measure::Customers => (i128::from(cell.size_customers), i128::from(cell.customers)),
             Measure::Revenue => (cell.size_micros, cell.micros),
         };
-        let print = |value: i128| match arguments.measure {
-            Measure::Customers => Cell::Number(value.to_string()),
-            Measure::Revenue => Cell::Number(print_micros(value, books.reporting.decimals())),
+        let print = |value: i128| match asked.measure {
+            Measure::Customers => value.to_string(),
+            Measure::Revenue => print_micros(value, books.reporting.decimals()),
         };
-        let mut row = vec![Cell::Day(cell.cohort)];
-        row.extend(label.iter().map(|value| Cell::text(value.as_str())));
+        left.push(Left {
+            cohort: cell.cohort,
+            segment: label.clone(),
+            size: print(size),
+            age: cell.age,
+            value: print(value),
+            ratio: (size != 0).then(|| decimal(&fraction(value, size), 12, 12)),
+        });
+    }
+    Ok(left)
+}
+
+/// Lists the triangle.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    let cells = answer(&session, arguments)?;
+    let header = std::iter::once("cohort".to_owned()).chain(arguments.by.iter().cloned());
+    let tail = ["size", "age", "value", "ratio"].into_iter().map(str::to_owned);
+    let mut listing = Listing::begin(options, header.chain(tail))?;
+    for left in cells {
+        let mut row = vec![Cell::Day(left.cohort)];
+        row.extend(left.segment.into_iter().map(Cell::text));
         row.extend([
-            print(size),
-            Cell::Whole(i64::from(cell.age)),
-            print(value),
-            if size == 0 { Cell::Empty } else { Cell::Number(decimal(&fraction(value, size), 12, 12)) },
+            Cell::Number(left.size),
+            Cell::Whole(i64::from(left.age)),
+            Cell::Number(left.value),
+            left.ratio.map_or(Cell::Empty, Cell::Number),
         ]);
         listing.row(&row)?;
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use revenue::calendar::Grain;
 use warehouse::{
+    books::Books,
     catalogue::{Kind, ResolvedMetric, Unit},
     engine::{self, Figure, Question},
     lake::Access,
@@ -19,27 +20,27 @@ use crate::{
 pub struct Arguments {
     /// The metrics, such as mrr or nrr.month
     #[arg(value_name = "ID")]
-    ids: Vec<String>,
+    pub ids: Vec<String>,
     /// Every metric of the catalogue, in all variants
     #[arg(long)]
-    all: bool,
+    pub all: bool,
     /// List the metrics instead, with their names, units, variants and needs
     #[arg(long)]
-    list: bool,
+    pub list: bool,
     /// The variant of the metrics named
     #[arg(long, value_name = "V")]
-    variant: Option<String>,
+    pub variant: Option<String>,
     /// How long a period is: day, week, month, quarter or year
     #[arg(long, value_parser = session::grain, default_value = "month")]
-    grain: Grain,
+    pub grain: Grain,
     #[command(flatten)]
-    range: Range,
+    pub range: Range,
     /// Split by dimensions: plan, product, interval, currency, country, cohort or any attribute of customers
     #[arg(long, value_delimiter = ',', value_name = "DIM,...")]
-    by: Vec<String>,
+    pub by: Vec<String>,
     /// Look only at this; several values of one dimension are alternatives
     #[arg(long = "where", value_name = "DIM=VALUE")]
-    filters: Vec<String>,
+    pub filters: Vec<String>,
 }
 
 /// Works the metrics out, or lists them.
@@ -53,79 +54,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         ));
     }
     let session = Session::open(options, Access::Read)?;
-    let catalogue = session.catalogue()?;
-    let mut metrics: Vec<Arc<ResolvedMetric>> = Vec::new();
-    if arguments.all {
-        for metric in catalogue.metrics() {
-            metrics.extend_from_slice(catalogue.resolve_variants(&metric.id)?);
-        }
-    }
-    for id in &arguments.ids {
-        let (id, variant) = match id.split_once('.') {
-            Some((id, variant)) => (id, Some(variant)),
-            None => (id.as_str(), arguments.variant.as_deref()),
-        };
-        metrics.push(catalogue.resolve(id, variant)?);
-    }
-    let books = session.books()?;
-    let (from, to) = session.range(&arguments.range, arguments.grain)?;
-    let filters = session::filters(&arguments.filters)?;
-    let assumptions = session.assumptions()?;
-
-    // Metrics that are split by nature are asked apart, so that the others keep the dimensions asked for.
-    let mut figures: Vec<Figure> = Vec::new();
-    let mut columns: Vec<String> = arguments.by.clone();
-    if arguments.by.is_empty() {
-        for metric in &metrics {
-            for dimension in own_dimensions(metric) {
-                if !columns.contains(&dimension) {
-                    columns.push(dimension);
-                }
-            }
-        }
-    }
-    let mut groups: Vec<(Question, Vec<usize>)> = Vec::new();
-    for (place, metric) in metrics.iter().enumerate() {
-        let by = if arguments.by.is_empty() { own_dimensions(metric) } else { arguments.by.clone() };
-        match groups.iter_mut().find(|(question, _)| question.by == by) {
-            Some((question, places)) => {
-                question.metrics.push(Arc::clone(metric));
-                places.push(place);
-            }
-            None => {
-                let question = Question {
-                    metrics: vec![Arc::clone(metric)],
-                    grain: arguments.grain,
-                    from,
-                    to,
-                    by,
-                    filters: filters.clone(),
-                    assumptions: assumptions.clone(),
-                };
-                groups.push((question, vec![place]));
-            }
-        }
-    }
-    // Each kind of fact is read once for all of them.
-    engine::prepare(&books, groups.iter().map(|(question, _)| question))?;
-    let mut placed: Vec<(usize, Figure)> = Vec::new();
-    for (question, places) in &groups {
-        let columns: Vec<Option<usize>> =
-            columns.iter().map(|column| question.by.iter().position(|name| name == column)).collect();
-        let answers = engine::answer(&books, question)?;
-        // Every metric of a question has as many figures.
-        let each = (answers.len() / places.len()).max(1);
-        placed.extend(answers.into_iter().enumerate().map(|(index, mut figure)| {
-            figure.segment = columns
-                .iter()
-                .map(|place| place.and_then(|place| figure.segment.get(place)).cloned().unwrap_or_default())
-                .collect();
-            (places.get(index / each).copied().unwrap_or_default(), figure)
-        }));
-    }
-    placed.sort_by_key(|(place, _)| *place);
-    figures.extend(placed.into_iter().map(|(_, figure)| figure));
-
+    let Answer { books, columns, figures } = answer(&session, arguments)?;
     let header = ["metric", "variant", "period"].into_iter().map(str::to_owned);
     // What reads JSON takes further keys; the columns of csv are a contract, and their note says the interval.
     let keyed = matches!(listing::format_of(options), Format::Json | Format::Jsonl);
@@ -160,6 +89,93 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     }
     listing.end()?;
     Ok(Outcome::Done)
+}
+
+/// Figures, and what they are in.
+pub struct Answer {
+    /// The books that they come from.
+    pub books: Arc<Books>,
+    /// The dimensions of their segments.
+    pub columns: Vec<String>,
+    /// The figures, metric by metric in the order asked for.
+    pub figures: Vec<Figure>,
+}
+
+/// Works the metrics out.
+pub fn answer(session: &Session, asked: &Arguments) -> Result<Answer, CommandError> {
+    let catalogue = session.catalogue()?;
+    let mut metrics: Vec<Arc<ResolvedMetric>> = Vec::new();
+    if asked.all {
+        for metric in catalogue.metrics() {
+            metrics.extend_from_slice(catalogue.resolve_variants(&metric.id)?);
+        }
+    }
+    for id in &asked.ids {
+        let (id, variant) = match id.split_once('.') {
+            Some((id, variant)) => (id, Some(variant)),
+            None => (id.as_str(), asked.variant.as_deref()),
+        };
+        metrics.push(catalogue.resolve(id, variant)?);
+    }
+    let books = session.books()?;
+    let (from, to) = session.range(&asked.range, asked.grain)?;
+    let filters = session::filters(&asked.filters)?;
+    let assumptions = session.assumptions()?;
+
+    // Metrics that are split by nature are asked apart, so that the others keep the dimensions asked for.
+    let mut figures: Vec<Figure> = Vec::new();
+    let mut columns: Vec<String> = asked.by.clone();
+    if asked.by.is_empty() {
+        for metric in &metrics {
+            for dimension in own_dimensions(metric) {
+                if !columns.contains(&dimension) {
+                    columns.push(dimension);
+                }
+            }
+        }
+    }
+    let mut groups: Vec<(Question, Vec<usize>)> = Vec::new();
+    for (place, metric) in metrics.iter().enumerate() {
+        let by = if asked.by.is_empty() { own_dimensions(metric) } else { asked.by.clone() };
+        match groups.iter_mut().find(|(question, _)| question.by == by) {
+            Some((question, places)) => {
+                question.metrics.push(Arc::clone(metric));
+                places.push(place);
+            }
+            None => {
+                let question = Question {
+                    metrics: vec![Arc::clone(metric)],
+                    grain: asked.grain,
+                    from,
+                    to,
+                    by,
+                    filters: filters.clone(),
+                    assumptions: assumptions.clone(),
+                };
+                groups.push((question, vec![place]));
+            }
+        }
+    }
+    // Each kind of fact is read once for all of them.
+    engine::prepare(&books, groups.iter().map(|(question, _)| question))?;
+    let mut placed: Vec<(usize, Figure)> = Vec::new();
+    for (question, places) in &groups {
+        let columns: Vec<Option<usize>> =
+            columns.iter().map(|column| question.by.iter().position(|name| name == column)).collect();
+        let answers = engine::answer(&books, question)?;
+        // Every metric of a question has as many figures.
+        let each = (answers.len() / places.len()).max(1);
+        placed.extend(answers.into_iter().enumerate().map(|(index, mut figure)| {
+            figure.segment = columns
+                .iter()
+                .map(|place| place.and_then(|place| figure.segment.get(place)).cloned().unwrap_or_default())
+                .collect();
+            (places.get(index / each).copied().unwrap_or_default(), figure)
+        }));
+    }
+    placed.sort_by_key(|(place, _)| *place);
+    figures.extend(placed.into_iter().map(|(_, figure)| figure));
+    Ok(Answer { books, columns, figures })
 }
 
 /// The dimensions that a metric is split by unless others are asked for.

@@ -260,6 +260,42 @@ pub fn stated_in_facts(
     Ok(attributes)
 }
 
+/// Something that figures can be split and filtered by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dimension {
+    /// Its name.
+    pub name: String,
+}
+
+/// The dimensions that the books can be split by: those of parts, those of customers, and the attributes of customers.
+/// Which attributes there are is seen from the first rows of each part of their files.
+///
+/// # Errors
+/// When the facts cannot be read.
+pub fn dimensions(books: &Books) -> Result<Vec<Dimension>, EngineError> {
+    const LOOKED_AT: usize = 1_000;
+    const OF_CUSTOMERS: [&str; 2] = ["country", "channel"];
+    let mut found: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
+    if let Some(lake) = books.lake()
+        && lake.table_schema("customer")?.is_some()
+    {
+        for part in lake.parts("customer", &["attributes"], books.view.as_known_at)? {
+            let Some(batch) = part.rows()?.next() else { continue };
+            let batch = batch?;
+            let json = crate::books::Texts::of(&batch, "attributes")?;
+            for text in (0..batch.num_rows().min(LOOKED_AT)).filter_map(|row| json.get(row)) {
+                let stated: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+                found.extend(stated.into_iter().map(|(name, _)| name));
+            }
+        }
+    }
+    let parts = PART_DIMENSIONS.iter().map(|dimension| dimension.name);
+    let known = parts.chain(OF_CUSTOMERS).chain([COHORT, STANDING, CUSTOMER]);
+    let known: Vec<String> = known.map(str::to_owned).collect();
+    found.retain(|name| !known.contains(name));
+    Ok(known.into_iter().chain(found).map(|name| Dimension { name }).collect())
+}
+
 fn is_part(name: &str) -> bool {
     PART_DIMENSIONS.iter().any(|dimension| dimension.name == name)
 }

@@ -83,6 +83,14 @@ impl Lake {
         self.store.glance(|connection| catalogue::snapshot_at(connection, &path, as_known_at)).map(SnapshotId)
     }
 
+    /// The newest snapshot and when it was made, in microseconds since 1970: what is known as known at that time never
+    /// changes, so whoever asks for that time goes on seeing one state while imports go on.
+    pub fn newest_snapshot(&self) -> Result<(SnapshotId, i64), LakeError> {
+        let path = self.store.catalogue_path();
+        let newest = self.store.glance(|connection| catalogue::head(connection, &path))?;
+        Ok((SnapshotId(newest.snapshot), newest.time_micros))
+    }
+
     /// The files of a table that held facts known at a time, in commit order.
     pub fn files(&self, table: &str, as_known_at: Option<i64>) -> Result<Vec<DataFile>, LakeError> {
         let path = self.store.catalogue_path();

@@ -1,0 +1,362 @@
+//! What there is: who asks, which facts are known, which metrics and dimensions they can be looked at by.
+
+use std::collections::BTreeMap;
+
+use outlook::wording::Words;
+use serde::Serialize;
+use utoipa::ToSchema;
+use warehouse::{
+    catalogue::{Kind, Unit},
+    engine::segment::{self, Dimension},
+    kind::KINDS,
+    lake::ImportRecord,
+};
+
+use super::route::Route;
+use crate::{command::CommandError, session::Session};
+
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::question("/session", "The company, the view of it and which facts are known", &[], about),
+        Route::question("/catalogue", "Every metric and dimension, in a language", &[], catalogue),
+        Route::question("/dimensions/{dimension}", "The values of a dimension", &[], values),
+        Route::question("/sources", "The imports: which file brought which facts, and when", &[], sources),
+    ]
+}
+
+/// A question without options of its own.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Plain {}
+
+/// The company and the view of it.
+#[derive(Serialize, ToSchema)]
+pub struct About {
+    /// The version of the program.
+    version: &'static str,
+    /// The language of names and sentences: en, zh or fr.
+    language: &'static str,
+    /// The currency that figures are in; none while facts are in several and nobody chose.
+    currency: Option<String>,
+    /// Decimals of the currency.
+    currency_decimals: u32,
+    /// The business time zone.
+    time_zone: String,
+    /// The policy by which facts become MRR.
+    policy: String,
+    /// When the newest facts became known.
+    data_as_of: Option<String>,
+    /// Whether there is any fact.
+    has_data: bool,
+    /// The day that is today.
+    today: String,
+    /// Now.
+    now: String,
+    /// The kinds of facts that are known.
+    kinds: Vec<KnownKind>,
+    /// The policies that can be chosen.
+    policies: Vec<String>,
+    /// Why there are no books yet, where they cannot be opened.
+    trouble: Option<String>,
+}
+
+/// A kind of fact and what is known of it.
+#[derive(Serialize, ToSchema)]
+pub struct KnownKind {
+    /// Its name, as imports take it.
+    kind: &'static str,
+    /// How many rows became facts of it.
+    facts: u64,
+    /// How many imports brought them.
+    imports: u64,
+    /// When the last one was done.
+    last_import_at: Option<String>,
+}
+
+/// An instant as RFC 3339.
+pub fn instant(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| String::new(), |instant| instant.to_string())
+}
+
+/// What is known of each kind of fact, in the order of the kinds.
+pub fn known_kinds(imports: &[ImportRecord]) -> Vec<KnownKind> {
+    let mut by_table: BTreeMap<&str, (u64, u64, i64)> = BTreeMap::new();
+    for import in imports {
+        let (facts, count, last) = by_table.entry(&import.kind).or_default();
+        *facts += import.rows_accepted;
+        *count += 1;
+        *last = (*last).max(import.recorded_at_micros);
+    }
+    KINDS
+        .iter()
+        .filter_map(|kind| {
+            let (facts, imports, last) = by_table.get(kind.table)?;
+            let last_import_at = Some(instant(*last));
+            Some(KnownKind { kind: kind.name, facts: *facts, imports: *imports, last_import_at })
+        })
+        .collect()
+}
+
+/// The imports that were known at the version that is looked at.
+pub fn imports(session: &Session) -> Result<Vec<ImportRecord>, CommandError> {
+    Ok(session.lake.imports(session.known().map(|known| known.at_micros))?)
+}
+
+fn about(session: &Session, _: &Plain) -> Result<About, CommandError> {
+    let imports = imports(session)?;
+    let view = session.view(None)?;
+    let (books, trouble) = match session.books() {
+        Ok(books) => (Some(books), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let currency = books.as_ref().map(|books| books.reporting);
+    Ok(About {
+        version: env!("CARGO_PKG_VERSION"),
+        language: session.language()?.tag(),
+        currency: currency.map(|currency| currency.code().to_owned()),
+        currency_decimals: currency.map_or(2, |currency| currency.decimals()),
+        time_zone: session.zone.name().to_owned(),
+        policy: view.policy_name,
+        data_as_of: imports.iter().map(|import| import.recorded_at_micros).max().map(instant),
+        has_data: !imports.is_empty(),
+        today: session.today().to_string(),
+        now: instant(session.now),
+        kinds: known_kinds(&imports),
+        policies: crate::policies::known(&session.options.data),
+        trouble,
+    })
+}
+
+/// Every metric and dimension.
+#[derive(Serialize, ToSchema)]
+pub struct Dictionary {
+    /// The sections that metrics stand in, in order.
+    sections: Vec<NamedSection>,
+    /// The metrics, in the order of the catalogue.
+    metrics: Vec<Entry>,
+    /// What figures can be split and filtered by.
+    dimensions: Vec<NamedDimension>,
+}
+
+/// A section.
+#[derive(Serialize, ToSchema)]
+pub struct NamedSection {
+    id: &'static str,
+    name: String,
+}
+
+/// A metric.
+#[derive(Serialize, ToSchema)]
+pub struct Entry {
+    id: String,
+    name: String,
+    /// What it says, in sentences.
+    definition: String,
+    formula: String,
+    /// money, count, ratio, percent, ...
+    unit: &'static str,
+    /// Which direction is good news: up, down or none.
+    better: &'static str,
+    section: &'static str,
+    /// How it is worked out: measure, ratio, ...
+    kind: &'static str,
+    /// The kinds of facts that it cannot be worked out without.
+    needs: Vec<&'static str>,
+    /// Which of them are not known.
+    lacks: Vec<&'static str>,
+    variants: Vec<NamedVariant>,
+    /// What it is split by unless something else is asked for.
+    dimensions: Vec<String>,
+}
+
+/// A variant of a metric.
+#[derive(Serialize, ToSchema)]
+pub struct NamedVariant {
+    id: String,
+    name: String,
+    formula: Option<String>,
+    unit: &'static str,
+    is_default: bool,
+}
+
+/// A dimension.
+#[derive(Serialize, ToSchema)]
+pub struct NamedDimension {
+    id: String,
+    name: String,
+}
+
+/// What people call the dimensions that the product knows.
+const DIMENSIONS: &[(&str, Words)] = &[
+    ("plan", Words::fixed("Plan", "套餐", "Forfait")),
+    ("product", Words::fixed("Product", "产品", "Produit")),
+    ("interval", Words::fixed("Billing interval", "计费周期", "Période de facturation")),
+    ("currency", Words::fixed("Currency", "货币", "Devise")),
+    ("country", Words::fixed("Country", "国家/地区", "Pays")),
+    ("channel", Words::fixed("Channel", "渠道", "Canal")),
+    ("cohort", Words::fixed("Cohort", "同期群", "Cohorte")),
+    ("segment", Words::fixed("Segment", "客户分层", "Segment")),
+    ("customer", Words::fixed("Customer", "客户", "Client")),
+];
+
+fn catalogue(session: &Session, _: &Plain) -> Result<Dictionary, CommandError> {
+    let language = session.language()?;
+    let catalogue = session.catalogue()?;
+    let books = session.books().ok();
+    let mut sections: Vec<NamedSection> = Vec::new();
+    let mut metrics = Vec::new();
+    for metric in catalogue.metrics() {
+        let id = metric.section.id;
+        if !sections.iter().any(|section| section.id == id) {
+            sections.push(NamedSection { id, name: metric.section.words.say(language).to_owned() });
+        }
+        let resolved = catalogue.resolve(&metric.id, None)?;
+        let needs: Vec<&'static str> = resolved.needs.iter().copied().collect();
+        let mut lacks = Vec::new();
+        for need in &needs {
+            let there = match &books {
+                Some(books) => warehouse::engine::has_needed(books, need)?,
+                None => false,
+            };
+            lacks.extend((!there).then_some(*need));
+        }
+        let variants = metric.variants.iter().filter(|variant| !variant.name.is_empty()).map(|variant| NamedVariant {
+            id: variant.name.clone(),
+            name: variant.words.as_ref().map_or_else(|| variant.name.clone(), |words| words.say(language).to_owned()),
+            formula: variant.formula.clone(),
+            unit: variant.unit.name(),
+            is_default: variant.default,
+        });
+        metrics.push(Entry {
+            id: metric.id.clone(),
+            name: metric.name.say(language).to_owned(),
+            definition: metric.definition.say(language).to_owned(),
+            formula: metric.formula.clone(),
+            unit: unit(metric.unit),
+            better: metric.better.name(),
+            section: id,
+            kind: Kind::name(metric.kind),
+            needs,
+            lacks,
+            variants: variants.collect(),
+            dimensions: resolved.variant.by.clone(),
+        });
+    }
+    let mut known = vec![];
+    if let Some(books) = &books {
+        known = segment::dimensions(books)?;
+    }
+    let dimensions = known.into_iter().map(|Dimension { name: id }| NamedDimension {
+        name: DIMENSIONS
+            .iter()
+            .find(|(known, _)| *known == id)
+            .map_or_else(|| id.clone(), |(_, words)| words.say(language).to_owned()),
+        id,
+    });
+    Ok(Dictionary { sections, metrics, dimensions: dimensions.collect() })
+}
+
+fn unit(unit: Unit) -> &'static str {
+    unit.name()
+}
+
+/// Which dimension.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OfDimension {
+    /// The dimension
+    #[arg(long)]
+    dimension: String,
+}
+
+/// The values of a dimension.
+#[derive(Serialize, ToSchema)]
+pub struct Values {
+    /// The values, sorted.
+    values: Vec<String>,
+    /// How many more there are than are listed.
+    left_off: usize,
+}
+
+fn values(session: &Session, asked: &OfDimension) -> Result<Values, CommandError> {
+    const SHOWN: usize = 1_000;
+    let books = session.books()?;
+    let by = [asked.dimension.clone()];
+    let segmentation = segment::Segmentation::new(&books, &by, &[])?;
+    let mut values: Vec<String> = segmentation.labels.iter().filter_map(|label| label.first().cloned()).collect();
+    values.sort();
+    values.dedup();
+    let left_off = values.len().saturating_sub(SHOWN);
+    values.truncate(SHOWN);
+    Ok(Values { values, left_off })
+}
+
+/// The imports.
+#[derive(Serialize, ToSchema)]
+pub struct Sources {
+    /// The imports, the newest first.
+    imports: Vec<Imported>,
+    /// The kinds of facts that are known.
+    kinds: Vec<KnownKind>,
+    /// Every kind of facts that there is.
+    all_kinds: Vec<AnyKind>,
+}
+
+/// An import.
+#[derive(Serialize, ToSchema)]
+pub struct Imported {
+    id: i64,
+    kind: &'static str,
+    source: String,
+    file: String,
+    bytes: u64,
+    recorded_at: String,
+    rows: u64,
+    accepted: u64,
+    refused: u64,
+}
+
+/// A kind of facts.
+#[derive(Serialize, ToSchema)]
+pub struct AnyKind {
+    kind: &'static str,
+    words: &'static str,
+    columns: Vec<AnyColumn>,
+}
+
+/// A column of a kind.
+#[derive(Serialize, ToSchema)]
+pub struct AnyColumn {
+    name: &'static str,
+    words: &'static str,
+    is_required: bool,
+}
+
+fn sources(session: &Session, _: &Plain) -> Result<Sources, CommandError> {
+    let imports = imports(session)?;
+    let kinds = known_kinds(&imports);
+    let kind_name = |table: &str| KINDS.iter().find(|kind| kind.table == table).map_or("", |kind| kind.name);
+    let all_kinds = KINDS.iter().map(|kind| AnyKind {
+        kind: kind.name,
+        words: kind.words,
+        columns: kind
+            .columns
+            .iter()
+            .map(|column| AnyColumn {
+                name: column.name,
+                words: column.words,
+                is_required: column.need == warehouse::kind::Need::Required,
+            })
+            .collect(),
+    });
+    let imports = imports.iter().rev().map(|import| Imported {
+        id: import.id,
+        kind: kind_name(&import.kind),
+        source: import.source.clone(),
+        file: import.file_name.clone(),
+        bytes: import.file_bytes,
+        recorded_at: instant(import.recorded_at_micros),
+        rows: import.rows_read,
+        accepted: import.rows_accepted,
+        refused: import.rows_refused,
+    });
+    Ok(Sources { imports: imports.collect(), kinds, all_kinds: all_kinds.collect() })
+}

@@ -1,0 +1,105 @@
+//! Bodies of answers, kept until the data changes: the same question again costs a look-up.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io::Write,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use axum::body::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use sha2::{Digest, Sha256};
+
+/// An answer that was made.
+pub struct Body {
+    /// As JSON.
+    pub plain: Bytes,
+    /// The same, compressed; made when somebody first takes it.
+    compressed: OnceLock<Option<Bytes>>,
+}
+
+/// Below this many bytes compression saves no packet.
+const WORTH_COMPRESSING_BYTES: usize = 1_400;
+
+impl Body {
+    /// An answer.
+    pub fn new(plain: Vec<u8>) -> Self {
+        Self { plain: plain.into(), compressed: OnceLock::new() }
+    }
+
+    /// The compressed answer, where that is worth it.
+    pub fn compressed(&self) -> Option<Bytes> {
+        let compress = || {
+            if self.plain.len() < WORTH_COMPRESSING_BYTES {
+                return None;
+            }
+            let mut encoder = GzEncoder::new(Vec::with_capacity(self.plain.len() / 6), Compression::default());
+            encoder.write_all(&self.plain).and_then(|()| encoder.finish()).ok().map(Bytes::from)
+        };
+        self.compressed.get_or_init(compress).clone()
+    }
+}
+
+/// What names an answer: the version of the data, the day, and the question.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tag(pub String);
+
+impl Tag {
+    /// The tag of an answer.
+    pub fn of(version: &str, today: &str, path: &str, pairs: &[(String, String)]) -> Self {
+        let mut hash = Sha256::new();
+        for part in [version, today, path].into_iter().chain(pairs.iter().flat_map(|(name, value)| [&**name, &**value]))
+        {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        // Weak, because the same tag names the compressed answer too.
+        Self(format!("W/\"{}\"", hex(&hash.finalize()[..16])))
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Answers that were made, the oldest of which make room for new ones.
+#[derive(Default)]
+pub struct Bodies {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    bodies: HashMap<Tag, Arc<Body>>,
+    order: VecDeque<Tag>,
+    bytes: usize,
+}
+
+impl Bodies {
+    /// How much is kept.
+    const BYTES: usize = 64 << 20;
+
+    /// An answer that was made before.
+    pub fn find(&self, tag: &Tag) -> Option<Arc<Body>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).bodies.get(tag).cloned()
+    }
+
+    /// Keeps an answer.
+    pub fn keep(&self, tag: Tag, body: Arc<Body>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that takes an eighth of the room would push out what is asked for all the time.
+        if body.plain.len() > Self::BYTES / 8 || kept.bodies.contains_key(&tag) {
+            return;
+        }
+        kept.bytes += body.plain.len();
+        kept.order.push_back(tag.clone());
+        kept.bodies.insert(tag, body);
+        while kept.bytes > Self::BYTES {
+            let Some(oldest) = kept.order.pop_front() else { break };
+            if let Some(body) = kept.bodies.remove(&oldest) {
+                kept.bytes -= body.plain.len();
+            }
+        }
+    }
+}

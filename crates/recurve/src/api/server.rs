@@ -1,0 +1,309 @@
+//! The server: what it keeps open, how a question gets its answer, and how it notices that the data changed.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Body as HttpBody,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use revenue::calendar::Zone;
+use sha2::{Digest, Sha256};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
+use warehouse::{
+    lake::{Access, Lake},
+    lead_rules,
+};
+
+use super::{
+    kept::{Bodies, Body, Tag},
+    log, overview,
+    refusal::Refusal,
+    route::Question,
+    routes, web,
+};
+use crate::{
+    command::CommandError,
+    session::{Options, Session, clock},
+    shelf::{Known, Shelf},
+};
+
+/// How often it is looked whether another process imported something.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many questions may wait for their turn; those beyond are refused.
+const WAITING: usize = 64;
+/// How long anyone waits for an answer. The work goes on and is kept, so that asking again finds it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the server was asked to run.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// The server.
+pub struct Server {
+    /// What the command line said: the view unless a question says another.
+    pub options: Options,
+    /// The data.
+    pub lake: Lake,
+    /// Opened books.
+    pub shelf: Arc<Shelf>,
+    /// The version that is served: questions see it until the next one is ready.
+    pub version: watch::Sender<Live>,
+    /// Answers that were made.
+    bodies: Bodies,
+    /// Whose turn it is.
+    turns: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+/// A version of the data and the zone that its day begins in.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// The version.
+    pub known: Known,
+    /// The business time zone.
+    pub zone: Zone,
+    /// Whether the overview of it was made, so that the next one who asks need not wait.
+    pub is_warm: bool,
+}
+
+impl Server {
+    /// Opens the data folder; one that is not there is made.
+    pub fn open(options: &Options) -> Result<Arc<Self>, CommandError> {
+        if !options.data.join("catalog.sqlite").is_file() {
+            Lake::create_or_open(&options.data, Access::Write)?;
+        }
+        let lake = Lake::open(&options.data, Access::Read)?;
+        let known = known(&lake, options)?;
+        let zone = Session::of_kept(options.clone(), lake.clone(), Arc::default(), known)?.zone;
+        let turns = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+        Ok(Arc::new(Self {
+            options: options.clone(),
+            lake,
+            shelf: Arc::default(),
+            version: watch::Sender::new(Live { known, zone, is_warm: false }),
+            bodies: Bodies::default(),
+            turns: Arc::new(Semaphore::new(turns)),
+            waiting: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Answers a question about the data: from what is kept, or by working it out when it is its turn.
+    pub async fn answer(
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        path: &str,
+        pairs: Vec<(String, String)>,
+        headers: &HeaderMap,
+    ) -> Response {
+        let live = self.version.borrow().clone();
+        let today = live.zone.day_of_instant(clock()).to_string();
+        let tag = Tag::of(&live.known.version(), &today, path, &pairs);
+        let asked_for =
+            |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+        if ui::is_known(asked_for(header::IF_NONE_MATCH), &tag.0) {
+            return with_tag(StatusCode::NOT_MODIFIED.into_response(), &tag);
+        }
+        let takes_gzip = asked_for(header::ACCEPT_ENCODING).split(',').any(|coding| coding.trim().starts_with("gzip"));
+        if let Some(body) = self.bodies.find(&tag) {
+            return respond(&body, &tag, takes_gzip);
+        }
+        match self.work(question, live.known, pairs, tag.clone()).await {
+            Ok(body) => respond(&body, &tag, takes_gzip),
+            Err(refusal) => refusal.into_response(),
+        }
+    }
+
+    /// Works an answer out when it is its turn. Whoever gives up waiting leaves the work going on.
+    async fn work(
+        self: &Arc<Self>,
+        question: &Arc<Question>,
+        known: Known,
+        pairs: Vec<(String, String)>,
+        tag: Tag,
+    ) -> Result<Arc<Body>, Refusal> {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refusal::busy());
+        }
+        let (server, question) = (Arc::clone(self), Arc::clone(question));
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let work = tokio::spawn(async move {
+            let turn = turn.await;
+            let path = question.path;
+            let worked = tokio::task::spawn_blocking(move || {
+                let begun = Instant::now();
+                let session =
+                    Session::of_kept(server.options.clone(), server.lake.clone(), Arc::clone(&server.shelf), known);
+                let made = session
+                    .map_err(Refusal::from)
+                    .and_then(|session| (question.work)(&session, &question.reader, &pairs, false));
+                let took = begun.elapsed();
+                if took > Duration::from_secs(1) {
+                    log::note("slow", &[("route", path), ("milliseconds", &took.as_millis().to_string())]);
+                }
+                let made = made.map(|body| Arc::new(Body::new(body)));
+                if let Ok(body) = &made {
+                    server.bodies.keep(tag, Arc::clone(body));
+                }
+                made
+            });
+            let worked = worked.await;
+            drop(turn);
+            worked.unwrap_or_else(|_| {
+                log::note("error", &[("route", path), ("words", "the work ended in a panic")]);
+                Err(Refusal::failed())
+            })
+        });
+        let made = tokio::time::timeout(PATIENCE, work).await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        match made {
+            Ok(Ok(made)) => made,
+            Ok(Err(_)) => Err(Refusal::failed()),
+            Err(_) => Err(Refusal {
+                retry_after_seconds: Some(5),
+                ..Refusal::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "still_working",
+                    "the answer is still being worked out; ask again in some seconds",
+                )
+            }),
+        }
+    }
+
+    /// Looks whether the data changed, and makes the new version ready before it is served.
+    fn look(&self) -> Result<(), CommandError> {
+        let live = self.version.borrow().clone();
+        let now = known(&self.lake, &self.options)?;
+        if now == live.known && live.is_warm {
+            return Ok(());
+        }
+        let session = Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), now)?;
+        // A question that cannot be answered yet, for want of a currency for example, is answered when it is asked.
+        let _ = overview::answer(&session, &overview::Query::default());
+        self.version.send_replace(Live { known: now, zone: session.zone, is_warm: true });
+        self.shelf.leave_only(now);
+        Ok(())
+    }
+
+    /// Looks again and again.
+    async fn watch(self: Arc<Self>) {
+        let mut told = false;
+        loop {
+            let server = Arc::clone(&self);
+            let looked = tokio::task::spawn_blocking(move || server.look()).await;
+            match looked {
+                Ok(Ok(())) => told = false,
+                Ok(Err(error)) if !told => {
+                    log::note("error", &[("words", &error.to_string())]);
+                    told = true;
+                }
+                _ => {}
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn router(self: &Arc<Self>) -> Router {
+        let mut router = Router::new();
+        for route in routes() {
+            router = route.add_to(router);
+        }
+        router
+            .fallback(web::fallback)
+            .method_not_allowed_fallback(web::not_allowed)
+            .layer(axum::middleware::from_fn(web::with_security_headers))
+            .with_state(Arc::clone(self))
+    }
+}
+
+/// The newest version of the data.
+fn known(lake: &Lake, options: &Options) -> Result<Known, CommandError> {
+    let (snapshot, at_micros) = lake.newest_snapshot()?;
+    let mut digest = Sha256::new();
+    for (name, value) in lake.settings("")? {
+        digest.update(format!("{name}={value}\n"));
+    }
+    let mut files = vec![options.data.join(lead_rules::BUILT_IN.0)];
+    for folder in ["metrics", "policies"] {
+        let Ok(entries) = std::fs::read_dir(options.data.join(folder)) else { continue };
+        files.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    files.sort();
+    for file in files {
+        let Ok(about) = std::fs::metadata(&file) else { continue };
+        digest.update(format!("{} {} {:?}\n", file.display(), about.len(), about.modified().ok()));
+    }
+    let digest = digest.finalize();
+    let choices = digest.iter().take(8).fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    Ok(Known { snapshot: snapshot.0, at_micros, choices })
+}
+
+fn with_tag(mut response: Response, tag: &Tag) -> Response {
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&tag.0) {
+        headers.insert(header::ETAG, tag);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie"));
+    response
+}
+
+fn respond(body: &Body, tag: &Tag, takes_gzip: bool) -> Response {
+    let compressed = takes_gzip.then(|| body.compressed()).flatten();
+    let is_compressed = compressed.is_some();
+    let mut response = Response::new(HttpBody::from(compressed.unwrap_or_else(|| body.plain.clone())));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if is_compressed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    with_tag(response, tag)
+}
+
+/// Serves until it is told to stop.
+pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketAddr)) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(32)
+        .thread_name("recurve-web")
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(choices.address).await.map_err(|error| {
+            CommandError::Usage(format!("cannot listen on {}: {error}; choose another --port", choices.address))
+        })?;
+        started(listener.local_addr()?);
+        tokio::spawn(Arc::clone(server).watch());
+        axum::serve(listener, server.router()).with_graceful_shutdown(stop_signal()).await?;
+        Ok(())
+    })
+}
+
+async fn stop_signal() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let Ok(mut ended) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            let _ = interrupted.await;
+            return;
+        };
+        tokio::select! { _ = interrupted => {}, _ = ended.recv() => {} }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupted.await;
+}

@@ -1,0 +1,50 @@
+//! What is no question about the data: the web app, headers of every answer, and paths that there are not.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::refusal::Refusal;
+
+/// Answers whatever has no route: the app, or that there is nothing.
+pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if uri.path() == "/api" || uri.path().starts_with("/api/") {
+        let words = "there is no such route; /api/v1/openapi.json describes those that there are";
+        return Refusal::missing(words).into_response();
+    }
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let given = ui::answer(&ui::Asked {
+        method: method.as_str(),
+        path: uri.path(),
+        accept: text(header::ACCEPT),
+        accept_encoding: text(header::ACCEPT_ENCODING),
+        if_none_match: text(header::IF_NONE_MATCH),
+    });
+    let mut response = Response::new(Body::from(given.body.into_owned()));
+    *response.status_mut() = StatusCode::from_u16(given.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in given.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// A route that there is, and a method that it does not know.
+pub async fn not_allowed(method: Method) -> Response {
+    let words = format!("this route does not know the method {method}; the header `allow` names those that it knows");
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", words).into_response()
+}
+
+/// Adds the headers of every answer.
+pub async fn with_security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in ui::SECURITY_HEADERS {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
