@@ -14,7 +14,7 @@ RECURVE := $(CARGO_TARGET_DIR)/release/recurve
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint unit doctest format bench docs install release clean-data tools nextest
+.PHONY: help run test lint unit doctest format web check-web bench docs install release clean-data tools nextest node
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,22 @@ doctest: tools ## The examples in the documentation
 
 format: tools ## Is everything formatted? (cargo fmt --all mends it)
 	cargo fmt --all --check
+
+WEB_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) web/index.html web/vite.config.ts web/svelte.config.js
+
+web: web/dist/index.html ## Build the dashboard (Node 20.19 or later); the next build of Recurve has it inside
+
+check-web: web ## Every check of the dashboard that needs no browser
+	cd web && npm run --silent check:format && npm run --silent check:lint && npm run --silent check:types \
+		&& npm run --silent check:unit && npm run --silent check:size
+
+# npm's registry is asked only when the lock file is newer than what is installed.
+web/node_modules/.installed: web/package.json web/package-lock.json | node
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	cd web && npm run --silent build
 
 bench: tools ## Measure the ledger against DuckDB and Polars over 0.1, 1 and 10 million periods (some minutes, 2 GB of disk)
 	cargo build $(LOCKED) --release -p recurve
@@ -67,6 +83,11 @@ clean-data: ## Remove the data folder (DATA=..., ./recurve-data unless set) afte
 tools:
 	@command -v cargo >/dev/null || { echo "cargo is not there: install Rust from https://rustup.rs" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "cc is not there: SQLite and zstd are compiled with a C compiler; install gcc or clang" >&2; exit 1; }
+
+node:
+	@command -v npm >/dev/null || { \
+		echo "npm is not there: the dashboard is built with Node 20.19 or later, from https://nodejs.org" >&2; \
+		echo "Everything else is built without it; the dashboard is then a page that says so." >&2; exit 1; }
 
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || { \

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { formatter, type Language } from '../../src/lib/format';
+import { words } from '../../src/words/en';
+
+const of = (language: Language, hidden = false, currency = 'USD') =>
+  formatter({ language, currency, hidden, words: words.units });
+
+describe('numbers', () => {
+  const en = of('en');
+  it('decimal strings are shown exactly, whatever their length', () => {
+    expect(en.exact('9007199254740993.07')).toBe('$9,007,199,254,740,993.07');
+    expect(en.money('259681.767588')).toBe('$259,682');
+    expect(en.money('22.5')).toBe('$22.50');
+  });
+  it('a minus is a minus sign', () => {
+    expect(en.signedMoney('-310')).toBe('−$310');
+    expect(en.signedMoney('1460')).toBe('+$1,460');
+  });
+  it('undefined is a dash and never zero', () => {
+    for (const unit of ['percent', 'count', 'USD', 'days', 'date', 'duration', 'ratio']) {
+      expect(en.value(null, unit)).toBe('—');
+    }
+    expect(en.value('0', 'count')).toBe('0');
+  });
+  it('shares differ in points, amounts in per cent', () => {
+    expect(en.change('0.052', '0.039', 'percent')).toBe('+1.3 pt');
+    expect(en.change('110', '100', 'USD')).toBe('+10.0%');
+    expect(en.change('110', '0', 'USD')).toBeNull();
+    expect(en.change(null, '1', 'USD')).toBeNull();
+  });
+  it('each language has its habits', () => {
+    expect(of('fr').percent(0.034)).toMatch(/^3,4\s%$/);
+    expect(of('fr').money('14320')).toMatch(/^14\s320\s\$$/);
+    expect(of('zh').compactMoney(25000)).toBe('$2.5万');
+    expect(of('en', false, 'JPY').exact('1200')).toBe('¥1,200');
+  });
+  it('hidden amounts and names show nothing', () => {
+    const hidden = of('en', true);
+    expect(hidden.money('259681.77')).not.toMatch(/\d/);
+    expect(hidden.count('583')).not.toMatch(/\d/);
+    expect(hidden.name('c00000090')).not.toContain('c0000');
+    expect(hidden.percent('0.05')).toBe('5.0%');
+  });
+  it('lengths of time are said in what fits', () => {
+    expect(en.value('900', 'duration')).toBe('15 min');
+    expect(en.value('16470.0', 'duration')).toBe('4.6 h');
+    expect(en.value('259200', 'duration')).toBe('3 days');
+  });
+});
+
+describe('dates', () => {
+  it('days do not move with the zone of the machine', () => {
+    expect(of('en').day('2026-10-01')).toBe('Oct 1, 2026');
+    expect(of('zh').day('2026-10-01')).toBe('2026年10月1日');
+    expect(of('fr').monthYear('2026-10-01')).toBe('oct. 2026');
+  });
+  it('quarters are named', () => {
+    expect(of('en').period('2026-04-01', 'quarter')).toBe('Q2 2026');
+    expect(of('fr').period('2026-04-01', 'quarter')).toBe('T2 2026');
+  });
+});
