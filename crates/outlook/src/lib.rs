@@ -9,6 +9,7 @@
 //! retention     how a cohort will go on, from how it went
 //! health        who is about to leave, and why
 //! experiment    which arm of a test does better, and whether that may be said yet
+//! forecast      what comes next in a series, with intervals that its own past bears out
 //! segment       what each customer is to the business, and how much few of them hold
 //! wording       sentences in three languages, with numbers and dates in the habits of each
 //! ```
@@ -18,6 +19,7 @@
 //! What is too little to judge by says so, as a value.
 
 pub mod experiment;
+pub mod forecast;
 pub mod funnel;
 pub mod health;
 pub mod identity;
@@ -26,5 +28,6 @@ pub mod normal;
 pub mod retention;
 pub mod runway;
 pub mod segment;
+pub mod student;
 pub mod survival;
 pub mod wording;

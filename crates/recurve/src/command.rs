@@ -9,6 +9,7 @@ mod demo;
 mod experiments;
 pub mod explain;
 mod export;
+mod forecast;
 pub mod funnel;
 pub mod health;
 pub mod identities;
@@ -77,6 +78,8 @@ pub enum Command {
     Restatements(restatements::Arguments),
     /// Project how many of a cohort will stay, from a file with how many stayed
     Retention(retention::Arguments),
+    /// Forecast series of a file, with intervals that their own past bears out
+    Forecast(forecast::Arguments),
     /// Write facts out as they came in
     Export(export::Arguments),
     /// List refused rows, or read them again
@@ -189,6 +192,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Check(arguments) => check::run(options, &arguments),
         Command::Restatements(arguments) => restatements::run(options, &arguments),
         Command::Retention(arguments) => retention::run(options, &arguments),
+        Command::Forecast(arguments) => forecast::run(options, &arguments),
         Command::Export(arguments) => export::run(options, &arguments),
         Command::Quarantine(arguments) => quarantine::run(options, &arguments),
         Command::Policy(arguments) => policy::run(options, &arguments),

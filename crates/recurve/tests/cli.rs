@@ -14,6 +14,9 @@ mod experiments;
 #[path = "cli/exports.rs"]
 mod exports;
 
+#[path = "cli/forecast.rs"]
+mod forecast;
+
 #[path = "cli/health.rs"]
 mod health;
 
@@ -47,6 +50,7 @@ const COMMANDS: &[&str] = &[
     "export",
     "policy",
     "retention",
+    "forecast",
     "leads",
     "funnel",
     "identities",
@@ -73,6 +77,7 @@ fn help_names_every_command_and_every_option_of_the_contract() {
         ("explain", &["--period"]),
         ("restatements", &["--between"]),
         ("retention", &["--survivors", "--horizon", "--level"]),
+        ("forecast", &["--series", "--horizon", "--level", "--season"]),
     ] {
         Said::from(folder.bare(&[command, "--help"]).output().unwrap()).ends_with(0).says(options);
     }

@@ -37,6 +37,7 @@ folders! {
     currencies
     days
     experiments
+    forecast
     metrics
     movements
     policy

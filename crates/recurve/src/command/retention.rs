@@ -15,7 +15,7 @@ use warehouse::{
 use super::{CommandError, Outcome};
 use crate::{
     listing::{Cell, Listing},
-    series::{self, Series},
+    series::{self, Reading, Series},
     session::{self, Options, Session},
 };
 
@@ -87,7 +87,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 }
 
 fn of_file(file: &Path, cohort_size: Option<u32>) -> Result<Vec<Cohort>, CommandError> {
-    series::read(file)?.into_iter().map(|series| cohort(series, cohort_size)).collect()
+    let Reading { series, refused } = series::read(file)?;
+    // What a cohort lacks cannot be made up: a number that is none ends it.
+    if let Some(cell) = refused.first() {
+        return Err(CommandError::Usage(format!("{}, {cell}", file.display())));
+    }
+    let with_points = series.into_iter().filter(|series| !series.points.is_empty());
+    with_points.map(|series| cohort(series, cohort_size)).collect()
 }
 
 /// The curve of each segment by Kaplan and Meier, or what is projected of its cohorts.
@@ -277,7 +283,7 @@ fn note(cohort: &Cohort, fit: &Fit) -> String {
 }
 
 /// Levels in per cent as fractions.
-fn levels(stated: &[String]) -> Result<Vec<f64>, CommandError> {
+pub fn levels(stated: &[String]) -> Result<Vec<f64>, CommandError> {
     let level = |text: &String| {
         let percent = text.parse::<f64>().ok().filter(|percent| *percent > 0.0 && *percent < 100.0);
         percent.map(|percent| percent / 100.0).ok_or_else(|| {
