@@ -6,7 +6,7 @@ pub mod cohorts;
 mod compare_policies;
 pub mod customers;
 mod demo;
-mod experiments;
+pub mod experiments;
 pub mod explain;
 mod export;
 mod forecast;

@@ -52,7 +52,8 @@ impl Cell {
         if text.is_empty() { Cell::Empty } else { Cell::Text(text) }
     }
 
-    fn print(&self) -> String {
+    /// The value as a text; empty where there is nothing.
+    pub fn print(&self) -> String {
         match self {
             Cell::Empty => String::new(),
             Cell::Text(text) | Cell::Number(text) => text.clone(),
@@ -61,7 +62,8 @@ impl Cell {
         }
     }
 
-    fn json(&self) -> serde_json::Value {
+    /// The value as JSON: exact decimals as texts.
+    pub fn json(&self) -> serde_json::Value {
         match self {
             Cell::Empty => serde_json::Value::Null,
             // Decimals are written as text: a JSON number would be read as a float, which no money survives.
@@ -69,6 +71,52 @@ impl Cell {
             Cell::Whole(number) => (*number).into(),
             Cell::Day(day) => serde_json::Value::String(day.to_string()),
         }
+    }
+}
+
+/// Where the rows of a list go: to a terminal or a file, or over the web.
+pub trait Sheet {
+    /// Begins the list with the names of its columns.
+    fn head(&mut self, columns: Vec<String>) -> Result<(), CommandError>;
+
+    /// Takes a row.
+    fn row(&mut self, cells: &[Cell]) -> Result<(), CommandError>;
+}
+
+impl dyn Sheet + '_ {
+    /// Begins the list.
+    pub fn begin<C: Into<String>>(&mut self, columns: impl IntoIterator<Item = C>) -> Result<(), CommandError> {
+        self.head(columns.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Writes a list as the options say.
+pub fn write<T>(
+    options: &Options,
+    fill: impl FnOnce(&mut dyn Sheet) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let mut written = Written { options, listing: None };
+    let outcome = fill(&mut written)?;
+    if let Some(listing) = written.listing {
+        listing.end()?;
+    }
+    Ok(outcome)
+}
+
+/// A list that is begun once its columns are known.
+struct Written<'a> {
+    options: &'a Options,
+    listing: Option<Listing>,
+}
+
+impl Sheet for Written<'_> {
+    fn head(&mut self, columns: Vec<String>) -> Result<(), CommandError> {
+        self.listing = Some(Listing::begin(self.options, columns)?);
+        Ok(())
+    }
+
+    fn row(&mut self, cells: &[Cell]) -> Result<(), CommandError> {
+        self.listing.as_mut().map_or(Ok(()), |listing| listing.row(cells))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use jiff::Timestamp;
@@ -105,6 +105,8 @@ pub struct Session {
     pub now: i64,
     /// What is kept between questions, where many are asked of one folder.
     kept: Option<(Arc<Shelf>, Known)>,
+    /// The books, once they were opened.
+    opened: OnceLock<Arc<Books>>,
 }
 
 /// The clock, read once, here.
@@ -147,7 +149,7 @@ impl Session {
             None => clock(),
             Some(text) => instant(text, "now", &zone)?,
         };
-        Ok(Self { options, lake, zone, now, kept })
+        Ok(Self { options, lake, zone, now, kept, opened: OnceLock::new() })
     }
 
     /// A setting of the data folder.
@@ -188,11 +190,15 @@ impl Session {
 
     /// Opens the books.
     pub fn books(&self) -> Result<Arc<Books>, CommandError> {
-        let view = self.view(None)?;
-        match &self.kept {
-            Some((shelf, known)) => shelf.books(&self.lake, *known, view),
-            None => Ok(Arc::new(Books::open(&self.lake, view)?)),
+        if let Some(books) = self.opened.get() {
+            return Ok(Arc::clone(books));
         }
+        let view = self.view(None)?;
+        let books = match &self.kept {
+            Some((shelf, known)) => shelf.books(&self.lake, *known, view)?,
+            None => Arc::new(Books::open(&self.lake, view)?),
+        };
+        Ok(Arc::clone(self.opened.get_or_init(|| books)))
     }
 
     /// The version of the data that is looked at, where it is kept open.

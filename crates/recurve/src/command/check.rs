@@ -29,7 +29,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Format, Listing, format_of},
+    listing::{self, Cell, Format, Sheet, format_of},
     session::{Options, Session},
 };
 
@@ -46,22 +46,36 @@ const JUDGED_FACTS: usize = 20_000;
 /// Checks everything, lists it, and ends with 3 when a law is broken or a file damaged.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    let outcome = listing::write(options, |sheet| answer(&session, arguments, sheet))?;
+    if format_of(options) == Format::Table && outcome == Outcome::Done {
+        let books = session.books()?;
+        writeln!(
+            std::io::stdout(),
+            "Every law holds on {} facts of {} customers.",
+            books.facts.len(),
+            books.customers.len()
+        )?;
+    }
+    Ok(outcome)
+}
+
+/// Checks everything; the outcome says whether all holds.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let faults = session.lake.verify()?;
-    let mut listing = Listing::begin(options, ["check", "result", "words"])?;
+    sheet.begin(["check", "result", "words"])?;
     // A file that nobody names harms nobody: an import may be writing it now.
     let harmless = |fault: &LakeFault| fault.kind == LakeFaultKind::Orphan;
     let broken = faults.iter().any(|fault| !harmless(fault));
     let files = if broken { "broken" } else { "holds" };
-    listing.row(&[Cell::text("files"), Cell::text(files), Cell::text("every file is as it was written")])?;
+    sheet.row(&[Cell::text("files"), Cell::text(files), Cell::text("every file is as it was written")])?;
     for fault in &faults {
-        listing.row(&[
+        sheet.row(&[
             Cell::text("files"),
             Cell::text(if harmless(fault) { "issue" } else { "broken" }),
             Cell::text(format!("{}: {}. {}", fault.path.display(), fault.message, fault.help)),
         ])?;
     }
     if broken {
-        listing.end()?;
         return Ok(Outcome::Breach);
     }
     let books = session.books()?;
@@ -87,12 +101,12 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         let name = format!("law {} {}", law.number, law.name);
         let extent = if law.number == 4 { format!(" ({judged} facts judged)") } else { String::new() };
         let result = if found.is_empty() { "holds" } else { "broken" };
-        listing.row(&[Cell::text(name.as_str()), Cell::text(result), Cell::text(format!("{}{extent}", law.words))])?;
+        sheet.row(&[Cell::text(name.as_str()), Cell::text(result), Cell::text(format!("{}{extent}", law.words))])?;
         for breach in found.iter().take(20) {
             let who = breach
                 .customer
                 .map_or(String::new(), |customer| format!("customer `{}`: ", books.customer_id(customer)));
-            listing.row(&[
+            sheet.row(&[
                 Cell::text(name.as_str()),
                 Cell::text("broken"),
                 Cell::text(format!("{who}{}", breach.words)),
@@ -101,19 +115,9 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     }
     let origins = Origins::load(&books)?;
     for oddity in oddity::of_books(&books, &origins) {
-        listing.row(&[Cell::text("facts"), Cell::text("issue"), Cell::text(oddity.words(origins.imports()))])?;
+        sheet.row(&[Cell::text("facts"), Cell::text("issue"), Cell::text(oddity.words(origins.imports()))])?;
     }
-    listing.end()?;
-    let outcome = if breaches.is_empty() { Outcome::Done } else { Outcome::Breach };
-    if format_of(options) == Format::Table && outcome == Outcome::Done {
-        writeln!(
-            std::io::stdout(),
-            "Every law holds on {} facts of {} customers.",
-            books.facts.len(),
-            books.customers.len()
-        )?;
-    }
-    Ok(outcome)
+    Ok(if breaches.is_empty() { Outcome::Done } else { Outcome::Breach })
 }
 
 /// Law 3 on a share of the data: the rows in another order and twice give the same movements.

@@ -13,7 +13,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Session},
 };
 
@@ -33,6 +33,11 @@ pub struct Arguments {
 /// Lists them, by id.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// Their rows, by id.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
     let segmentation = Segmentation::new(&books, &[], &session::filters(&arguments.filters)?)?;
     let end = match &arguments.at {
@@ -43,7 +48,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         ["customer", "mrr", "currency", "first_paid", "last_change", "last_kind", "left", "segment", "health"];
     let places: HashMap<u32, Place> =
         Standings::new(&books)?.before(end).into_iter().map(|place| (place.customer, place)).collect();
-    let mut listing = Listing::begin(options, columns)?;
+    sheet.begin(columns)?;
     let ledger = &books.ledger;
     for customer in 0..books.customers.len() {
         if !segmentation.has_customer(customer) {
@@ -70,7 +75,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             continue;
         }
         let place = places.get(&(customer as u32));
-        listing.row(&[
+        sheet.row(&[
             Cell::text(books.customer_id(customer as u32)),
             Cell::Number(print_micros(mrr, books.reporting.decimals())),
             Cell::text(books.reporting.code()),
@@ -84,6 +89,5 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 .map_or(Cell::Empty, |points| Cell::Number(format!("{points:.1}"))),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

@@ -14,7 +14,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Session},
 };
 
@@ -75,20 +75,24 @@ const COLUMNS: [&str; 20] = [
 /// Lists each arm with its answer over all measures, then by measure.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// Each arm with its answers.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let language = session.language()?;
     let books = session.books()?;
     let question = question(arguments, &books)?;
     let found = experiments(&books, &question)?;
-    let mut listing = Listing::begin(options, COLUMNS)?;
+    sheet.begin(COLUMNS)?;
     for experiment in &found {
         for row in rows(experiment, &question, &books) {
             let says = row.says.map_or(String::new(), |says| says.say(language));
             let mut cells = row.cells;
             cells.push(Cell::text(says));
-            listing.row(&cells)?;
+            sheet.row(&cells)?;
         }
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 

@@ -11,7 +11,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Range, Session},
 };
 
@@ -51,10 +51,15 @@ fn window(text: &str) -> Result<i64, String> {
 
 /// Lists each step with how many reached it, of the first and of the step before.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// The steps with how many reached each.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     if arguments.steps.len() > outlook::funnel::STEPS {
         return Err(CommandError::Usage(format!("a funnel has {} steps at the most", outlook::funnel::STEPS)));
     }
-    let session = Session::open(options, Access::Read)?;
     let books = session.books()?;
     let (from, to) = session.range(&arguments.range, Grain::Month)?;
     let asked = Funnel {
@@ -77,7 +82,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         )));
     }
     let tail = ["step", "name", "reached", "of_first", "of_previous", "note"].map(str::to_owned);
-    let mut listing = Listing::begin(options, arguments.by.iter().cloned().chain(tail))?;
+    sheet.begin(arguments.by.iter().cloned().chain(tail))?;
     let count = |number: u64| Cell::Whole(i64::try_from(number).unwrap_or(i64::MAX));
     let share = |part: u64, of: u64| match of {
         0 => Cell::Empty,
@@ -88,7 +93,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         let mut row = vec![Cell::Empty; arguments.by.len()];
         row.extend([Cell::Whole(place as i64 + 1), Cell::text(step.name.as_str())]);
         row.extend([Cell::Empty, Cell::Empty, Cell::Empty, Cell::text(note)]);
-        listing.row(&row)?;
+        sheet.row(&row)?;
     }
     for (label, reached) in &answer.reached {
         for (place, step) in asked.steps.iter().enumerate() {
@@ -98,9 +103,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             let mut row: Vec<Cell> = label.iter().map(|value| Cell::text(value.as_str())).collect();
             row.extend([Cell::Whole(place as i64 + 1), Cell::text(step.name.as_str()), count(of_step(place))]);
             row.extend([share(of_step(place), of_step(0)), share(of_step(place), before), Cell::text(note)]);
-            listing.row(&row)?;
+            sheet.row(&row)?;
         }
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

@@ -13,7 +13,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Session},
 };
 
@@ -36,10 +36,15 @@ pub struct Arguments {
 /// Lists paying customers, or the model.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// Paying customers, or the model.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
     match arguments.model {
-        true => model(options, &books),
-        false => customers(options, &books, arguments),
+        true => model(sheet, &books),
+        false => customers(sheet, &books, arguments),
     }
 }
 
@@ -51,7 +56,7 @@ fn no_events() -> CommandError {
     )
 }
 
-fn customers(options: &Options, books: &Books, arguments: &Arguments) -> Result<Outcome, CommandError> {
+fn customers(sheet: &mut dyn Sheet, books: &Books, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let end = match &arguments.at {
         Some(text) => session::day(text, "at")?.plus_days(1),
         None => books.first_day_to_come(),
@@ -69,7 +74,7 @@ fn customers(options: &Options, books: &Books, arguments: &Arguments) -> Result<
     });
     places.truncate(arguments.limit.unwrap_or(usize::MAX));
     let columns = ["customer", "health", "change", "segment", "at_risk", "mrr", "currency", "reasons"];
-    let mut listing = Listing::begin(options, columns)?;
+    sheet.begin(columns)?;
     for place in places {
         let points = |points: f64| Cell::Number(format!("{points:.1}"));
         let known = place.known;
@@ -81,7 +86,7 @@ fn customers(options: &Options, books: &Books, arguments: &Arguments) -> Result<
                 words.collect::<Vec<_>>().join(", ")
             }
         };
-        listing.row(&[
+        sheet.row(&[
             Cell::text(books.customer_id(place.customer)),
             known.health.map_or(Cell::Empty, points),
             change.map_or(Cell::Empty, points),
@@ -92,7 +97,6 @@ fn customers(options: &Options, books: &Books, arguments: &Arguments) -> Result<
             Cell::text(reasons),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 
@@ -116,11 +120,11 @@ fn count(number: usize) -> Cell {
     Cell::Whole(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn model(options: &Options, books: &Books) -> Result<Outcome, CommandError> {
+fn model(sheet: &mut dyn Sheet, books: &Books) -> Result<Outcome, CommandError> {
     let Some(model) = Model::of(books)? else { return Err(no_events()) };
-    let mut listing = Listing::begin(options, ["item", "event", "look", "value", "error", "note"])?;
+    sheet.begin(["item", "event", "look", "value", "error", "note"])?;
     for line in lines(&model) {
-        listing.row(&[
+        sheet.row(&[
             Cell::text(line.item),
             Cell::text(line.event),
             Cell::text(line.look),
@@ -129,7 +133,6 @@ fn model(options: &Options, books: &Books) -> Result<Outcome, CommandError> {
             Cell::text(line.note),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 

@@ -6,7 +6,7 @@ use warehouse::{engine::identities, lake::Access};
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{Options, Session},
 };
 
@@ -20,27 +20,31 @@ pub struct Arguments {
 /// Counts ids by sort, or lists contradictions.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// The rows.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
     let report = identities::report(&books, arguments.contradictions)?;
     let count = |number: u64| Cell::Whole(i64::try_from(number).unwrap_or(i64::MAX));
     if !arguments.contradictions {
         let columns = ["sort", "ids", "to_customer", "linked", "alone", "contradictions"];
-        let mut listing = Listing::begin(options, columns)?;
+        sheet.begin(columns)?;
         for joined in &report.sorts {
             let counts = [joined.ids, joined.to_customer, joined.linked, joined.alone, joined.contradictions];
             let row: Vec<Cell> = std::iter::once(Cell::text(joined.sort)).chain(counts.map(count)).collect();
-            listing.row(&row)?;
+            sheet.row(&row)?;
         }
-        listing.end()?;
         return Ok(Outcome::Done);
     }
     let imports: HashMap<i64, String> =
         session.lake.imports(None)?.into_iter().map(|import| (import.id, import.file_name)).collect();
-    let mut listing = Listing::begin(options, ["day", "sort", "id", "other_sort", "other_id", "why", "fact"])?;
+    sheet.begin(["day", "sort", "id", "other_sort", "other_id", "why", "fact"])?;
     for contradiction in &report.contradictions {
         let (kind, import, row) = contradiction.fact;
         let file = imports.get(&import).map_or("?", String::as_str);
-        listing.row(&[
+        sheet.row(&[
             contradiction.at.map_or(Cell::Empty, |at| Cell::Day(session.zone.day_of_instant(at))),
             Cell::text(contradiction.one.0),
             Cell::text(contradiction.one.1.as_str()),
@@ -50,6 +54,5 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             Cell::text(format!("{kind} {file}:{row}")),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

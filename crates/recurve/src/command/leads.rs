@@ -10,7 +10,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Session},
 };
 
@@ -41,10 +41,15 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     if arguments.rules {
         return show_rules(options);
     }
+    let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// The leads, or the reasons of one.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     if let Some(stage) = arguments.stage.iter().find(|stage| !STAGES.contains(&stage.as_str())) {
         return Err(CommandError::Usage(format!("there is no stage `{stage}`; it is one of {}", STAGES.join(", "))));
     }
-    let session = Session::open(options, Access::Read)?;
     let books = session.books()?;
     let choice = Choice {
         end: match &arguments.at {
@@ -62,13 +67,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 "there is no lead `{id}` by then; `recurve leads --at D` lists those that there are"
             )));
         };
-        return open(options, &session.lake, lead);
+        return open(sheet, &session.lake, lead);
     }
     let columns = ["lead", "customer", "stage", "channel", "created", "score", "raised", "lowered"];
-    let mut listing = Listing::begin(options, columns)?;
+    sheet.begin(columns)?;
     for lead in &leads {
         let (raised, lowered): (Vec<&Told>, Vec<&Told>) = lead.reasons.iter().partition(|told| told.points >= 0.0);
-        listing.row(&[
+        sheet.row(&[
             Cell::text(lead.lead.as_str()),
             lead.customer.as_deref().map_or(Cell::Empty, Cell::text),
             Cell::text(lead.stage.as_str()),
@@ -79,21 +84,20 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             Cell::text(words(&lowered)),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 
 /// The reasons of one score, each with the facts that made it.
-fn open(options: &Options, lake: &Lake, lead: &ScoredLead) -> Result<Outcome, CommandError> {
+fn open(sheet: &mut dyn Sheet, lake: &Lake, lead: &ScoredLead) -> Result<Outcome, CommandError> {
     let imports: HashMap<i64, String> =
         lake.imports(None)?.into_iter().map(|import| (import.id, import.file_name)).collect();
-    let mut listing = Listing::begin(options, ["lead", "stage", "score", "points", "because", "rule", "facts"])?;
+    sheet.begin(["lead", "stage", "score", "points", "because", "rule", "facts"])?;
     for told in &lead.reasons {
         let facts = told
             .facts
             .iter()
             .map(|(kind, import, row)| format!("{kind} {}:{row}", imports.get(import).map_or("?", String::as_str)));
-        listing.row(&[
+        sheet.row(&[
             Cell::text(lead.lead.as_str()),
             Cell::text(lead.stage.as_str()),
             Cell::Number(points(lead.points)),
@@ -103,7 +107,6 @@ fn open(options: &Options, lake: &Lake, lead: &ScoredLead) -> Result<Outcome, Co
             Cell::text(facts.collect::<Vec<_>>().join(", ")),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 

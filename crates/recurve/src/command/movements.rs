@@ -10,7 +10,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Range, Session},
 };
 
@@ -143,13 +143,18 @@ pub fn cells(books: &Books, origins: &Origins, customer_id: &str, row: &Listed) 
 /// Lists them.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// Their rows, sorted by customer and day.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
     let segmentation = Segmentation::new(&books, &[], &session::filters(&arguments.filters)?)?;
     let origins = Origins::load(&books)?;
     let day = |text: &Option<String>, option| text.as_ref().map(|text| session::day(text, option)).transpose();
     let from = day(&arguments.range.from, "from")?.unwrap_or(Day::EARLIEST);
     let to = day(&arguments.range.to, "to")?.unwrap_or(Day::LATEST).min(books.first_day_to_come());
-    let mut listing = Listing::begin(options, COLUMNS.iter().copied())?;
+    sheet.begin(COLUMNS.iter().copied())?;
     for customer in 0..books.customers.len() as u32 {
         if !segmentation.has_customer(customer as usize) {
             continue;
@@ -160,9 +165,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         }
         let id = books.customer_id(customer);
         for row in &rows {
-            listing.row(&cells(&books, &origins, &id, row))?;
+            sheet.row(&cells(&books, &origins, &id, row))?;
         }
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

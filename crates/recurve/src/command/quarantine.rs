@@ -10,7 +10,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome, import::pairs};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{Options, Session, clock},
 };
 
@@ -44,31 +44,10 @@ pub struct Arguments {
 
 /// Lists the rows, or replays them.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let filter = RefusedFilter {
-        import: arguments.import,
-        code: arguments.code.clone(),
-        settled: (!arguments.settled).then_some(false),
-        limit: None,
-    };
+    let filter = filter(arguments);
     if !arguments.replay {
         let session = Session::open(options, Access::Read)?;
-        let columns = ["import", "file", "row", "column", "code", "message", "help", "raw", "settled_by"];
-        let mut listing = Listing::begin(options, columns)?;
-        for row in quarantined(&session.lake, &filter)? {
-            listing.row(&[
-                Cell::Whole(row.import),
-                Cell::text(row.file),
-                Cell::Whole(i64::try_from(row.row).unwrap_or(i64::MAX)),
-                row.column.map_or(Cell::Empty, Cell::text),
-                Cell::text(row.code),
-                Cell::text(row.message),
-                Cell::text(row.help),
-                Cell::text(row.raw),
-                row.settled_by.map_or(Cell::Empty, Cell::Whole),
-            ])?;
-        }
-        listing.end()?;
-        return Ok(Outcome::Done);
+        return listing::write(options, |sheet| answer(&session, arguments, sheet));
     }
     let session = Session::open(options, Access::Write)?;
     let instructions = Instructions {
@@ -85,4 +64,34 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         writeln!(out, "  {issue}")?;
     }
     Ok(if report.waiting > 0 { Outcome::Refused } else { Outcome::Done })
+}
+
+/// Which rows are meant.
+fn filter(arguments: &Arguments) -> RefusedFilter {
+    RefusedFilter {
+        import: arguments.import,
+        code: arguments.code.clone(),
+        settled: (!arguments.settled).then_some(false),
+        limit: None,
+    }
+}
+
+/// The refused rows.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let columns = ["import", "file", "row", "column", "code", "message", "help", "raw", "settled_by"];
+    sheet.begin(columns)?;
+    for row in quarantined(&session.lake, &filter(arguments))? {
+        sheet.row(&[
+            Cell::Whole(row.import),
+            Cell::text(row.file),
+            Cell::Whole(i64::try_from(row.row).unwrap_or(i64::MAX)),
+            row.column.map_or(Cell::Empty, Cell::text),
+            Cell::text(row.code),
+            Cell::text(row.message),
+            Cell::text(row.help),
+            Cell::text(row.raw),
+            row.settled_by.map_or(Cell::Empty, Cell::Whole),
+        ])?;
+    }
+    Ok(Outcome::Done)
 }

@@ -8,7 +8,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Session},
 };
 
@@ -25,6 +25,11 @@ pub struct Arguments {
 /// Lists the cells of the waterfall.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// The cells of the waterfall.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let bound = |text: &Option<String>, name: &str| text.as_ref().map(|text| session::day(text, name)).transpose();
     let (from, to) = (bound(&arguments.from, "from")?, bound(&arguments.to, "to")?);
     let books = session.books()?;
@@ -32,15 +37,14 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let lines = lines.iter().map(|billed| (&billed.line, billed.changes.as_slice()));
     let cells = waterfall(lines, books.first_day_to_come()).map_err(EngineError::from)?;
     let asked = |billed: Day| from.is_none_or(|from| billed >= from) && to.is_none_or(|to| billed < to);
-    let mut listing = Listing::begin(options, ["billed", "earned", "amount", "currency"])?;
+    sheet.begin(["billed", "earned", "amount", "currency"])?;
     for cell in cells.iter().filter(|cell| asked(cell.billed)) {
-        listing.row(&[
+        sheet.row(&[
             Cell::Day(cell.billed),
             Cell::Day(cell.earned),
             Cell::Number(print_micros(cell.micros, books.reporting.decimals())),
             Cell::text(books.reporting.code()),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

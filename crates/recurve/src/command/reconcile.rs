@@ -5,7 +5,7 @@ use warehouse::{engine::reconciliation, lake::Access};
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{Options, Range, Session},
 };
 
@@ -21,14 +21,19 @@ pub struct Arguments {
 /// Lists the months, or the orphans.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// The rows.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
     let (from, to) = session.range(&arguments.range, Grain::Month)?;
     let found = reconciliation::reconcile(&books, from, to)?;
     let money = |micros: i128| Cell::Number(print_micros(micros, books.reporting.decimals()));
     if arguments.orphans {
-        let mut listing = Listing::begin(options, ["what", "customer", "id", "day", "amount", "currency", "mend"])?;
+        sheet.begin(["what", "customer", "id", "day", "amount", "currency", "mend"])?;
         for orphan in &found.orphans {
-            listing.row(&[
+            sheet.row(&[
                 Cell::text(orphan.what.words()),
                 Cell::text(orphan.customer.as_str()),
                 Cell::text(orphan.id.as_str()),
@@ -38,7 +43,6 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 Cell::text(orphan.what.mend()),
             ])?;
         }
-        listing.end()?;
         return Ok(Outcome::Done);
     }
     let columns = [
@@ -54,10 +58,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         "subscriptions_without_bill",
         "payments_without_bill",
     ];
-    let mut listing = Listing::begin(options, columns)?;
+    sheet.begin(columns)?;
     for month in &found.months {
         let count = |what| Cell::Whole(month.orphans.iter().filter(|orphan| **orphan == what).count() as i64);
-        listing.row(&[
+        sheet.row(&[
             Cell::Day(month.month),
             money(month.mrr),
             money(month.earned),
@@ -71,6 +75,5 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             count(reconciliation::OrphanKind::PaymentWithoutBill),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

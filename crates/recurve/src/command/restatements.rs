@@ -13,7 +13,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Range, Session},
 };
 
@@ -32,6 +32,11 @@ pub struct Arguments {
 /// Lists each customer's MRR at the end of each period where it was restated.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// What was restated.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let [first, second] = arguments.between.as_slice() else {
         return Err(CommandError::Usage("--between takes two times".to_owned()));
     };
@@ -75,7 +80,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     };
     let columns =
         ["period", "customer", "mrr_before", "mrr_after", "difference", "currency", "imports", "files", "recorded_at"];
-    let mut listing = Listing::begin(options, columns)?;
+    sheet.begin(columns)?;
     let mut whole: BTreeMap<Day, i128> = BTreeMap::new();
     for period in revenue::calendar::periods(from, to, arguments.grain) {
         for id in &customers {
@@ -92,7 +97,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 .collect();
             let money = |micros| Cell::Number(print_micros(micros, new.reporting.decimals()));
             let join = |texts: Vec<String>| Cell::text(texts.join(" "));
-            listing.row(&[
+            sheet.row(&[
                 Cell::Day(period.label),
                 Cell::text(id.as_str()),
                 money(before),
@@ -110,6 +115,5 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             ])?;
         }
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

@@ -14,7 +14,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     series::{self, Reading, Series},
     session::{self, Options, Session},
 };
@@ -80,9 +80,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     match (&arguments.survivors, arguments.horizon) {
         (Some(file), Some(horizon)) => {
             let cohorts = of_file(file, arguments.cohort_size)?;
-            project(options, arguments, &cohorts, horizon, &levels, arguments.discount_rate.unwrap_or(DISCOUNT_RATE))
+            let discount_rate = arguments.discount_rate.unwrap_or(DISCOUNT_RATE);
+            listing::write(options, |sheet| project(sheet, arguments, &cohorts, horizon, &levels, discount_rate))
         }
-        (_, horizon) => of_books(options, arguments, horizon, &levels),
+        _ => {
+            let session = Session::open(options, Access::Read)?;
+            listing::write(options, |sheet| answer(&session, arguments, sheet))
+        }
     }
 }
 
@@ -97,13 +101,8 @@ fn of_file(file: &Path, cohort_size: Option<u32>) -> Result<Vec<Cohort>, Command
 }
 
 /// The curve of each segment by Kaplan and Meier, or what is projected of its cohorts.
-fn of_books(
-    options: &Options,
-    arguments: &Arguments,
-    horizon: Option<u32>,
-    levels: &[f64],
-) -> Result<Outcome, CommandError> {
-    let session = Session::open(options, Access::Read)?;
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let levels = levels(&arguments.level)?;
     let books = session.books()?;
     let assumptions = session.assumptions()?;
     let segmentation = customers_by(&books, &assumptions, &arguments.by, &session::filters(&arguments.filters)?)?;
@@ -111,7 +110,7 @@ fn of_books(
         Some(text) => session::day(text, "at")?.plus_days(1).min(books.first_day_to_come()),
         None => books.first_day_to_come(),
     };
-    if let Some(horizon) = horizon {
+    if let Some(horizon) = arguments.horizon {
         let named = |segment: u32| segmentation.labels.get(segment as usize).map_or(&[][..], Vec::as_slice);
         let cohorts: Vec<Cohort> = cohort_survivors(&books, &segmentation, end)
             .into_iter()
@@ -131,10 +130,10 @@ fn of_books(
             .collect();
         let rate = arguments.discount_rate.unwrap_or_else(|| assumptions.monthly_discount_rate());
         // A cohort of the books that is too young to project was not refused: it has a row that says so.
-        return project(options, arguments, &cohorts, horizon, levels, rate).map(|_| Outcome::Done);
+        return project(sheet, arguments, &cohorts, horizon, &levels, rate).map(|_| Outcome::Done);
     }
     let columns = ["month", "at_risk", "left", "survival", "lower", "upper", "note"].map(str::to_owned);
-    let mut listing = Listing::begin(options, arguments.by.iter().cloned().chain(columns))?;
+    sheet.begin(arguments.by.iter().cloned().chain(columns))?;
     for (label, lives) in segmentation.labels.iter().zip(lives(&books, &segmentation, end)) {
         let curve = survival::kaplan_meier(&lives, INTERVAL_LEVEL);
         for (index, step) in curve.steps.iter().enumerate() {
@@ -143,10 +142,9 @@ fn of_books(
             row.extend([Cell::Whole(i64::from(step.time)), count(step.at_risk), count(step.ended)]);
             row.extend([step.survival, step.lower, step.upper].map(number));
             row.push(Cell::text(note));
-            listing.row(&row)?;
+            sheet.row(&row)?;
         }
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 
@@ -164,7 +162,7 @@ fn count(number: u64) -> Cell {
 
 /// Fits each cohort and lists what it projects, or the fits. A cohort that cannot be fitted has a row that says why.
 fn project(
-    options: &Options,
+    sheet: &mut dyn Sheet,
     arguments: &Arguments,
     cohorts: &[Cohort],
     horizon: u32,
@@ -179,24 +177,23 @@ fn project(
         head.chain(intervals).chain(["retention", "note"].map(str::to_owned)).collect()
     };
     let width = columns.len();
-    let mut listing = Listing::begin(options, columns)?;
+    sheet.begin(columns)?;
     let mut outcome = Outcome::Done;
     for cohort in cohorts {
         match Fit::of(&cohort.survivors) {
-            Ok(fit) if arguments.fit => listing.row(&fit_row(cohort, &fit, discount_rate))?,
+            Ok(fit) if arguments.fit => sheet.row(&fit_row(cohort, &fit, discount_rate))?,
             Ok(fit) => {
                 for (index, row) in projection_rows(cohort, &fit, horizon as usize, levels).into_iter().enumerate() {
                     let note = if index == 0 { words(cohort, &fit) } else { String::new() };
-                    listing.row(&[row, vec![Cell::text(note)]].concat())?;
+                    sheet.row(&[row, vec![Cell::text(note)]].concat())?;
                 }
             }
             Err(error) => {
                 outcome = Outcome::Refused;
-                listing.row(&refused_row(cohort, error, width))?;
+                sheet.row(&refused_row(cohort, error, width))?;
             }
         }
     }
-    listing.end()?;
     Ok(outcome)
 }
 
