@@ -88,7 +88,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     }
     breaches.extend(shuffled);
     let judged = judge_by_naive(&books, arguments.thorough, &mut breaches);
-    judge_history(&session, &books, &mut breaches)?;
+    judge_history(session, &books, &mut breaches)?;
     let first = books.ledger.day.iter().min().map_or(session.today(), |day| Day(*day));
     let last = Day(through).plus_days(1).next_of(Grain::Month).first_of(Grain::Month);
     let cells = triangle(&books.ledger, Grain::Month, first, last, &|_| 0);
