@@ -11,6 +11,9 @@ mod bad_input;
 #[path = "cli/experiments.rs"]
 mod experiments;
 
+#[path = "cli/explain.rs"]
+mod explain;
+
 #[path = "cli/exports.rs"]
 mod exports;
 

@@ -9,6 +9,7 @@ pub mod business;
 pub mod collection;
 pub mod contribution;
 pub mod cube;
+pub mod evidence;
 pub mod experiment;
 pub mod funnel;
 pub mod health;
@@ -58,6 +59,7 @@ use crate::{
 use billing::Billing;
 use business::Business;
 use cube::{Cube, Days, Wanted, cube, sum};
+use evidence::{Entry, Evidence};
 use health::Model;
 use journey::Traveller;
 use label::Labels;
@@ -517,9 +519,9 @@ impl<'a> Solver<'a> {
         if measures.iter().any(|measure| measure.id.starts_with("trials_")) && !books.has_facts("trial")? {
             ahead = ahead.or_else(|| Some(look_ahead(books)));
         }
-        let billing = Billing::new(books, &made.segmentation, &windows, &uses)?;
         let mut labels = Labels::new(&made.segmentation.labels);
         let classifier = Classifier::new(&question.by, &question.filters, &made.segmentation, &people);
+        let billing = Billing::new(books, &classifier, &mut labels, &windows, &measures)?;
         let mut tallies = Tallies::new(books, &classifier, &mut labels, &windows, &measures, &question.assumptions)?;
         let traveller = Traveller {
             books,
@@ -656,16 +658,20 @@ impl<'a> Solver<'a> {
     /// One measure over one window in one segment. Money in major units.
     fn measure(&self, input: &Input, period: &Period, segment: usize) -> Value {
         let days = window_days(input.window, period, self.question.grain, self.first_fact);
-        if let Some(parts) = self.shares.of(segment) {
-            return self.shared(input, period, parts);
+        self.measure_over(input.measure, self.shifted(input.measure, days), segment)
+    }
+
+    /// A measure over some days in one segment, which may have parts of others.
+    fn measure_over(&self, measure: &'static Measure, days: Days, segment: usize) -> Value {
+        match self.shares.of(segment) {
+            Some(parts) => self.shared(measure, days, parts),
+            None => self.measure_of(measure, days, segment),
         }
-        self.measure_of(input, days, segment)
     }
 
     /// A measure of a channel to which customers belong in part: of each part of the customers its share.
-    fn shared(&self, input: &Input, period: &Period, parts: &[(usize, BigRational)]) -> Value {
-        let days = window_days(input.window, period, self.question.grain, self.first_fact);
-        if input.measure.adds == Adds::Nowhere && input.measure.needs.contains(&"subscription") {
+    fn shared(&self, measure: &'static Measure, days: Days, parts: &[(usize, BigRational)]) -> Value {
+        if measure.adds == Adds::Nowhere && measure.needs.contains(&"subscription") {
             return Value::Undefined(Words::fixed(
                 "it cannot be shared out over channels; use another --attribution",
                 "该指标无法按渠道拆分；请改用其他 --attribution",
@@ -674,7 +680,7 @@ impl<'a> Solver<'a> {
         }
         let mut sum = BigRational::zero();
         for (segment, share) in parts {
-            match self.measure_of(input, days, *segment) {
+            match self.measure_of(measure, days, *segment) {
                 Value::Number(value) => sum += value * share,
                 other => return other,
             }
@@ -683,65 +689,26 @@ impl<'a> Solver<'a> {
     }
 
     /// A measure of one segment as it was counted.
-    fn measure_of(&self, input: &Input, days: Days, segment: usize) -> Value {
-        let days = self.shifted(input.measure, days);
-        if let Some(tally) = input.measure.tally {
+    fn measure_of(&self, measure: &'static Measure, days: Days, segment: usize) -> Value {
+        if let Some(tally) = measure.tally {
             let place = self.place_across(segment, tally.across);
-            if let Some(value) = self.tallies.measure(self.books, input.measure, days, place) {
+            if let Some(value) = self.tallies.measure(self.books, measure, days, place) {
                 return value;
             }
         }
-        if let Some(value) = self.tallies.measure(self.books, input.measure, days, Some(segment)) {
+        if let Some(value) = self.tallies.measure(self.books, measure, days, Some(segment)) {
             return value;
         }
         let Some(place) = self.made.cube.place(days, segment) else {
-            return Value::NoData(input.measure.needs.iter().copied().collect());
+            return Value::NoData(measure.needs.iter().copied().collect());
         };
-        let money = |index: usize| micros(self.made.cube.get(place, index));
-        let count = |index: usize| whole(self.made.cube.get(place, index));
-        let moved = |kind: Kind| micros(self.made.cube.get(place, sum::MOVED + kind as usize));
-        let with = |kind: Kind| whole(self.made.cube.get(place, sum::CUSTOMERS_WITH + kind as usize));
-        let of_opening = |kind: Kind| micros(self.made.cube.get(place, sum::OF_OPENING + kind as usize));
-        use revenue::movement::Cause;
-        let expanded = |cause: Cause| micros(self.made.cube.get(place, sum::EXPANDED + cause as usize));
-        match input.measure.id {
-            "mrr_closing" => money(sum::MRR_CLOSING),
-            "mrr_opening" => money(sum::MRR_OPENING),
-            "customers_closing" => count(sum::CUSTOMERS_CLOSING),
-            "customers_opening" => count(sum::CUSTOMERS_OPENING),
-            "subscriptions_closing" => whole(self.made.cube.subscriptions.get(place).copied().unwrap_or(0).into()),
-            "movement_new" => moved(Kind::New),
-            "movement_expansion" => moved(Kind::Expansion),
-            "movement_reactivation" => moved(Kind::Reactivation),
-            "movement_contraction" => moved(Kind::Contraction),
-            "movement_churned" => moved(Kind::Churn),
-            "movement_fx" => moved(Kind::Fx),
-            "movement_transferred_in" => money(sum::TRANSFERRED_IN),
-            "movement_transferred_out" => money(sum::TRANSFERRED_OUT),
-            "expansion_upgrade" => expanded(Cause::Upgrade),
-            "expansion_quantity" => expanded(Cause::Quantity),
-            "expansion_cross_sell" => expanded(Cause::CrossSell),
-            "expansion_price_rise" => expanded(Cause::PriceRise),
-            "expansion_discount_end" => expanded(Cause::Discount),
-            "customers_with_new" => with(Kind::New),
-            "customers_with_expansion" => with(Kind::Expansion),
-            "customers_with_contraction" => with(Kind::Contraction),
-            "customers_with_churn" => with(Kind::Churn),
-            "customers_with_reactivation" => with(Kind::Reactivation),
-            "customers_lost" => count(sum::LOST),
-            "customers_lost_of_opening" => count(sum::LOST_OF_OPENING),
-            "customers_paying_any" => count(sum::PAYING_ANY),
-            "retained_mrr" => money(sum::RETAINED),
-            "retained_mrr_capped" => money(sum::RETAINED_CAPPED),
-            "opening_churned" => of_opening(Kind::Churn),
-            "opening_contraction" => of_opening(Kind::Contraction),
-            "opening_expansion" => of_opening(Kind::Expansion),
-            "opening_reactivation" => of_opening(Kind::Reactivation),
-            "lifetime_days_observed_sum" => count(sum::LIFETIME_DAYS),
-            "lifetimes_observed_count" => count(sum::LIFETIMES),
+        if let Some(value) = of_cube(&self.made.cube, place, measure.id) {
+            return value;
+        }
+        match measure.id {
             "survival_lifetime_months" | "survival_discounted_months" => {
                 let lives = self.lives(place);
-                let rate = survival::monthly_discount(input.measure, &self.question.assumptions).unwrap_or_default();
+                let rate = survival::monthly_discount(measure, &self.question.assumptions).unwrap_or_default();
                 survival::months_of(lives, survival::expected_months(lives, rate).map(|months| months.mean))
             }
             "mrr_top_20" => self.concentration(place, |found| micros(found.top_fifth_micros)),
@@ -749,7 +716,10 @@ impl<'a> Solver<'a> {
             "mrr_hhi_numerator" => self.concentration(place, |found| {
                 Value::Number(BigRational::new(found.squares.into(), (MICROS * MICROS).into()))
             }),
-            "trial_mrr_closing" => self.trials(days.end, segment),
+            "trial_mrr_closing" => {
+                let trials = self.trials(days.end).into_iter();
+                micros(trials.filter(|entry| entry.segment == segment as u32).map(|entry| entry.value).sum())
+            }
             "committed_mrr_closing" => self.committed(days.end, segment, place, false),
             "committed_mrr_annual_closing" => self.committed(days.end, segment, place, true),
             "days_in_period" => Value::whole(i64::from(days.end.0 - days.start.0)),
@@ -767,7 +737,7 @@ impl<'a> Solver<'a> {
             other => self
                 .billing
                 .measure(other, days, segment)
-                .unwrap_or_else(|| Value::NoData(input.measure.needs.iter().copied().collect())),
+                .unwrap_or_else(|| Value::NoData(measure.needs.iter().copied().collect())),
         }
     }
 
@@ -863,70 +833,143 @@ impl<'a> Solver<'a> {
         self.books.rates.convert(span.monthly_micros, offer.currency, self.books.reporting, day).map_or(0, i128::from)
     }
 
-    fn spans_in<'s>(&'s self, spans: &'s [(u32, Span)], segment: usize) -> impl Iterator<Item = &'s Span> + 's {
-        spans
-            .iter()
-            .filter(move |(customer, span)| {
-                self.made.segmentation.segment(*customer as usize, span.offer) == segment as u32
-            })
-            .map(|(_, span)| span)
+    /// Spans of subscriptions as entries of what they are worth, at a day on which they count.
+    fn worth_of<'s>(&'s self, spans: &'s [(u32, Span)], day: Day) -> impl Iterator<Item = (&'s Span, Entry)> + 's {
+        spans.iter().map(move |(customer, span)| {
+            let segment = self.made.segmentation.segment(*customer as usize, span.offer);
+            let evidence = Evidence::of_span(*customer, span);
+            (span, Entry { segment, day: day.0, value: self.worth(span), evidence })
+        })
     }
 
-    fn trials(&self, end: Day, segment: usize) -> Value {
-        let Some(ahead) = &self.ahead else { return Value::whole(0) };
+    /// The trials that run at the end of a period, with what they will be worth.
+    fn trials(&self, end: Day) -> Vec<Entry> {
+        let Some(ahead) = &self.ahead else { return Vec::new() };
         let at = self.books.ticks.of_day(end);
-        let running = self.spans_in(&ahead.trials, segment).filter(|span| span.from < at && span.to >= at);
-        micros(running.map(|span| self.worth(span)).sum())
+        let running = self.worth_of(&ahead.trials, end).filter(|(span, _)| span.from < at && span.to >= at);
+        running.map(|(_, entry)| entry).collect()
     }
 
-    /// MRR with every change that is known at the end of a period and due within the horizon. What is known at a
-    /// past day is what the state of that day announced; what is known now is every fact.
-    fn committed(&self, end: Day, segment: usize, place: usize, annual: bool) -> Value {
-        let Some(ahead) = &self.ahead else { return Value::whole(0) };
-        let ticks = &self.books.ticks;
-        let horizon = end.plus_months(self.question.assumptions.committed_months);
-        let (at, until) = (ticks.of_day(end), ticks.of_day(horizon));
-        let fits = |offer: u32| {
-            !annual
-                || self.books.facts.offers.get(offer as usize).is_some_and(|offer| match offer.interval {
-                    Interval::Year => true,
-                    Interval::Quarter => offer.interval_count >= 4,
-                    Interval::Month => offer.interval_count >= 12,
-                    Interval::Week => offer.interval_count >= 52,
-                    Interval::Day => offer.interval_count >= 365,
-                    Interval::OneOff => false,
-                })
-        };
-        let known_through = if end >= self.books.first_day_to_come() { horizon } else { end };
-        let closing: i128 = if !annual && known_through == end {
-            self.made.cube.get(place, sum::MRR_CLOSING)
-        } else {
-            let ledger = &self.books.ledger;
-            (0..ledger.customers())
-                .filter(|customer| self.made.segmentation.has_customer(*customer))
-                .flat_map(|customer| ledger.of_customer(customer).map(move |row| (customer, row)))
-                .filter(|(customer, row)| {
-                    ledger.day[*row] < known_through.0
-                        && fits(ledger.offer[*row])
-                        && self.made.segmentation.segment(*customer, ledger.offer[*row]) == segment as u32
-                })
-                .map(|(_, row)| i128::from(ledger.delta_micros[row]))
-                .sum()
-        };
-        let live = |span: &&Span, tick| span.from < tick && span.to >= tick && fits(span.offer);
-        let change: i128 = if known_through == end {
-            let leaving = self
-                .spans_in(&ahead.announced, segment)
-                .filter(|span| live(span, at) && span.announced_end >= at && span.announced_end < until);
-            -leaving.map(|span| self.worth(span)).sum::<i128>()
-        } else {
-            // A trial that may be kept is not signed.
-            let hoped_for =
-                self.spans_in(&ahead.after_trial, segment).filter(|span| span.from >= at && live(span, until));
-            -hoped_for.map(|span| self.worth(span)).sum::<i128>()
-        };
-        micros(closing + change)
+    /// The movements of committed MRR: those before a day and, once all is known that is known by now, those that are due
+    /// within the horizon; each with its customer.
+    fn committed_movements(&self, end: Day, annual: bool, found: &mut dyn FnMut(u32, Entry)) {
+        let known_through = if self.knows_all(end) { self.horizon(end) } else { end };
+        let ledger = &self.books.ledger;
+        for customer in (0..ledger.customers()).filter(|customer| self.made.segmentation.has_customer(*customer)) {
+            for row in ledger.of_customer(customer) {
+                if ledger.day[row] < known_through.0 && self.is_committed(ledger.offer[row], annual) {
+                    let segment = self.made.segmentation.segment(customer, ledger.offer[row]);
+                    let value = i128::from(ledger.delta_micros[row]);
+                    let evidence = Evidence::of_row(ledger, customer as u32, row);
+                    found(customer as u32, Entry { segment, day: ledger.day[row], value, evidence });
+                }
+            }
+        }
     }
+
+    /// What is announced at the end of a period and due within the horizon, and no movement yet: what is known at a past
+    /// day is what the state of that day announced. What is known now is every fact, but a trial that may be kept is not
+    /// signed.
+    fn committed_changes(&self, end: Day, annual: bool) -> Vec<Entry> {
+        let Some(ahead) = &self.ahead else { return Vec::new() };
+        let ticks = &self.books.ticks;
+        let (at, until) = (ticks.of_day(end), ticks.of_day(self.horizon(end)));
+        let live = |span: &Span, tick| span.from < tick && span.to >= tick && self.is_committed(span.offer, annual);
+        let spans = if self.knows_all(end) { &ahead.after_trial } else { &ahead.announced };
+        let is_due = |span: &Span| match self.knows_all(end) {
+            true => span.from >= at && live(span, until),
+            false => live(span, at) && span.announced_end >= at && span.announced_end < until,
+        };
+        let due = self.worth_of(spans, end).filter(|(span, _)| is_due(span));
+        due.map(|(_, entry)| Entry { value: -entry.value, ..entry }).collect()
+    }
+
+    fn horizon(&self, end: Day) -> Day {
+        end.plus_months(self.question.assumptions.committed_months)
+    }
+
+    /// Whether an offer counts: any, or those that are billed once a year or less often.
+    fn is_committed(&self, offer: u32, annual: bool) -> bool {
+        !annual
+            || self.books.facts.offers.get(offer as usize).is_some_and(|offer| match offer.interval {
+                Interval::Year => true,
+                Interval::Quarter => offer.interval_count >= 4,
+                Interval::Month => offer.interval_count >= 12,
+                Interval::Week => offer.interval_count >= 52,
+                Interval::Day => offer.interval_count >= 365,
+                Interval::OneOff => false,
+            })
+    }
+
+    /// Whether all that is known by now is known at the end of a period.
+    fn knows_all(&self, end: Day) -> bool {
+        end >= self.books.first_day_to_come()
+    }
+
+    /// MRR with every change that is known at the end of a period and due within the horizon, in one segment.
+    fn committed(&self, end: Day, segment: usize, place: usize, annual: bool) -> Value {
+        if self.ahead.is_none() {
+            return Value::whole(0);
+        }
+        let is_here = |entry: &Entry| entry.segment == segment as u32;
+        let mut sum: i128 = 0;
+        if annual || self.knows_all(end) {
+            self.committed_movements(end, annual, &mut |_, entry| sum += if is_here(&entry) { entry.value } else { 0 });
+        } else {
+            sum = self.made.cube.get(place, sum::MRR_CLOSING);
+        }
+        let changes = self.committed_changes(end, annual).into_iter();
+        micros(sum + changes.filter(is_here).map(|entry| entry.value).sum::<i128>())
+    }
+}
+
+/// A measure that is one of the sums of a cube, at a place of it.
+fn of_cube(cube: &Cube, place: usize, id: &str) -> Option<Value> {
+    let money = |index: usize| micros(cube.get(place, index));
+    let count = |index: usize| whole(cube.get(place, index));
+    let moved = |kind: Kind| micros(cube.get(place, sum::MOVED + kind as usize));
+    let with = |kind: Kind| whole(cube.get(place, sum::CUSTOMERS_WITH + kind as usize));
+    let of_opening = |kind: Kind| micros(cube.get(place, sum::OF_OPENING + kind as usize));
+    use revenue::movement::Cause;
+    let expanded = |cause: Cause| micros(cube.get(place, sum::EXPANDED + cause as usize));
+    let value = match id {
+        "mrr_closing" => money(sum::MRR_CLOSING),
+        "mrr_opening" => money(sum::MRR_OPENING),
+        "customers_closing" => count(sum::CUSTOMERS_CLOSING),
+        "customers_opening" => count(sum::CUSTOMERS_OPENING),
+        "subscriptions_closing" => whole(cube.subscriptions.get(place).copied().unwrap_or(0).into()),
+        "movement_new" => moved(Kind::New),
+        "movement_expansion" => moved(Kind::Expansion),
+        "movement_reactivation" => moved(Kind::Reactivation),
+        "movement_contraction" => moved(Kind::Contraction),
+        "movement_churned" => moved(Kind::Churn),
+        "movement_fx" => moved(Kind::Fx),
+        "movement_transferred_in" => money(sum::TRANSFERRED_IN),
+        "movement_transferred_out" => money(sum::TRANSFERRED_OUT),
+        "expansion_upgrade" => expanded(Cause::Upgrade),
+        "expansion_quantity" => expanded(Cause::Quantity),
+        "expansion_cross_sell" => expanded(Cause::CrossSell),
+        "expansion_price_rise" => expanded(Cause::PriceRise),
+        "expansion_discount_end" => expanded(Cause::Discount),
+        "customers_with_new" => with(Kind::New),
+        "customers_with_expansion" => with(Kind::Expansion),
+        "customers_with_contraction" => with(Kind::Contraction),
+        "customers_with_churn" => with(Kind::Churn),
+        "customers_with_reactivation" => with(Kind::Reactivation),
+        "customers_lost" => count(sum::LOST),
+        "customers_lost_of_opening" => count(sum::LOST_OF_OPENING),
+        "customers_paying_any" => count(sum::PAYING_ANY),
+        "retained_mrr" => money(sum::RETAINED),
+        "retained_mrr_capped" => money(sum::RETAINED_CAPPED),
+        "opening_churned" => of_opening(Kind::Churn),
+        "opening_contraction" => of_opening(Kind::Contraction),
+        "opening_expansion" => of_opening(Kind::Expansion),
+        "opening_reactivation" => of_opening(Kind::Reactivation),
+        "lifetime_days_observed_sum" => count(sum::LIFETIME_DAYS),
+        "lifetimes_observed_count" => count(sum::LIFETIMES),
+        _ => return None,
+    };
+    Some(value)
 }
 
 /// Whether there are facts of a kind that metrics need, or of one that serves as well.
@@ -957,7 +1000,9 @@ fn ends_of(question: &Question, asked: &[(Period, Option<Period>)], first_fact: 
 
 /// Whether a dimension is a column of facts that the measures count, stated by some of them or by none.
 fn is_column_of(measures: &[&'static Measure], name: &str) -> bool {
-    measures.iter().filter_map(|measure| measure.tally).any(|tally| value_of_column(tally.table, name).is_some())
+    let table_of =
+        |measure: &&'static Measure| measure.tally.map(|tally| tally.table).or_else(|| billing::table_of(measure.id));
+    measures.iter().filter_map(table_of).any(|table| value_of_column(table, name).is_some())
 }
 
 /// Says which facts some questions will look at, so that each kind is read once for all of them.
@@ -990,7 +1035,10 @@ fn announce(
         }
     }
     let of_payments = measures.iter().any(|measure| collection::counts_payments(measure.id));
-    let counted = of_payments || measures.iter().any(|measure| measure.tally.is_some() || journey::counts(measure.id));
+    let is_counted = |measure: &&'static Measure| {
+        measure.tally.is_some() || journey::counts(measure.id) || billing::table_of(measure.id).is_some()
+    };
+    let counted = of_payments || measures.iter().any(is_counted);
     for (table, wanted) in Tallies::wants(books, &business::needed(measures))? {
         books.shelf.announce(table, wanted);
     }
@@ -1002,6 +1050,10 @@ fn announce(
     for (table, mut wanted) in Tallies::wants(books, measures)? {
         tally::classify::want(table, dimensions, known, &mut wanted);
         with_visits |= table == "visit" && !dimensions.is_empty();
+        books.shelf.announce(table, wanted);
+    }
+    for (table, mut wanted) in billing::wants(measures) {
+        tally::classify::want(table, dimensions, known, &mut wanted);
         books.shelf.announce(table, wanted);
     }
     for (table, wanted) in journey::wants(books, measures, dimensions, &question.assumptions)? {

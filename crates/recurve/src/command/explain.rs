@@ -15,7 +15,7 @@ use warehouse::{
     catalogue::{ResolvedMetric, Unit, Value, Window},
     engine::{
         self, Figure, Question, collection,
-        contribution::{Contributions, contributions, is_of_facts, is_of_the_ledger},
+        contribution::{contributions, is_of_facts, is_of_movements},
         segment::{Filter, Segmentation},
     },
     lake::Access,
@@ -77,7 +77,7 @@ fn period(text: &str) -> Result<(Day, Grain), CommandError> {
 /// The kinds of movement that a metric looks at; all of them for stocks.
 fn kinds_of(metric: &ResolvedMetric) -> BTreeSet<Kind> {
     let mut kinds = BTreeSet::new();
-    for input in &metric.inputs {
+    for input in metric.inputs.iter().filter(|input| is_of_movements(input.measure)) {
         let id = input.measure.id;
         let of_words: &[(&str, Kind)] = &[
             ("new", Kind::New),
@@ -85,24 +85,13 @@ fn kinds_of(metric: &ResolvedMetric) -> BTreeSet<Kind> {
             ("reactivation", Kind::Reactivation),
             ("contraction", Kind::Contraction),
             ("churn", Kind::Churn),
-            ("lost", Kind::Churn),
             ("fx", Kind::Fx),
         ];
         let named: Vec<Kind> = of_words.iter().filter(|(word, _)| id.contains(word)).map(|(_, kind)| *kind).collect();
-        let flow = id.starts_with("movement_")
-            || id.starts_with("customers_with_")
-            || id.starts_with("opening_")
-            || id.starts_with("expansion_")
-            || id.starts_with("customers_lost");
-        if flow && !named.is_empty() {
-            kinds.extend(named);
-        } else if flow
-            || id.starts_with("mrr_closing")
-            || id.starts_with("customers_closing")
-            || id.starts_with("retained")
-        {
+        if named.is_empty() {
             kinds.extend(Kind::ALL.iter().map(|(kind, _)| *kind));
         }
+        kinds.extend(named);
     }
     if kinds.is_empty() {
         kinds.extend(Kind::ALL.iter().map(|(kind, _)| *kind));
@@ -141,10 +130,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         by => engine::answer(&books, &question(by.to_vec(), filters.clone())?)?,
     };
     let of_facts = metric.inputs.iter().any(|input| is_of_facts(input.measure));
-    let of_ledger = !of_facts || metric.inputs.iter().any(|input| is_of_the_ledger(input.measure));
+    let of_ledger = !of_facts || metric.inputs.iter().any(|input| is_of_movements(input.measure));
     let found = match of_facts {
         true => contributions(&books, &question(arguments.by.clone(), filters.clone())?)?,
-        false => Contributions::default(),
+        false => Vec::new(),
     };
     let segmentation = Segmentation::of_any_facts(&books, &[], &filters)?;
     let end = to.min(books.first_day_to_come());
@@ -152,6 +141,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let start = metric
         .inputs
         .iter()
+        .filter(|input| is_of_movements(input.measure))
         .map(|input| match input.window {
             Window::Period | Window::PeriodBefore => from,
             other => engine::window_start(other, from, to, grain, &books),

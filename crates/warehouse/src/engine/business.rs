@@ -127,8 +127,7 @@ impl Business {
         let classifier = Classifier::new(&[], &[], &segmentation, &people);
         let mut labels = Labels::new(&segmentation.labels);
         business.whole = labels.number(Vec::new()) as usize;
-        let uses_any = |names: &[&str]| needed.iter().any(|measure| names.contains(&measure.id));
-        business.billing = Billing::new(books, &segmentation, &windows, &uses_any)?;
+        business.billing = Billing::new(books, &classifier, &mut labels, &windows, &needed)?;
         business.tallies = Tallies::new(books, &classifier, &mut labels, &windows, &needed, assumptions)?;
         Ok(business)
     }
@@ -188,7 +187,9 @@ impl Business {
         }
     }
 
-    fn sum(&self, books: &Books, id: &str, days: Days) -> BigRational {
+    /// What the whole business adds up to of a measure that these are worked out from; nothing where there is none of it.
+    #[must_use]
+    pub fn sum(&self, books: &Books, id: &str, days: Days) -> BigRational {
         let Some(measure) = find(id) else { return BigRational::zero() };
         let tallied = self.tallies.measure(books, measure, days, Some(self.whole));
         let value = tallied.or_else(|| self.billing.measure(id, days, self.whole));

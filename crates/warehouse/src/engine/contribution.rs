@@ -1,9 +1,15 @@
 //! What a figure is made of, fact by fact: which row of which file adds how much to which measure.
 //!
 //! Measures that are counted from facts as data ([`Tally`]) are opened by the same conditions and segments that count
-//! them, so that the values listed add up to the measure. Measures with a way of their own have a function here.
+//! them; the modules with ways of their own say what they count as [`Entry`]; sums over the ledger are opened by customer.
+//! So the values listed add up to the measure, which is looked at each time. Estimates list what they were estimated
+//! from.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use num_rational::BigRational;
 use num_traits::{Signed, Zero};
@@ -13,14 +19,21 @@ use revenue::{
 };
 
 use super::{
-    Days, EngineError, Question, Solver,
-    billing::{cash_sign, in_reporting_of},
+    Days, EngineError, Question, Solver, billing,
+    billing::in_reporting_of,
     business,
     collection::{self, failures},
-    decimal, journey,
+    cube::{self, cube},
+    decimal,
+    evidence::{Entry, Evidence},
+    health, journey,
+    journey::Traveller,
     label::Labels,
+    of_cube,
+    people::People,
     people_of, rounded,
-    segment::OUTSIDE,
+    segment::{OUTSIDE, Segmentation},
+    standing::{self, Census, CountedCustomer, Standings},
     tally::{
         Chosen, Currencies, PICOS, Source, UNTIL,
         classify::{Classes, Classifier},
@@ -29,9 +42,9 @@ use super::{
     window_days,
 };
 use crate::{
-    books::Books,
+    books::{Books, Origins},
     catalogue::{
-        Measure, Unit,
+        Measure, Unit, Value,
         measure::{Tally, What},
     },
     kind::{Kind, ValueKind},
@@ -41,8 +54,6 @@ use crate::{
 /// One fact, and what it adds to a measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contribution {
-    /// The measure.
-    pub measure: &'static Measure,
     /// The kind of fact, as it is imported.
     pub kind: &'static str,
     /// Which fact it is, by what the source calls it.
@@ -53,53 +64,73 @@ pub struct Contribution {
     pub who: String,
     /// Its values in the dimensions that were asked for.
     pub segment: Vec<String>,
-    /// What it adds; of a percentile what was measured; money in major units of the reporting currency.
+    /// What it adds, or what was measured or estimated with; money in major units of the reporting currency.
     pub value: BigRational,
-    /// What the value is of.
-    pub unit: Unit,
-    /// The import that brought it.
+    /// The import that brought it; zero where none did.
     pub import: i64,
     /// The row of its file.
     pub row: i64,
 }
 
-/// What a figure is made of.
-#[derive(Debug, Default)]
-pub struct Contributions {
-    /// The facts, by measure and day.
-    pub facts: Vec<Contribution>,
-    /// Measures whose facts are not listed.
-    pub not_listed: Vec<&'static Measure>,
+/// What the facts listed are to a measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// They add up to it.
+    Parts,
+    /// It was worked out from them in some other way: a percentile, an estimate, an index.
+    Basis,
 }
 
-/// The facts under one measure, those that add most first.
-pub struct OfMeasure<'c> {
+impl Role {
+    /// The name in lists.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Parts => "part",
+            Role::Basis => "basis",
+        }
+    }
+}
+
+/// The facts under one measure over some days.
+#[derive(Debug)]
+pub struct Opened {
     /// The measure.
     pub measure: &'static Measure,
-    /// Its facts.
-    pub facts: Vec<&'c Contribution>,
-    /// What they add up to.
-    pub sum: BigRational,
+    /// From the first day on.
+    pub from: Day,
+    /// To the first day no more.
+    pub to: Day,
+    /// What the facts are to it.
+    pub role: Role,
+    /// What the values are of.
+    pub unit: Unit,
+    /// The facts, by day.
+    pub facts: Vec<Contribution>,
+    /// The measure as the question counts it; nothing where it is split, or the facts are no parts.
+    pub value: Option<BigRational>,
 }
 
-impl Contributions {
-    /// The facts by measure, in the order in which the metric names these.
+impl Opened {
+    /// What the facts add up to.
     #[must_use]
-    pub fn by_measure(&self) -> Vec<OfMeasure<'_>> {
-        let mut found: Vec<OfMeasure<'_>> = Vec::new();
-        for fact in &self.facts {
-            let place = found.iter().position(|of| of.measure == fact.measure).unwrap_or_else(|| {
-                found.push(OfMeasure { measure: fact.measure, facts: Vec::new(), sum: BigRational::zero() });
-                found.len() - 1
-            });
-            found[place].sum += &fact.value;
-            found[place].facts.push(fact);
-        }
-        for of in &mut found {
-            // A stable sort: equal ones stay in order of day.
-            of.facts.sort_by_key(|fact| std::cmp::Reverse(fact.value.abs()));
-        }
-        found
+    pub fn sum(&self) -> BigRational {
+        self.facts.iter().map(|fact| &fact.value).sum()
+    }
+
+    /// Whether the facts make the measure, as far as that can be said.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.value.as_ref().is_none_or(|value| *value == self.sum())
+    }
+
+    /// The facts, those that add most first.
+    #[must_use]
+    pub fn largest(&self) -> Vec<&Contribution> {
+        let mut facts: Vec<&Contribution> = self.facts.iter().collect();
+        // A stable sort: equal ones stay in order of day.
+        facts.sort_by_key(|fact| std::cmp::Reverse(fact.value.abs()));
+        facts
     }
 }
 
@@ -112,17 +143,35 @@ pub fn value_text(value: &BigRational, unit: Unit, currency_decimals: u32) -> St
     }
 }
 
-/// Whether a measure is a sum over the movements of the ledger.
+/// Whether a measure is opened by listing movements of MRR: it is MRR at an end, or a sum of movements.
 #[must_use]
-pub fn is_of_the_ledger(measure: &Measure) -> bool {
-    measure.tally.is_none() && measure.needs.contains(&"subscription") && !journey::counts(measure.id)
+pub fn is_of_movements(measure: &Measure) -> bool {
+    ["mrr_closing", "mrr_opening"].contains(&measure.id)
+        || ["movement_", "expansion_"].iter().any(|prefix| measure.id.starts_with(prefix))
 }
 
-/// Whether a measure is counted from other facts than those of the ledger.
+/// Whether a measure is opened by listing facts, each with what it adds.
 #[must_use]
 pub fn is_of_facts(measure: &Measure) -> bool {
-    !is_of_the_ledger(measure) && (!measure.needs.is_empty() || measure.id == business::MARGIN)
+    !is_of_movements(measure) && (!measure.needs.is_empty() || measure.id == business::MARGIN)
 }
+
+/// Estimates from the lives of customers.
+const FROM_LIVES: &[&str] = &["survival_lifetime_months", "survival_discounted_months"];
+/// Measures of how MRR is spread over customers.
+const FROM_SPREAD: &[&str] = &["mrr_top_20", "mrr_largest", "mrr_hhi_numerator"];
+
+/// What the facts listed are to a measure.
+fn role_of(measure: &Measure) -> Role {
+    let is_percentile = measure.tally.is_some_and(|tally| matches!(tally.what, What::Percentile { .. }));
+    match is_percentile || FROM_LIVES.contains(&measure.id) || FROM_SPREAD.contains(&measure.id) {
+        true => Role::Basis,
+        false => Role::Parts,
+    }
+}
+
+/// The dimension of customers themselves.
+const CUSTOMER: &str = "customer";
 
 /// Columns that say whom a fact is about.
 const WHO: &[&str] = &["customer", "user", "visitor", "lead", "vendor", "channel"];
@@ -131,40 +180,61 @@ const WHO: &[&str] = &["customer", "user", "visitor", "lead", "vendor", "channel
 ///
 /// # Errors
 /// As [`super::answer`].
-pub fn contributions(books: &Books, question: &Question) -> Result<Contributions, EngineError> {
+pub fn contributions(books: &Books, question: &Question) -> Result<Vec<Opened>, EngineError> {
     let solver = Solver::new(books, question)?;
-    let mut found = Contributions::default();
+    let mut found: Vec<Opened> = Vec::new();
     let Some(period) = solver.asked.iter().find_map(|(_, counted)| *counted) else { return Ok(found) };
-    let mut opened: Vec<(&'static Measure, Days)> = Vec::new();
+    // What the whole business is made of is opened for the whole, whatever is asked.
+    let mut wanted: Vec<(&'static Measure, Days, bool)> = Vec::new();
     for input in question.metrics.iter().flat_map(|metric| &metric.inputs) {
         let days = window_days(input.window, &period, question.grain, solver.first_fact);
         let days = solver.shifted(input.measure, days);
         let parts = solver.business.made_of(input.measure, days);
-        for part in parts.unwrap_or_else(|| vec![(input.measure, days)]) {
-            if is_of_facts(part.0) && !opened.contains(&part) {
-                opened.push(part);
+        let parts = parts.map(|parts| parts.into_iter().map(|(measure, days)| (measure, days, true)).collect());
+        for part in parts.unwrap_or_else(|| vec![(input.measure, days, false)]) {
+            if is_of_facts(part.0) && !wanted.contains(&part) {
+                wanted.push(part);
             }
         }
     }
-    let measures: Vec<&'static Measure> = opened.iter().map(|(measure, _)| *measure).collect();
+    let measures: Vec<&'static Measure> = wanted.iter().map(|(measure, ..)| *measure).collect();
     let dimensions: Vec<String> = question.dimensions().into_iter().collect();
     let known = |name: &str| solver.made.segmentation.attributes(name).is_some();
     let people = people_of(books, question, &measures, &dimensions, &known)?;
+    let mut labels = Labels::new(&solver.made.segmentation.labels);
     let opener = Opener {
         books,
         question,
+        solver: &solver,
+        people: &people,
         classifier: Classifier::new(&question.by, &question.filters, &solver.made.segmentation, &people),
+        shown: HashMap::new(),
+        origins: OnceCell::new(),
     };
-    let mut labels = Labels::new(&solver.made.segmentation.labels);
-    for (measure, days) in opened {
-        if let Some(tally) = effective(books, measure)? {
-            opener.tallied(measure, tally, days, &mut labels, &mut found.facts)?;
-        } else if collection::counts_payments(measure.id) {
-            opener.failures(measure, days, &mut labels, &mut found.facts)?;
-        } else if measure.id == "cash_received" {
-            opener.received(measure, days, &mut labels, &mut found.facts)?;
-        } else if !found.not_listed.contains(&measure) {
-            found.not_listed.push(measure);
+    let of_whole = Segmentation::new(books, &[], &[])?;
+    let nobody = People::default();
+    let mut whole_labels = Labels::new(&of_whole.labels);
+    let whole_opener = Opener {
+        books,
+        question,
+        solver: &solver,
+        people: &nobody,
+        classifier: Classifier::new(&[], &[], &of_whole, &nobody),
+        shown: HashMap::new(),
+        origins: OnceCell::new(),
+    };
+    let mut openers = [(opener, &mut labels), (whole_opener, &mut whole_labels)];
+    for (measure, days, is_whole) in wanted {
+        let (opener, labels) = &mut openers[usize::from(is_whole)];
+        let first = found.len();
+        opener.open(measure, days, labels, &mut found)?;
+        let value = match (is_whole, labels.find(&[])) {
+            (true, _) => Some(solver.business.sum(books, measure.id, days)),
+            (false, Some(segment)) => solver.measure_over(measure, days, segment).number().cloned(),
+            (false, None) => None,
+        };
+        for opened in found.iter_mut().skip(first).filter(|opened| opened.role == Role::Parts) {
+            opened.value.clone_from(&value);
         }
     }
     Ok(found)
@@ -173,13 +243,18 @@ pub fn contributions(books: &Books, question: &Question) -> Result<Contributions
 struct Opener<'a> {
     books: &'a Books,
     question: &'a Question,
+    solver: &'a Solver<'a>,
+    people: &'a People,
     classifier: Classifier<'a>,
+    /// Facts that were read to be shown.
+    shown: HashMap<&'static str, Arc<Shown>>,
+    /// Where subscription facts came from.
+    origins: OnceCell<Origins>,
 }
 
 /// The facts of a kind, with what is shown of each.
 struct Shown {
-    observed: std::sync::Arc<Observed>,
-    classes: Classes,
+    observed: Arc<Observed>,
     kind: &'static Kind,
     key: Vec<&'static str>,
     who: Vec<&'static str>,
@@ -196,25 +271,16 @@ impl Shown {
     }
 
     /// A fact as a contribution.
-    fn contribution(
-        &self,
-        fact: usize,
-        measure: &'static Measure,
-        day: i32,
-        value: BigRational,
-        labels: &Labels,
-    ) -> Contribution {
+    fn contribution(&self, fact: usize, day: i32, value: BigRational, segment: Vec<String>) -> Contribution {
         let text = |name: &&str| self.observed.texts(name).and_then(|coded| coded.of(fact));
         let (import, row) = self.observed.origins().get(fact).copied().unwrap_or_default();
         Contribution {
-            measure,
             kind: self.kind.name,
             fact: self.name(fact),
             day: Day(day),
             who: self.who.iter().find_map(text).unwrap_or_default().to_owned(),
-            segment: labels.of(self.classes.of(fact) as usize).to_vec(),
+            segment,
             value,
-            unit: measure.unit,
             import,
             row,
         }
@@ -222,14 +288,288 @@ impl Shown {
 }
 
 impl Opener<'_> {
-    /// Reads the facts of a kind with the columns that are wanted, and those that are shown.
-    fn shown(
-        &self,
-        table: &'static str,
-        mut wanted: Wanted,
-        across: &[&str],
+    /// Opens one measure.
+    fn open(
+        &mut self,
+        measure: &'static Measure,
+        days: Days,
         labels: &mut Labels,
-    ) -> Result<Option<Shown>, EngineError> {
+        found: &mut Vec<Opened>,
+    ) -> Result<(), EngineError> {
+        let id = measure.id;
+        let opened = |role: Role, unit: Unit, facts: Vec<Contribution>| {
+            let (from, to) = (days.start, days.end);
+            Opened { measure, from, to, role, unit, facts, value: None }
+        };
+        let mut facts: Vec<Contribution> = Vec::new();
+        if let Some(tally) = effective(self.books, measure)? {
+            self.tallied(tally, days, labels, &mut facts)?;
+        } else if collection::counts_payments(id) {
+            self.failures(measure, days, labels, &mut facts)?;
+        } else if billing::table_of(id).is_some() {
+            let mut entries: Vec<Entry> = Vec::new();
+            billing::entries(self.books, &self.classifier, labels, &[days], &[id], &mut |_, _, entry| {
+                entries.push(entry);
+            })?;
+            self.entries(entries, billing::unit_of(id), labels, &mut facts)?;
+        } else if journey::counts(id) {
+            let (entries, unit) = self.traveller(&[days]).entries(measure, days, labels)?;
+            self.entries(entries, unit, labels, &mut facts)?;
+        } else if standing::counts(id) {
+            let judged = self.places(measure, days, labels, &mut facts)?;
+            let is_first = !found.iter().any(|opened| standing::is_of_health(opened.measure.id));
+            found.push(opened(Role::Parts, measure.unit, facts));
+            if standing::is_of_health(id) && is_first {
+                let one = BigRational::from_integer(1.into());
+                let mut facts: Vec<Contribution> = Vec::with_capacity(judged.len());
+                if let Some(shown) = self.facts_of(health::EVENTS)? {
+                    let event = |(fact, _, day)| shown.contribution(fact, day, one.clone(), Vec::new());
+                    facts.extend(judged.into_iter().map(event));
+                }
+                facts.sort_by_key(|fact| (fact.day, fact.import, fact.row));
+                found.push(opened(Role::Basis, Unit::Count, facts));
+            }
+            return Ok(());
+        } else if id == "trial_mrr_closing" {
+            self.entries(self.solver.trials(days.end), MICROS, labels, &mut facts)?;
+        } else if id.starts_with("committed_mrr") {
+            let annual = id == "committed_mrr_annual_closing";
+            // Movements are shown by customer, as one with the latest of them; each announced change for itself.
+            let mut of_customers: BTreeMap<(u32, u32), Entry> = BTreeMap::new();
+            self.solver.committed_movements(days.end, annual, &mut |customer, entry| {
+                let known = of_customers.entry((customer, entry.segment)).or_insert(Entry { value: 0, ..entry });
+                *known = Entry { value: known.value + entry.value, ..entry };
+            });
+            let entries = of_customers.into_values().filter(|entry| entry.value != 0);
+            let entries = entries.chain(self.solver.committed_changes(days.end, annual)).collect();
+            self.entries(entries, MICROS, labels, &mut facts)?;
+        } else {
+            self.by_customer(measure, days, &mut facts)?;
+        }
+        let unit = match id {
+            _ if FROM_LIVES.contains(&id) => Unit::Months,
+            _ if FROM_SPREAD.contains(&id) => Unit::Money,
+            _ => measure.unit,
+        };
+        found.push(opened(role_of(measure), unit, facts));
+        Ok(())
+    }
+
+    /// What counts the measures of the journey, over some windows.
+    fn traveller<'t>(&'t self, windows: &'t [Days]) -> Traveller<'t> {
+        Traveller {
+            books: self.books,
+            people: self.people,
+            segmentation: &self.solver.made.segmentation,
+            by: &self.question.by,
+            filters: &self.question.filters,
+            assumptions: &self.question.assumptions,
+            windows,
+            ahead: self.solver.ahead.as_ref(),
+        }
+    }
+
+    /// The facts of a kind with what is shown of them.
+    fn facts_of(&mut self, table: &'static str) -> Result<Option<Arc<Shown>>, EngineError> {
+        if let Some(shown) = self.shown.get(table) {
+            return Ok(Some(Arc::clone(shown)));
+        }
+        let shown = self.shown(table, Wanted::default())?.map(Arc::new);
+        if let Some(shown) = &shown {
+            self.shown.insert(table, Arc::clone(shown));
+        }
+        Ok(shown)
+    }
+
+    /// Entries as contributions, by day and the rows of the files.
+    fn entries(
+        &mut self,
+        mut entries: Vec<Entry>,
+        unit: i128,
+        labels: &Labels,
+        found: &mut Vec<Contribution>,
+    ) -> Result<(), EngineError> {
+        entries.retain(|entry| entry.segment != OUTSIDE);
+        let mut listed: Vec<Contribution> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let value = BigRational::new(entry.value.into(), unit.into());
+            let segment = labels.of(entry.segment as usize).to_vec();
+            match entry.evidence {
+                Evidence::Fact(table, fact) => {
+                    if let Some(shown) = self.facts_of(table)? {
+                        listed.push(shown.contribution(fact, entry.day, value, segment));
+                    }
+                }
+                Evidence::Subscription { customer, item, fact } => {
+                    listed.push(self.subscription(customer, item, fact, entry.day, value, segment)?);
+                }
+            }
+        }
+        listed.sort_by_key(|fact| (fact.day, fact.import, fact.row));
+        found.extend(listed);
+        Ok(())
+    }
+
+    /// A subscription fact as a contribution.
+    fn subscription(
+        &self,
+        customer: u32,
+        item: u32,
+        fact: u32,
+        day: i32,
+        value: BigRational,
+        segment: Vec<String>,
+    ) -> Result<Contribution, EngineError> {
+        let origins = match self.origins.get() {
+            Some(origins) => origins,
+            None => {
+                let origins = Origins::load(self.books)?;
+                self.origins.get_or_init(|| origins)
+            }
+        };
+        let origin = origins.of(fact);
+        Ok(Contribution {
+            kind: "subscriptions",
+            fact: self.books.item_id(item),
+            day: Day(day),
+            who: self.books.customer_id(customer),
+            segment,
+            value,
+            import: origin.map_or(0, |origin| origin.import.id),
+            row: origin.map_or(0, |origin| i64::from(origin.row)),
+        })
+    }
+
+    /// A sum over the ledger by customer, each with the fact that last moved it. Of an estimate the lives, or the MRR, of
+    /// the customers that it rests on.
+    fn by_customer(
+        &self,
+        measure: &'static Measure,
+        days: Days,
+        found: &mut Vec<Contribution>,
+    ) -> Result<(), EngineError> {
+        let books = self.books;
+        let id = measure.id;
+        let mut by = self.question.by.clone();
+        by.push(CUSTOMER.to_owned());
+        let segmentation = self.solver.made.segmentation.with_fewer(books, &by, &self.question.filters);
+        let wanted = cube::Wanted {
+            spread: FROM_SPREAD.contains(&id),
+            lifetimes: id.starts_with("lifetime"),
+            survival: FROM_LIVES.contains(&id),
+            subscriptions: (id == "subscriptions_closing").then(|| books.subscriptions_of_items()),
+        };
+        let free = books.view.policy.free_is_customer;
+        let ledger = &books.ledger;
+        let cube = cube(ledger, &segmentation, &[days], &wanted, free);
+        for (segment, label) in segmentation.labels.iter().enumerate() {
+            let Some((customer, label)) = label.split_last() else { continue };
+            let (Some(customer), Some(place)) = (books.customer_of_id(customer), cube.place(days, segment)) else {
+                continue;
+            };
+            let rows = ledger.of_customer(customer as usize);
+            let Some(last) = rows.take_while(|row| ledger.day[*row] < days.end.0).last() else { continue };
+            let values: Vec<BigRational> = if wanted.survival {
+                let lives = cube.survival.get(place).map_or(&[][..], Vec::as_slice);
+                lives.iter().map(|life| BigRational::from_integer(life.time.into())).collect()
+            } else if wanted.spread {
+                let mrr = cube.spread.get(place).map_or(&[][..], Vec::as_slice);
+                mrr.iter().map(|micros| BigRational::new((*micros).into(), MICROS.into())).collect()
+            } else {
+                let value = of_cube(&cube, place, id);
+                value.as_ref().and_then(Value::number).filter(|value| !value.is_zero()).cloned().into_iter().collect()
+            };
+            for value in values {
+                let (item, fact) = (ledger.subscription[last], ledger.fact[last]);
+                found.push(self.subscription(customer, item, fact, ledger.day[last], value, label.to_vec())?);
+            }
+        }
+        found.sort_by(|a, b| (a.day, &a.who, &a.segment).cmp(&(b.day, &b.who, &b.segment)));
+        Ok(())
+    }
+
+    /// Customers by where they stand; and the product events that their health was judged by.
+    fn places(
+        &mut self,
+        measure: &'static Measure,
+        days: Days,
+        labels: &mut Labels,
+        found: &mut Vec<Contribution>,
+    ) -> Result<Vec<(usize, u32, i32)>, EngineError> {
+        let books = self.books;
+        let standings = Standings::new(books)?;
+        let census = Census {
+            books,
+            people: self.people,
+            segmentation: &self.solver.made.segmentation,
+            by: &self.question.by,
+            filters: &self.question.filters,
+            attribution: self.question.assumptions.attribution,
+        };
+        let (counted, unit) = census.counted(measure, days.end, &standings, labels)?;
+        let mut judged: Vec<(usize, u32, i32)> = Vec::new();
+        if let Some(model) = standings.model.as_ref().filter(|_| standing::is_of_health(measure.id)) {
+            let looked_at: HashSet<u32> = counted.iter().map(|one| one.customer).collect();
+            judged = model.judged_by(books, days.end)?;
+            judged.retain(|(_, customer, _)| looked_at.contains(customer));
+        }
+        let mut shown_by: HashMap<u32, (i32, Evidence)> = HashMap::new();
+        for (fact, customer, day) in &judged {
+            let entry = (*day, Evidence::Fact(health::EVENTS, *fact));
+            let last = shown_by.entry(*customer).or_insert(entry);
+            if last.0 < *day {
+                *last = entry;
+            }
+        }
+        let ledger = &books.ledger;
+        let unknown = |customer: &u32, shown_by: &HashMap<u32, (i32, Evidence)>| !shown_by.contains_key(customer);
+        for customer in counted.iter().map(|one| &one.customer) {
+            let rows = ledger.of_customer(*customer as usize).take_while(|row| ledger.day[*row] < days.end.0);
+            if let Some(row) = rows.last().filter(|_| unknown(customer, &shown_by)) {
+                shown_by.insert(*customer, (ledger.day[row], Evidence::of_row(ledger, *customer, row)));
+            }
+        }
+        // Who never paid is known by what names the customer.
+        for (table, at) in [("customer", "signed_up"), ("trial", "start")] {
+            if counted.iter().all(|one| !unknown(&one.customer, &shown_by)) || !books.has_facts(table)? {
+                continue;
+            }
+            let mut columns = Wanted::default();
+            columns.ids.insert(CUSTOMER.to_owned());
+            columns.days.insert(at.to_owned());
+            let Some(shown) = self.shown(table, columns)? else { continue };
+            let stated = shown.observed.days(at);
+            for (fact, customer) in shown.observed.ids(CUSTOMER).iter().enumerate().filter(|(_, id)| **id != NO_ID) {
+                let day = if stated[fact] == NO_DAY { days.end.0 - 1 } else { stated[fact] };
+                if day < days.end.0 {
+                    shown_by.entry(*customer).or_insert((day, Evidence::Fact(table, fact)));
+                }
+            }
+        }
+        if counted.iter().any(|one| unknown(&one.customer, &shown_by)) {
+            let first: std::sync::Mutex<Vec<(u32, i32, Evidence)>> = std::sync::Mutex::default();
+            books.over_shares(|customer, spans| {
+                if let Some(span) = spans.first() {
+                    let day = books.ticks.day(span.from).0;
+                    let mut first = first.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    first.push((customer, day, Evidence::of_span(customer, span)));
+                }
+            });
+            for (customer, day, evidence) in first.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+                shown_by.entry(customer).or_insert((day, evidence));
+            }
+        }
+        let entry = |one: CountedCustomer| {
+            let (day, evidence) = *shown_by.get(&one.customer)?;
+            Some(Entry { segment: one.segment, day, value: one.value, evidence })
+        };
+        let entries: Vec<Entry> = counted.into_iter().filter_map(entry).collect();
+        self.entries(entries, unit, labels, found)?;
+        Ok(judged)
+    }
+
+    /// Reads the facts of a kind with the columns that are wanted, and those that are shown.
+    fn shown(&self, table: &'static str, mut wanted: Wanted) -> Result<Option<Shown>, EngineError> {
         let Some(kind) = Kind::parse(table) else { return Ok(None) };
         if !self.books.has_facts(table)? {
             return Ok(None);
@@ -242,15 +582,26 @@ impl Opener<'_> {
             WHO.iter().filter(is_text).filter(|name| key.first() != Some(name)).copied().collect();
         wanted.texts.extend(key.iter().chain(&who).map(|name| (*name).to_owned()));
         wanted.origins = true;
-        self.classifier.want(table, &mut wanted);
         let observed = self.books.shelf.get(self.books, table, wanted)?;
-        let classes = self.classifier.classes(table, &observed, across, labels);
-        Ok(Some(Shown { observed, classes, kind, key, who }))
+        Ok(Some(Shown { observed, kind, key, who }))
+    }
+
+    /// As [`Opener::shown`], with the segment of each.
+    fn classified(
+        &self,
+        table: &'static str,
+        mut wanted: Wanted,
+        across: &[&str],
+        labels: &mut Labels,
+    ) -> Result<Option<(Shown, Classes)>, EngineError> {
+        self.classifier.want(table, &mut wanted);
+        let Some(shown) = self.shown(table, wanted)? else { return Ok(None) };
+        let classes = self.classifier.classes(table, &shown.observed, across, labels);
+        Ok(Some((shown, classes)))
     }
 
     fn tallied(
         &self,
-        measure: &'static Measure,
         tally: Tally,
         days: Days,
         labels: &mut Labels,
@@ -260,16 +611,18 @@ impl Opener<'_> {
         for (source, tally) in Source::of(tally) {
             let mut wanted = Wanted::default();
             want(&tally, &mut wanted);
-            let Some(shown) = self.shown(tally.table, wanted, tally.across, labels)? else { continue };
-            let mut rows = self.rows(&shown, &tally, days, |day| {
+            let Some((shown, classes)) = self.classified(tally.table, wanted, tally.across, labels)? else { continue };
+            let observed = &shown.observed;
+            let mut rows = self.rows(observed, &classes, &tally, days, |day| {
                 source == Source::StandIn && told.contains(&Day(day).first_of(Grain::Month).0)
             })?;
             if source == Source::Preferred {
-                told = months_told(&tally, &shown.observed, &self.question.assumptions);
+                told = months_told(&tally, observed, &self.question.assumptions);
             }
-            rows.sort_by_key(|(fact, day, _)| (*day, shown.observed.origins().get(*fact).copied()));
+            rows.sort_by_key(|(fact, day, _)| (*day, observed.origins().get(*fact).copied()));
+            let segment = |fact: usize| labels.of(classes.of(fact) as usize).to_vec();
             let rows = rows.into_iter();
-            found.extend(rows.map(|(fact, day, value)| shown.contribution(fact, measure, day, value, labels)));
+            found.extend(rows.map(|(fact, day, value)| shown.contribution(fact, day, value, segment(fact))));
         }
         Ok(())
     }
@@ -277,12 +630,12 @@ impl Opener<'_> {
     /// What each fact adds, with the day on which it counts.
     fn rows(
         &self,
-        shown: &Shown,
+        observed: &Observed,
+        classes: &Classes,
         tally: &Tally,
         days: Days,
         passed_over: impl Fn(i32) -> bool,
     ) -> Result<Vec<(usize, i32, BigRational)>, EngineError> {
-        let observed = &shown.observed;
         let chosen = Chosen::new(tally, observed, &self.question.assumptions);
         let (at, until) = (observed.days(tally.at), observed.days(UNTIL));
         let last_day = |fact: usize| until.get(fact).copied().unwrap_or(NO_DAY).max(at[fact]);
@@ -292,7 +645,7 @@ impl Opener<'_> {
                 at[*fact] != NO_DAY
                     && at[*fact] < days.end.0
                     && (is_balance || last_day(*fact) >= days.start.0)
-                    && shown.classes.of(*fact) != OUTSIDE
+                    && classes.of(*fact) != OUTSIDE
                     && chosen.holds(*fact)
             })
             .collect();
@@ -318,7 +671,7 @@ impl Opener<'_> {
                 let mut seen: HashSet<(u32, u32)> = HashSet::new();
                 for fact in facts {
                     let apart = match tally.what {
-                        What::DistinctInEach(_) => shown.classes.of(fact),
+                        What::DistinctInEach(_) => classes.of(fact),
                         What::DistinctByDay(_) => at[fact] as u32,
                         _ => 0,
                     };
@@ -361,7 +714,7 @@ impl Opener<'_> {
                 let mut latest: BTreeMap<(u32, Option<&str>, String), usize> = BTreeMap::new();
                 for fact in facts.into_iter().filter(|fact| picos[*fact].is_some()) {
                     let currency = currencies.of(fact)?.code().to_owned();
-                    let key = (shown.classes.of(fact), accounts.and_then(|coded| coded.of(fact)), currency);
+                    let key = (classes.of(fact), accounts.and_then(|coded| coded.of(fact)), currency);
                     let known = latest.entry(key).or_insert(fact);
                     if at[fact] >= at[*known] {
                         *known = fact;
@@ -397,43 +750,18 @@ impl Opener<'_> {
         labels: &mut Labels,
         found: &mut Vec<Contribution>,
     ) -> Result<(), EngineError> {
-        let Some(shown) = self.shown(collection::TABLE, collection::wanted(), &[], labels)? else { return Ok(()) };
+        let columns = collection::wanted();
+        let Some((shown, classes)) = self.classified(collection::TABLE, columns, &[], labels)? else { return Ok(()) };
         let at = shown.observed.days(collection::AT);
         for failure in failures(&shown.observed) {
             let day = at[failure.first];
-            if !(days.start.0..days.end.0).contains(&day) || shown.classes.of(failure.first) == OUTSIDE {
+            if !(days.start.0..days.end.0).contains(&day) || classes.of(failure.first) == OUTSIDE {
                 continue;
             }
             if let Some((fact, value)) = collection::counted_by(measure.id, &failure, at) {
-                let value = BigRational::from_integer(value.into());
-                found.push(shown.contribution(fact, measure, at[fact], value, labels));
+                let segment = labels.of(classes.of(failure.first) as usize).to_vec();
+                found.push(shown.contribution(fact, at[fact], BigRational::from_integer(value.into()), segment));
             }
-        }
-        Ok(())
-    }
-
-    /// Payments, refunds and lost disputes.
-    fn received(
-        &self,
-        measure: &'static Measure,
-        days: Days,
-        labels: &mut Labels,
-        found: &mut Vec<Contribution>,
-    ) -> Result<(), EngineError> {
-        let Some(shown) = self.shown(collection::TABLE, collection::wanted(), &[], labels)? else { return Ok(()) };
-        let observed = &shown.observed;
-        let (at, picos, statuses) = (observed.days(collection::AT), observed.picos("amount"), observed.texts("status"));
-        let currencies = Currencies::new(observed);
-        let mut facts: Vec<usize> = (0..observed.len())
-            .filter(|fact| (days.start.0..days.end.0).contains(&at[*fact]) && shown.classes.of(*fact) != OUTSIDE)
-            .collect();
-        facts.sort_by_key(|fact| (at[*fact], observed.origins().get(*fact).copied()));
-        for fact in facts {
-            let Some(sign) = cash_sign(statuses.and_then(|coded| coded.of(fact))) else { continue };
-            let amount = rounded(picos[fact].unwrap_or(0).abs(), MICROS);
-            let micros = sign * in_reporting_of(self.books, amount, currencies.of(fact)?, Day(at[fact]))?;
-            let value = BigRational::new(micros.into(), MICROS.into());
-            found.push(shown.contribution(fact, measure, at[fact], value, labels));
         }
         Ok(())
     }

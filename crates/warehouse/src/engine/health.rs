@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     books::Books,
-    observed::{NO_CODE, NO_DAY, Wanted},
+    observed::{Coded, NO_CODE, NO_DAY, Observed, Wanted},
 };
 
 /// So many events are tried: those that are done most.
@@ -82,15 +82,21 @@ fn day_of(mark: u32) -> i32 {
     (mark & ((1 << DAY_BITS) - 1)) as i32 - DAY_SHIFT
 }
 
+/// The product events, with the customer of each.
+fn facts(books: &Books) -> Result<(Arc<Observed>, Vec<u32>), EngineError> {
+    let observed = books.shelf.get(books, EVENTS, wants())?;
+    // Who is whose customer is taken from what states it, without visits: so it does not depend on the question.
+    let people = books
+        .cubes
+        .people((false, Vec::new(), Attribution::Stated), || Ok(People::load(books, false, &[], &|_| None)?))?;
+    let customers = people.customers_of(EVENTS, &observed);
+    Ok((observed, customers))
+}
+
 impl Behaviour {
     /// Reads product events: those of the names given, else those done most.
     fn load(books: &Books, named: &[String]) -> Result<Behaviour, EngineError> {
-        let observed = books.shelf.get(books, EVENTS, wants())?;
-        // Who is whose customer is taken from what states it, without visits: so it does not depend on the question.
-        let people = books
-            .cubes
-            .people((false, Vec::new(), Attribution::Stated), || Ok(People::load(books, false, &[], &|_| None)?))?;
-        let customers = people.customers_of(EVENTS, &observed);
+        let (observed, customers) = facts(books)?;
         let count = books.customers.len();
         let days = observed.days("occurred");
         let (features, names) = (observed.texts("feature"), observed.texts("name"));
@@ -367,6 +373,33 @@ impl Model {
             health.reasons.into_iter().map(|(place, points)| (self.reason(place), points)).collect();
         reasons.sort_by(|one, other| one.1.total_cmp(&other.1));
         Some(Judgement { index: health.index, reasons })
+    }
+
+    /// The product events that the health of customers at the beginning of a day was judged by: the place of each among the
+    /// facts, the customer of the ledger, and the day.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn judged_by(&self, books: &Books, at: Day) -> Result<Vec<(usize, u32, i32)>, EngineError> {
+        let events: Vec<String> = self.weights().into_iter().map(|weight| weight.event).collect();
+        let (observed, customers) = facts(books)?;
+        let days = observed.days("occurred");
+        let (Some(features), Some(names)) = (observed.texts("feature"), observed.texts("name")) else {
+            return Ok(Vec::new());
+        };
+        let is_one = |coded: &Coded| -> Vec<bool> {
+            coded.texts.iter().map(|text| events.iter().any(|event| same_name(event, text))).collect()
+        };
+        let (of_feature, of_name) = (is_one(features), is_one(names));
+        let counts = |fact: usize| match features.codes[fact] {
+            NO_CODE => of_name.get(names.codes[fact] as usize).copied().unwrap_or(false),
+            feature => of_feature.get(feature as usize).copied().unwrap_or(false),
+        };
+        let looked_at = at.0 - RECENT_DAYS - EARLIER_DAYS..at.0;
+        let seen = (0..observed.len()).filter(|fact| {
+            (customers[*fact] as usize) < books.customers.len() && looked_at.contains(&days[*fact]) && counts(*fact)
+        });
+        Ok(seen.map(|fact| (fact, customers[fact], days[fact])).collect())
     }
 
     fn reason(&self, place: usize) -> String {

@@ -6,7 +6,7 @@
 //! period in which they first reached a stage, so that a cohort never loses or gains members.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, btree_map},
     sync::Arc,
 };
 
@@ -15,8 +15,9 @@ use revenue::calendar::Day;
 use super::{
     Ahead, Assumptions, EngineError,
     cube::Days,
+    evidence::{Entry, Evidence},
     label::Labels,
-    lead_score::{self, Leads, first_paid_day},
+    lead_score::{self, Leads, first_paid_day, first_paid_row},
     people::{Attribution, People, TOUCHED},
     segment::{Filter, OUTSIDE, Segmentation, UNKNOWN},
     tally::{
@@ -68,13 +69,24 @@ impl Stage {
         Stage::ALL.into_iter().find(|(_, known)| *known == name).map(|(stage, _)| stage)
     }
 
-    /// The sort of its entities, and the kind of fact that they come from.
-    fn sort(self) -> (&'static str, &'static str) {
+    /// The sort of its entities.
+    fn sort(self) -> &'static str {
         match self {
-            Stage::Visitor => ("visitor", "visit"),
-            Stage::Signup | Stage::Activated => ("user", "signup"),
-            Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => ("lead", "lead"),
-            Stage::Customer => ("customer", "customer"),
+            Stage::Visitor => "visitor",
+            Stage::Signup | Stage::Activated => "user",
+            Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => "lead",
+            Stage::Customer => "customer",
+        }
+    }
+
+    /// The kind of fact that shows that it was reached; nothing where the ledger does.
+    fn shown_by(self) -> Option<&'static str> {
+        match self {
+            Stage::Visitor => Some("visit"),
+            Stage::Signup => Some("signup"),
+            Stage::Activated => Some("product_event"),
+            Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => Some("lead"),
+            Stage::Customer => None,
         }
     }
 }
@@ -251,6 +263,8 @@ struct Entities {
     parties: Vec<u32>,
     /// The segment of each.
     segments: Vec<u32>,
+    /// The fact that shows each: its place among those of its kind; of a customer the row of the ledger.
+    facts: Vec<u32>,
 }
 
 /// What the measures of this module are counted with.
@@ -271,6 +285,24 @@ pub struct Traveller<'a> {
     pub windows: &'a [Days],
     /// Trials that the subscription facts state.
     pub ahead: Option<&'a Ahead>,
+}
+
+/// What was gathered for some measures.
+struct Gathered<'a> {
+    dimensions: Dimensions<'a>,
+    stages: BTreeMap<Stage, Entities>,
+    /// For each stage the last day on which each party reached it.
+    later: BTreeMap<Stage, Vec<i32>>,
+}
+
+impl Gathered<'_> {
+    /// Gathers who reached a stage, unless that is known.
+    fn gather(&mut self, traveller: &Traveller<'_>, stage: Stage, labels: &mut Labels) -> Result<(), EngineError> {
+        if let btree_map::Entry::Vacant(place) = self.stages.entry(stage) {
+            place.insert(traveller.entities(stage, &mut self.dimensions, labels)?);
+        }
+        Ok(())
+    }
 }
 
 /// One dimension of parties: a code for each, and the texts of the codes.
@@ -311,61 +343,29 @@ impl Traveller<'_> {
         measures: &[&'static Measure],
         labels: &mut Labels,
     ) -> Result<Vec<(&'static str, Counted)>, EngineError> {
-        let mut dimensions = self.dimensions();
-        let mut stages: BTreeMap<Stage, Entities> = BTreeMap::new();
-        let mut later: BTreeMap<Stage, Vec<i32>> = BTreeMap::new();
+        let mut gathered = self.gathered();
         let mut scored: Option<lead_score::Sums> = None;
         let mut counted = Vec::new();
         for measure in measures {
             let Some(count) = count_of(measure.id) else { continue };
-            for stage in count.stages() {
-                if let Entry::Vacant(place) = stages.entry(stage) {
-                    place.insert(self.entities(stage, &mut dimensions, labels)?);
-                }
-            }
             let found = match count {
-                Count::Reached(stage) => {
-                    let mut sums = DailySums::of_all_time();
-                    if let Some(entities) = stages.get(&stage) {
-                        for place in 0..entities.days.len() {
-                            sums.add(entities.segments[place], entities.days[place], 1);
-                        }
-                    }
-                    sums.counted(1)
+                Count::InStage(stage) => {
+                    let entries = self.in_stage(stage, &mut gathered, labels)?;
+                    let entries = entries.iter().map(|(lead, entry)| (*lead, entry.day, entry.segment));
+                    let end = self.books.shelf.numberings().of(self.books, "lead").end();
+                    Counted::Distinct(Distinct::by_first(entries, end, self.windows))
                 }
-                Count::Went(from, to) => {
-                    if let Entry::Vacant(place) = later.entry(to) {
-                        place.insert(self.latest_of_parties(to, stages.get(&to))?);
+                Count::Free => {
+                    let mut waiting = Waiting::default();
+                    for (entry, paid) in self.free(&mut gathered, labels)? {
+                        waiting.add(entry.segment, entry.day, paid);
                     }
-                    let (Some(entities), Some(days)) = (stages.get(&from), later.get(&to)) else { continue };
-                    let same_sort = from.sort().0 == to.sort().0;
-                    let own: HashMap<u32, i32> = match (same_sort, stages.get(&to)) {
-                        (true, Some(to)) => to.numbers.iter().copied().zip(to.days.iter().copied()).collect(),
-                        _ => HashMap::new(),
-                    };
-                    let mut sums = DailySums::of_all_time();
-                    for place in 0..entities.days.len() {
-                        let reached = match same_sort {
-                            true => own.get(&entities.numbers[place]).copied(),
-                            false => days.get(entities.parties[place] as usize).copied(),
-                        };
-                        if reached.is_some_and(|day| day != NO_DAY && day >= entities.days[place]) {
-                            sums.add(entities.segments[place], entities.days[place], 1);
-                        }
-                    }
-                    sums.counted(1)
+                    Counted::Waiting(waiting.sorted())
                 }
-                Count::InStage(stage) => self.in_stage(stage, &mut dimensions, labels)?,
-                Count::Trials(trials) => self.trials(trials, &mut dimensions, labels)?,
-                Count::Free | Count::FreePaid => {
-                    self.free(stages.get(&Stage::Signup), count == Count::FreePaid, &mut dimensions, labels)?
-                }
-                Count::Referred => self.referred(&mut dimensions, labels)?,
-                Count::InvitesConverted => self.invites_converted(&mut dimensions, labels)?,
                 Count::LeadsOpen | Count::LeadPoints => {
                     let sums = match scored.take() {
                         Some(sums) => sums,
-                        None => self.scored(&mut dimensions, labels)?,
+                        None => self.scored(&mut gathered.dimensions, labels)?,
                     };
                     let sums = scored.insert(sums);
                     match count {
@@ -373,10 +373,124 @@ impl Traveller<'_> {
                         _ => Counted::AtEnd { values: std::mem::take(&mut sums.open), unit: 1 },
                     }
                 }
+                _ => {
+                    let mut sums = DailySums::of_all_time();
+                    self.each(count, &mut gathered, labels, &mut |entry| {
+                        sums.add(entry.segment, entry.day, entry.value);
+                    })?;
+                    sums.counted(1)
+                }
             };
             counted.push((measure.id, found));
         }
         Ok(counted)
+    }
+
+    /// What a measure of this module counts in a window, one entry a party; and how many of their units make one.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn entries(
+        &self,
+        measure: &'static Measure,
+        days: Days,
+        labels: &mut Labels,
+    ) -> Result<(Vec<Entry>, i128), EngineError> {
+        let mut gathered = self.gathered();
+        let mut found: Vec<Entry> = Vec::new();
+        let within = |entry: &Entry| (days.start.0..days.end.0).contains(&entry.day);
+        match count_of(measure.id) {
+            None => {}
+            Some(Count::InStage(stage)) => {
+                let mut seen: HashSet<u32> = HashSet::new();
+                let entries = self.in_stage(stage, &mut gathered, labels)?.into_iter();
+                let once = entries.filter(|(lead, entry)| within(entry) && seen.insert(*lead));
+                found.extend(once.map(|(_, entry)| entry));
+            }
+            Some(Count::Free) => {
+                let there = |(entry, paid): &(Entry, Option<i32>)| {
+                    entry.day < days.end.0 && paid.is_none_or(|paid| paid >= days.start.0)
+                };
+                found.extend(self.free(&mut gathered, labels)?.into_iter().filter(there).map(|(entry, _)| entry));
+            }
+            Some(count @ (Count::LeadsOpen | Count::LeadPoints)) => {
+                let Some(facts) = self.facts("lead")? else { return Ok((found, 1)) };
+                let segments = self.segments_of_leads(&facts, &mut gathered.dimensions, labels);
+                let leads = Leads::gather(self.books, self.people, &self.assumptions.lead_rules, None)?;
+                let first = first_of_stage(&facts, Stage::Lead);
+                for (lead, picos) in leads.open_at(days.end) {
+                    let segment = segments.get(&lead).copied().unwrap_or(OUTSIDE);
+                    let (Some((day, fact)), true) = (first.get(&lead), segment != OUTSIDE) else { continue };
+                    let value = if count == Count::LeadPoints { picos } else { 1 };
+                    found.push(Entry { segment, day: *day, value, evidence: Evidence::Fact("lead", *fact as usize) });
+                }
+                return Ok((found, if count == Count::LeadPoints { PICOS } else { 1 }));
+            }
+            Some(count) => self.each(count, &mut gathered, labels, &mut |entry| {
+                if within(&entry) {
+                    found.push(entry);
+                }
+            })?,
+        }
+        Ok((found, 1))
+    }
+
+    fn gathered(&self) -> Gathered<'_> {
+        Gathered { dimensions: self.dimensions(), stages: BTreeMap::new(), later: BTreeMap::new() }
+    }
+
+    /// Everything that a measure counts by days.
+    fn each(
+        &self,
+        count: Count,
+        gathered: &mut Gathered<'_>,
+        labels: &mut Labels,
+        found: &mut dyn FnMut(Entry),
+    ) -> Result<(), EngineError> {
+        for stage in count.stages() {
+            gathered.gather(self, stage, labels)?;
+        }
+        match count {
+            Count::Reached(stage) => {
+                if let Some(entities) = gathered.stages.get(&stage) {
+                    (0..entities.days.len()).for_each(|place| found(entities.entry(self.books, stage, place)));
+                }
+            }
+            Count::Went(from, to) => {
+                if let btree_map::Entry::Vacant(place) = gathered.later.entry(to) {
+                    place.insert(self.latest_of_parties(to, gathered.stages.get(&to))?);
+                }
+                let (Some(entities), Some(days)) = (gathered.stages.get(&from), gathered.later.get(&to)) else {
+                    return Ok(());
+                };
+                let same_sort = from.sort() == to.sort();
+                let own: HashMap<u32, i32> = match (same_sort, gathered.stages.get(&to)) {
+                    (true, Some(to)) => to.numbers.iter().copied().zip(to.days.iter().copied()).collect(),
+                    _ => HashMap::new(),
+                };
+                for place in 0..entities.days.len() {
+                    let reached = match same_sort {
+                        true => own.get(&entities.numbers[place]).copied(),
+                        false => days.get(entities.parties[place] as usize).copied(),
+                    };
+                    if reached.is_some_and(|day| day != NO_DAY && day >= entities.days[place]) {
+                        found(entities.entry(self.books, from, place));
+                    }
+                }
+            }
+            Count::Trials(trials) => self.trials(trials, &mut gathered.dimensions, labels, found)?,
+            Count::FreePaid => {
+                for (entry, paid) in self.free(gathered, labels)? {
+                    if let Some(paid) = paid {
+                        found(Entry { day: paid, ..entry });
+                    }
+                }
+            }
+            Count::Referred => self.referred(&mut gathered.dimensions, labels, found)?,
+            Count::InvitesConverted => self.invites_converted(&mut gathered.dimensions, labels, found)?,
+            Count::InStage(_) | Count::Free | Count::LeadsOpen | Count::LeadPoints => {}
+        }
+        Ok(())
     }
 
     /// The facts of a kind with the columns that this module looks at: they were announced, so that they are there.
@@ -453,10 +567,10 @@ impl Traveller<'_> {
         match stage {
             Stage::Customer => {
                 for customer in 0..self.books.customers.len() {
-                    let Some(day) = first_paid_day(self.books, customer as u32) else { continue };
+                    let Some(row) = first_paid_row(self.books, customer as u32) else { continue };
                     let party = self.people.party("customer", customer as u32).unwrap_or(NO_ID);
                     let segment = dimensions.segment(party, &[], labels);
-                    entities.push(customer as u32, day, party, segment);
+                    entities.push(customer as u32, self.books.ledger.day[row], party, segment, row);
                 }
             }
             Stage::Visitor => {
@@ -478,7 +592,7 @@ impl Traveller<'_> {
                     codes.clear();
                     codes.extend(own.iter().map(|own| own.as_ref().map_or(NO_CODE, |codes| codes[fact])));
                     let party = self.people.party("visitor", visitor as u32).unwrap_or(NO_ID);
-                    entities.push(visitor as u32, days[fact], party, dimensions.segment(party, &codes, labels));
+                    entities.push(visitor as u32, days[fact], party, dimensions.segment(party, &codes, labels), fact);
                 }
             }
             Stage::Signup | Stage::Activated => {
@@ -492,9 +606,12 @@ impl Traveller<'_> {
                 let parties = self.people.parties_of("signup", &signups);
                 let mut codes = Vec::new();
                 for fact in 0..signups.len() {
-                    let day = match &activated {
-                        None => days[fact],
-                        Some(activated) => activated.get(&users[fact]).copied().unwrap_or(NO_DAY),
+                    let (day, shown_by) = match &activated {
+                        None => (days[fact], fact),
+                        Some(activated) => match activated.get(&users[fact]) {
+                            Some((day, event)) => (*day, *event),
+                            None => continue,
+                        },
                     };
                     if day == NO_DAY {
                         continue;
@@ -502,22 +619,15 @@ impl Traveller<'_> {
                     codes.clear();
                     codes.extend(own.iter().map(|own| own.as_ref().map_or(NO_CODE, |codes| codes[fact])));
                     let segment = dimensions.segment(parties[fact], &codes, labels);
-                    entities.push(users[fact], day, parties[fact], segment);
+                    entities.push(users[fact], day, parties[fact], segment, shown_by);
                 }
             }
             Stage::Lead | Stage::Mql | Stage::Pql | Stage::Sql => {
                 let Some(leads) = self.facts("lead")? else { return Ok(entities) };
-                let mut first: BTreeMap<u32, i32> = BTreeMap::new();
-                let reached = reached_stage(&leads, stage);
-                let (numbers, days) = (leads.ids("lead"), leads.days("reached"));
-                for fact in (0..leads.len()).filter(|fact| reached(*fact) && days[*fact] != NO_DAY) {
-                    let day = first.entry(numbers[fact]).or_insert(days[fact]);
-                    *day = (*day).min(days[fact]);
-                }
                 let segments = self.segments_of_leads(&leads, dimensions, labels);
-                for (lead, day) in first {
+                for (lead, (day, fact)) in first_of_stage(&leads, stage) {
                     let party = self.people.party("lead", lead).unwrap_or(NO_ID);
-                    entities.push(lead, day, party, segments.get(&lead).copied().unwrap_or(OUTSIDE));
+                    entities.push(lead, day, party, segments.get(&lead).copied().unwrap_or(OUTSIDE), fact as usize);
                 }
             }
         }
@@ -551,9 +661,10 @@ impl Traveller<'_> {
         stated.into_iter().map(of_lead).collect()
     }
 
-    /// When each user first did what counts as activation, from the day of the sign-up on and within the window.
-    fn activations(&self, users: &[u32], signed_up: &[i32]) -> Result<HashMap<u32, i32>, EngineError> {
-        let mut activated: HashMap<u32, i32> = HashMap::new();
+    /// When each user first did what counts as activation, from the day of the sign-up on and within the window, and the
+    /// event that shows it.
+    fn activations(&self, users: &[u32], signed_up: &[i32]) -> Result<HashMap<u32, (i32, usize)>, EngineError> {
+        let mut activated: HashMap<u32, (i32, usize)> = HashMap::new();
         let Some(events) = self.facts("product_event")? else { return Ok(activated) };
         let Some(names) = events.texts("name") else { return Ok(activated) };
         let wanted = self.assumptions.names(Setting::ActivationEvents);
@@ -567,8 +678,8 @@ impl Traveller<'_> {
             }
             let Some(start) = began.get(&doers[fact]) else { continue };
             if days[fact] >= *start && days[fact] - *start < self.assumptions.activation_days {
-                let day = activated.entry(doers[fact]).or_insert(days[fact]);
-                *day = (*day).min(days[fact]);
+                let first = activated.entry(doers[fact]).or_insert((days[fact], fact));
+                *first = (*first).min((days[fact], fact));
             }
         }
         Ok(activated)
@@ -600,27 +711,26 @@ impl Traveller<'_> {
         Ok(days)
     }
 
-    /// Leads with a change to a stage in a window, each once: a lead that fell back and came again counts in both.
+    /// Changes of leads to a stage in order of days, each with its lead. In a window each lead counts once: one that fell
+    /// back and came again counts in both.
     fn in_stage(
         &self,
         stage: Stage,
-        dimensions: &mut Dimensions<'_>,
+        gathered: &mut Gathered<'_>,
         labels: &mut Labels,
-    ) -> Result<Counted, EngineError> {
-        let Some(leads) = self.facts("lead")? else {
-            return Ok(Counted::Distinct(Distinct::by_first(std::iter::empty(), 0, self.windows)));
-        };
-        let segments = self.segments_of_leads(&leads, dimensions, labels);
+    ) -> Result<Vec<(u32, Entry)>, EngineError> {
+        let Some(leads) = self.facts("lead")? else { return Ok(Vec::new()) };
+        let segments = self.segments_of_leads(&leads, &mut gathered.dimensions, labels);
         let reached = reached_stage(&leads, stage);
         let (numbers, days) = (leads.ids("lead"), leads.days("reached"));
-        let order = DayOrder::of(days);
-        let entries = order
-            .iter(leads.len())
-            .filter(|fact| reached(*fact) && days[*fact] != NO_DAY)
-            .map(|fact| (numbers[fact], days[fact], segments.get(&numbers[fact]).copied().unwrap_or(OUTSIDE)))
-            .filter(|(_, _, segment)| *segment != OUTSIDE);
-        let end = self.books.shelf.numberings().of(self.books, "lead").end();
-        Ok(Counted::Distinct(Distinct::by_first(entries, end, self.windows)))
+        let entry = |fact: usize| {
+            let segment = segments.get(&numbers[fact]).copied().unwrap_or(OUTSIDE);
+            let evidence = Evidence::Fact("lead", fact);
+            (numbers[fact], Entry { segment, day: days[fact], value: 1, evidence })
+        };
+        let facts = DayOrder::of(days);
+        let facts = facts.iter(leads.len()).filter(|fact| reached(*fact) && days[*fact] != NO_DAY);
+        Ok(facts.map(entry).filter(|(_, entry)| entry.segment != OUTSIDE).collect())
     }
 
     /// The open leads and their points at the ends of the windows.
@@ -673,13 +783,15 @@ impl Traveller<'_> {
         which: Trials,
         dimensions: &mut Dimensions<'_>,
         labels: &mut Labels,
-    ) -> Result<Counted, EngineError> {
+        found: &mut dyn FnMut(Entry),
+    ) -> Result<(), EngineError> {
         struct Trial {
             customer: u32,
             start: i32,
             end: i32,
             converted: i32,
             segment: u32,
+            evidence: Evidence,
         }
         let mut trials: Vec<Trial> = Vec::new();
         let today = self.books.first_day_to_come();
@@ -698,6 +810,7 @@ impl Traveller<'_> {
                     end: ends[fact],
                     converted: converted[fact],
                     segment: dimensions.segment(parties[fact], &codes, labels),
+                    evidence: Evidence::Fact("trial", fact),
                 });
             }
         } else if let Some(ahead) = self.ahead {
@@ -711,10 +824,10 @@ impl Traveller<'_> {
                     end: ticks.day(span.to).0,
                     converted: NO_DAY,
                     segment: dimensions.segment(party, &[], labels),
+                    evidence: Evidence::of_span(*customer, span),
                 });
             }
         }
-        let mut sums = DailySums::of_all_time();
         for trial in trials.into_iter().filter(|trial| trial.segment != OUTSIDE) {
             // Where nobody states when a trial turned into paying, the ledger tells.
             let converted = match trial.converted {
@@ -736,90 +849,94 @@ impl Traveller<'_> {
                 Trials::Settled | Trials::SettledPaying => NO_DAY,
             };
             if day != NO_DAY {
-                sums.add(trial.segment, day, 1);
+                found(Entry { segment: trial.segment, day, value: 1, evidence: trial.evidence });
             }
         }
-        Ok(sums.counted(1))
+        Ok(())
     }
 
-    /// Parties that signed up or began a trial: in a window are those who came before its end and had not paid before
-    /// its start. Or, of them, those who paid for the first time, on that day.
-    fn free(
-        &self,
-        signups: Option<&Entities>,
-        converted: bool,
-        dimensions: &mut Dimensions<'_>,
-        labels: &mut Labels,
-    ) -> Result<Counted, EngineError> {
-        let mut began: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
-        let mut begin = |party: u32, day: i32, segment: u32| {
-            if party != NO_ID && day != NO_DAY && segment != OUTSIDE {
-                let known = began.entry(party).or_insert((day, segment));
-                *known = (*known).min((day, segment));
+    /// Parties that signed up or began a trial, by the day on which they did, with the day on which they first paid.
+    fn free(&self, gathered: &mut Gathered<'_>, labels: &mut Labels) -> Result<Vec<(Entry, Option<i32>)>, EngineError> {
+        gathered.gather(self, Stage::Signup, labels)?;
+        let mut began: BTreeMap<u32, Entry> = BTreeMap::new();
+        let mut begin = |party: u32, entry: Entry| {
+            if party != NO_ID && entry.day != NO_DAY && entry.segment != OUTSIDE {
+                let known = began.entry(party).or_insert(entry);
+                if (entry.day, entry.segment) < (known.day, known.segment) {
+                    *known = entry;
+                }
             }
         };
-        if let Some(signups) = signups {
+        if let Some(signups) = gathered.stages.get(&Stage::Signup) {
             for place in 0..signups.days.len() {
-                begin(signups.parties[place], signups.days[place], signups.segments[place]);
+                begin(signups.parties[place], signups.entry(self.books, Stage::Signup, place));
             }
         }
         if let Some(trials) = self.facts("trial")? {
             let starts = trials.days("start");
             for (fact, party) in self.people.parties_of("trial", &trials).into_iter().enumerate() {
                 if party != NO_ID {
-                    begin(party, starts[fact], dimensions.segment(party, &[], labels));
+                    let segment = gathered.dimensions.segment(party, &[], labels);
+                    let evidence = Evidence::Fact("trial", fact);
+                    begin(party, Entry { segment, day: starts[fact], value: 1, evidence });
                 }
             }
         }
-        let (mut waiting, mut sums) = (Waiting::default(), DailySums::of_all_time());
-        for (party, (day, segment)) in began {
-            let paid = self.people.customer(party).and_then(|customer| first_paid_day(self.books, customer));
-            match paid {
-                // Whoever paid first and signed up later was never free.
-                Some(paid) if paid < day => {}
-                Some(paid) if converted => sums.add(segment, paid, 1),
-                _ if converted => {}
-                paid => waiting.add(segment, day, paid),
-            }
-        }
-        Ok(if converted { sums.counted(1) } else { Counted::Waiting(waiting.sorted()) })
+        let with_payment = began.into_iter().map(|(party, entry)| {
+            let customer = self.people.customer(party);
+            (entry, customer.and_then(|customer| first_paid_day(self.books, customer)))
+        });
+        // Whoever paid first and signed up later was never free.
+        Ok(with_payment.filter(|(entry, paid)| paid.is_none_or(|paid| paid >= entry.day)).collect())
     }
 
-    fn referred(&self, dimensions: &mut Dimensions<'_>, labels: &mut Labels) -> Result<Counted, EngineError> {
-        let mut sums = DailySums::of_all_time();
-        if let Some(referrals) = self.facts("referral")? {
-            let mut referred: BTreeMap<u32, i32> = BTreeMap::new();
-            let converted = referrals.days("converted");
-            for (fact, customer) in referrals.ids("referred").iter().enumerate().filter(|(_, id)| **id != NO_ID) {
-                let paid = first_paid_day(self.books, *customer);
-                // The ledger knows when someone began to pay; only without it the referral's word is taken.
-                let day = paid.unwrap_or(if self.books.customers.is_empty() { converted[fact] } else { NO_DAY });
-                if day != NO_DAY {
-                    referred.insert(*customer, day);
-                }
-            }
-            for (customer, day) in referred {
-                let party = self.people.party("customer", customer).unwrap_or(NO_ID);
-                sums.add(dimensions.segment(party, &[], labels), day, 1);
+    fn referred(
+        &self,
+        dimensions: &mut Dimensions<'_>,
+        labels: &mut Labels,
+        found: &mut dyn FnMut(Entry),
+    ) -> Result<(), EngineError> {
+        let Some(referrals) = self.facts("referral")? else { return Ok(()) };
+        let mut referred: BTreeMap<u32, (i32, usize)> = BTreeMap::new();
+        let converted = referrals.days("converted");
+        for (fact, customer) in referrals.ids("referred").iter().enumerate().filter(|(_, id)| **id != NO_ID) {
+            let paid = first_paid_day(self.books, *customer);
+            // The ledger knows when someone began to pay; only without it the referral's word is taken.
+            let day = paid.unwrap_or(if self.books.customers.is_empty() { converted[fact] } else { NO_DAY });
+            if day != NO_DAY {
+                referred.insert(*customer, (day, fact));
             }
         }
-        Ok(sums.counted(1))
+        for (customer, (day, fact)) in referred {
+            let party = self.people.party("customer", customer).unwrap_or(NO_ID);
+            let segment = dimensions.segment(party, &[], labels);
+            if segment != OUTSIDE {
+                found(Entry { segment, day, value: 1, evidence: Evidence::Fact("referral", fact) });
+            }
+        }
+        Ok(())
     }
 
-    fn invites_converted(&self, dimensions: &mut Dimensions<'_>, labels: &mut Labels) -> Result<Counted, EngineError> {
-        let mut sums = DailySums::of_all_time();
-        if let Some(referrals) = self.facts("referral")? {
-            let (invited, converted) = (referrals.days("invited"), referrals.days("converted"));
-            let (referrers, referred) = (referrals.ids("referrer"), referrals.ids("referred"));
-            for fact in (0..referrals.len()).filter(|fact| invited[*fact] != NO_DAY) {
-                let paid = referred[fact] != NO_ID && self.pays_from(referred[fact], i32::MIN + 1).is_some();
-                if converted[fact] != NO_DAY || paid {
-                    let party = self.people.party("customer", referrers[fact]).unwrap_or(NO_ID);
-                    sums.add(dimensions.segment(party, &[], labels), invited[fact], 1);
+    fn invites_converted(
+        &self,
+        dimensions: &mut Dimensions<'_>,
+        labels: &mut Labels,
+        found: &mut dyn FnMut(Entry),
+    ) -> Result<(), EngineError> {
+        let Some(referrals) = self.facts("referral")? else { return Ok(()) };
+        let (invited, converted) = (referrals.days("invited"), referrals.days("converted"));
+        let (referrers, referred) = (referrals.ids("referrer"), referrals.ids("referred"));
+        for fact in (0..referrals.len()).filter(|fact| invited[*fact] != NO_DAY) {
+            let paid = referred[fact] != NO_ID && self.pays_from(referred[fact], i32::MIN + 1).is_some();
+            if converted[fact] != NO_DAY || paid {
+                let party = self.people.party("customer", referrers[fact]).unwrap_or(NO_ID);
+                let segment = dimensions.segment(party, &[], labels);
+                if segment != OUTSIDE {
+                    found(Entry { segment, day: invited[fact], value: 1, evidence: Evidence::Fact("referral", fact) });
                 }
             }
         }
-        Ok(sums.counted(1))
+        Ok(())
     }
 }
 
@@ -834,14 +951,37 @@ fn reached_stage(leads: &Observed, stage: Stage) -> impl Fn(usize) -> bool + '_ 
     }
 }
 
+/// For each lead the first day on which it was in a stage, and the first fact of that day that says so.
+fn first_of_stage(leads: &Observed, stage: Stage) -> BTreeMap<u32, (i32, u32)> {
+    let reached = reached_stage(leads, stage);
+    let (numbers, days) = (leads.ids("lead"), leads.days("reached"));
+    let mut first: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
+    for fact in (0..leads.len()).filter(|fact| reached(*fact) && days[*fact] != NO_DAY) {
+        let known = first.entry(numbers[fact]).or_insert((days[fact], fact as u32));
+        *known = (*known).min((days[fact], fact as u32));
+    }
+    first
+}
+
 impl Entities {
-    fn push(&mut self, number: u32, day: i32, party: u32, segment: u32) {
+    fn push(&mut self, number: u32, day: i32, party: u32, segment: u32, fact: usize) {
         if segment != OUTSIDE {
             self.numbers.push(number);
             self.days.push(day);
             self.parties.push(party);
             self.segments.push(segment);
+            self.facts.push(fact as u32);
         }
+    }
+
+    /// One of them, as it counts on the day on which it reached the stage.
+    fn entry(&self, books: &Books, stage: Stage, place: usize) -> Entry {
+        let fact = self.facts[place] as usize;
+        let evidence = match stage.shown_by() {
+            Some(table) => Evidence::Fact(table, fact),
+            None => Evidence::of_row(&books.ledger, self.numbers[place], fact),
+        };
+        Entry { segment: self.segments[place], day: self.days[place], value: 1, evidence }
     }
 }
 

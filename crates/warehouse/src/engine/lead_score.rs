@@ -323,14 +323,18 @@ impl Leads {
     }
 }
 
-/// The day on which a customer first paid.
-pub(super) fn first_paid_day(books: &Books, customer: u32) -> Option<i32> {
+/// The row of the ledger by which a customer first paid.
+pub(super) fn first_paid_row(books: &Books, customer: u32) -> Option<usize> {
     let ledger = &books.ledger;
     if customer as usize >= ledger.customers() {
         return None;
     }
-    let mut rows = ledger.of_customer(customer as usize);
-    rows.find(|row| ledger.kind[*row] == revenue::movement::Kind::New).map(|row| ledger.day[row])
+    ledger.of_customer(customer as usize).find(|row| ledger.kind[*row] == revenue::movement::Kind::New)
+}
+
+/// The day on which a customer first paid.
+pub(super) fn first_paid_day(books: &Books, customer: u32) -> Option<i32> {
+    first_paid_row(books, customer).map(|row| books.ledger.day[row])
 }
 
 /// A lead with its score.
@@ -509,16 +513,23 @@ pub struct Sums {
 }
 
 impl Leads {
+    /// The leads that are open at the end of the day before `end`, by their numbers, each with its points in units of
+    /// 10⁻¹².
+    pub fn open_at(&self, end: Day) -> impl Iterator<Item = (u32, i128)> + '_ {
+        let picos = move |lead: &OneLead| (self.score(lead, end).points * PICOS).round() as i128;
+        self.leads.iter().filter(move |lead| self.is_open(lead, end)).map(move |lead| (lead.number, picos(lead)))
+    }
+
     /// Counts the open leads and their points at some ends.
     #[must_use]
     pub fn sums(&self, segments: &HashMap<u32, u32>, ends: &BTreeSet<Day>) -> Sums {
         let mut sums = Sums::default();
-        for lead in &self.leads {
-            let Some(segment) = segments.get(&lead.number).filter(|segment| **segment != OUTSIDE) else { continue };
-            for end in ends.iter().filter(|end| self.is_open(lead, **end)) {
+        for end in ends {
+            for (lead, picos) in self.open_at(*end) {
+                let Some(segment) = segments.get(&lead).filter(|segment| **segment != OUTSIDE) else { continue };
                 let place = (*segment, end.0);
                 *sums.open.entry(place).or_default() += 1;
-                *sums.picos.entry(place).or_default() += (self.score(lead, *end).points * PICOS).round() as i128;
+                *sums.picos.entry(place).or_default() += picos;
             }
         }
         sums

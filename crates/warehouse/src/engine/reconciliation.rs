@@ -1,6 +1,9 @@
 //! MRR from subscriptions, beside what was invoiced, earned and collected, month by month.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use revenue::{
     calendar::{Day, Grain, periods},
@@ -10,10 +13,14 @@ use revenue::{
 
 use super::{
     EngineError,
-    billing::{cash_sign, in_reporting, newest},
+    billing::{INVOICE_LINES, PAYMENTS, cash_sign, in_reporting_of, line_columns, payment_columns},
     rounded,
+    tally::Currencies,
 };
-use crate::books::Books;
+use crate::{
+    books::Books,
+    observed::{NO_DAY, Observed, Wanted},
+};
 
 /// What fits nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,32 +102,27 @@ pub struct Reconciliation {
     pub orphans: Vec<Orphan>,
 }
 
+/// The facts of a kind; none where there are none.
+fn facts(books: &Books, table: &str, wanted: Wanted) -> Result<Arc<Observed>, EngineError> {
+    if !books.has_facts(table)? {
+        return Ok(Arc::default());
+    }
+    Ok(books.shelf.get(books, table, wanted)?)
+}
+
 /// Sets them side by side.
 ///
 /// # Errors
 /// When facts cannot be read or brought to one currency.
 pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, EngineError> {
-    let lines = newest(
-        books,
-        "invoice_line",
-        &["invoice", "line"],
-        &["customer", "subscription", "currency", "kind", "invoice", "line"],
-        &["amount"],
-        &["service_start", "service_end", "issued"],
-    )?;
-    let payments = newest(
-        books,
-        "payment",
-        &["payment"],
-        &["customer", "invoice", "currency", "status", "payment"],
-        &["amount"],
-        &["paid_at"],
-    )?;
+    let lines = facts(books, INVOICE_LINES, line_columns())?;
+    let payments = facts(books, PAYMENTS, payment_columns())?;
+    let of_line = |name: &str, fact: usize| lines.texts(name).and_then(|coded| coded.of(fact));
+    let of_payment = |name: &str, fact: usize| payments.texts(name).and_then(|coded| coded.of(fact));
     let subscriptions: BTreeSet<String> =
         (0..books.subscriptions.len() as u32).map(|subscription| books.subscription_id(subscription)).collect();
-    let invoices: BTreeSet<&str> = lines.iter().filter_map(|line| line.texts[4].as_deref()).collect();
+    let invoices: BTreeSet<&str> = (0..lines.len()).filter_map(|fact| of_line("invoice", fact)).collect();
     let mut found = Reconciliation::default();
-    let zone = books.ticks.zone();
 
     struct Line {
         recurring: bool,
@@ -132,23 +134,21 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
     // For each subscription the days that its bills pay for.
     let mut served: BTreeMap<&str, Vec<(Day, Day)>> = BTreeMap::new();
     let mut orphans_on: Vec<(Day, OrphanKind)> = Vec::new();
-    for line in &lines {
-        let (Some(customer), Some(currency), Some(picos)) = (&line.texts[0], &line.texts[2], line.picos[0]) else {
-            continue;
-        };
-        let day = |index: usize| line.moments[index].map(|moment| zone.day_of(moment));
-        let Some(issued) = day(2) else { continue };
-        let kind = line.texts[3].as_deref().unwrap_or("subscription");
+    let (amounts, currencies) = (lines.picos("amount"), Currencies::new(&lines));
+    let day = |name: &str, fact: usize| lines.days(name).get(fact).copied().filter(|day| *day != NO_DAY).map(Day);
+    for (fact, picos) in amounts.iter().enumerate() {
+        let (Some(picos), Some(issued)) = (*picos, day("issued", fact)) else { continue };
+        let kind = of_line("kind", fact).unwrap_or("subscription");
         if kind == "tax" {
             continue;
         }
         let recurring = matches!(kind, "subscription" | "proration" | "discount");
-        let micros = in_reporting(books, rounded(picos, MICROS), currency, issued)?;
-        let start = day(0).unwrap_or(issued);
-        let end = day(1).unwrap_or(start.plus_days(1)).max(start.plus_days(1));
+        let micros = in_reporting_of(books, rounded(picos, MICROS), currencies.of(fact)?, issued)?;
+        let start = day("service_start", fact).unwrap_or(issued);
+        let end = day("service_end", fact).unwrap_or(start.plus_days(1)).max(start.plus_days(1));
         let schedule = Schedule::over(books.view.policy.recognition, start, end);
         billed.push(Line { recurring, issued, schedule, micros });
-        match line.texts[1].as_deref() {
+        match of_line("subscription", fact) {
             Some(subscription) if subscriptions.contains(subscription) => {
                 served.entry(subscription).or_default().push((start, end));
             }
@@ -156,10 +156,10 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
                 orphans_on.push((issued, OrphanKind::BillWithoutSubscription));
                 found.orphans.push(Orphan {
                     what: OrphanKind::BillWithoutSubscription,
-                    customer: customer.clone(),
-                    id: [line.texts[4].as_deref(), line.texts[5].as_deref()]
+                    customer: of_line("customer", fact).unwrap_or_default().to_owned(),
+                    id: ["invoice", "line"]
                         .into_iter()
-                        .flatten()
+                        .filter_map(|name| of_line(name, fact))
                         .collect::<Vec<_>>()
                         .join("/"),
                     day: Some(issued),
@@ -170,22 +170,19 @@ pub fn reconcile(books: &Books, from: Day, to: Day) -> Result<Reconciliation, En
         }
     }
     let mut collected: Vec<(Day, i128)> = Vec::new();
-    for payment in &payments {
-        let (Some(customer), Some(currency), Some(picos)) = (&payment.texts[0], &payment.texts[2], payment.picos[0])
-        else {
-            continue;
-        };
-        let Some(day) = payment.moments[0].map(|moment| zone.day_of(moment)) else { continue };
-        let Some(sign) = cash_sign(payment.texts[3].as_deref()) else { continue };
-        let micros = sign * in_reporting(books, rounded(picos.abs(), MICROS), currency, day)?;
+    let (amounts, currencies) = (payments.picos("amount"), Currencies::new(&payments));
+    for fact in (0..payments.len()).filter(|fact| payments.days("paid_at")[*fact] != NO_DAY) {
+        let day = Day(payments.days("paid_at")[fact]);
+        let (Some(picos), Some(sign)) = (amounts[fact], cash_sign(of_payment("status", fact))) else { continue };
+        let micros = sign * in_reporting_of(books, rounded(picos.abs(), MICROS), currencies.of(fact)?, day)?;
         collected.push((day, micros));
-        let known = payment.texts[1].as_deref().is_some_and(|invoice| invoices.contains(invoice));
+        let known = of_payment("invoice", fact).is_some_and(|invoice| invoices.contains(invoice));
         if !known && day >= from && day < to {
             orphans_on.push((day, OrphanKind::PaymentWithoutBill));
             found.orphans.push(Orphan {
                 what: OrphanKind::PaymentWithoutBill,
-                customer: customer.clone(),
-                id: payment.texts[4].clone().unwrap_or_default(),
+                customer: of_payment("customer", fact).unwrap_or_default().to_owned(),
+                id: of_payment("payment", fact).unwrap_or_default().to_owned(),
                 day: Some(day),
                 micros,
             });

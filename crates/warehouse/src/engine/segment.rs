@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use revenue::{calendar::Grain, fact::Offer, movement::Kind, price::Interval};
+use revenue::{calendar::Grain, fact::Offer, price::Interval};
 
-use super::{EngineError, standing::Standings};
+use super::{EngineError, lead_score::first_paid_day, standing::Standings};
 use crate::books::{Attributes, Books};
 
 /// What stands for a value that is not known: a segment of its own.
@@ -69,12 +69,10 @@ pub struct Segmentation {
     /// The segment of (customer code × parts + part code).
     segment_of: Vec<u32>,
     parts: usize,
-    /// The code of customers that no subscription fact knows: all their dimensions are unknown.
-    stranger_code: u32,
-    /// Whether parts are told apart at all.
-    splits_parts: bool,
     /// What the customers are in each dimension of theirs that was named.
     attributes: BTreeMap<String, Attributes>,
+    /// What contracts with a plan are in each dimension of parts that was named.
+    of_plans: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
 impl Segmentation {
@@ -118,8 +116,7 @@ impl Segmentation {
             attributes.insert(COHORT.to_owned(), cohorts(books));
         }
 
-        let (mut customer_code, customer_labels) = code_customers(books, by, filters, &attributes);
-        let stranger_code = customer_code.pop().unwrap_or(OUTSIDE);
+        let (customer_code, customer_labels) = code_customers(books, by, filters, &attributes);
         let (part_code, part_labels) = code_parts(books, by, filters);
         let parts = part_labels.len();
         let mut order: Vec<(Vec<String>, usize)> = Vec::with_capacity(customer_labels.len() * parts);
@@ -141,8 +138,9 @@ impl Segmentation {
             segment_of[place] = labels.len() as u32;
             labels.push(label);
         }
-        let splits_parts = by.iter().chain(filters.iter().map(|filter| &filter.dimension)).any(|name| is_part(name));
-        Self { labels, customer_code, part_code, segment_of, parts, stranger_code, splits_parts, attributes }
+        names.retain(|name| is_part(name));
+        let of_plans = names.into_iter().map(|name| (name.clone(), parts_of_plans(books, &name))).collect();
+        Self { labels, customer_code, part_code, segment_of, parts, attributes, of_plans }
     }
 
     /// Refuses a dimension that neither parts nor customers have.
@@ -201,30 +199,10 @@ impl Segmentation {
         }
     }
 
-    /// The segment of something that a customer has without an offer of the subscription facts, such as an invoice
-    /// line: by the customer's dimensions, and by a plan and currency that are given.
+    /// What the contracts with each plan are in a dimension of parts, where all of them are the same.
     #[must_use]
-    pub fn segment_of_other(&self, books: &Books, customer: &str, plan: Option<&str>, currency: &str) -> Option<u32> {
-        let customer = match books.customer_of_id(customer) {
-            Some(customer) => *self.customer_code.get(customer as usize)?,
-            None => self.stranger_code,
-        };
-        let offers = &books.facts.offers;
-        let part = if self.splits_parts {
-            let found = offers
-                .iter()
-                .position(|offer| Some(offer.plan.as_str()) == plan && offer.currency.code() == currency)
-                .or_else(|| offers.iter().position(|offer| Some(offer.plan.as_str()) == plan))
-                .or_else(|| offers.iter().position(|offer| offer.currency.code() == currency))?;
-            *self.part_code.get(found)?
-        } else {
-            0
-        };
-        if customer == OUTSIDE || part == OUTSIDE {
-            return None;
-        }
-        let segment = self.segment_of.get(customer as usize * self.parts + part as usize).copied();
-        segment.filter(|segment| *segment != OUTSIDE)
+    pub fn of_plans(&self, dimension: &str) -> Option<&BTreeMap<String, Option<String>>> {
+        self.of_plans.get(dimension)
     }
 }
 
@@ -300,16 +278,25 @@ fn is_part(name: &str) -> bool {
     PART_DIMENSIONS.iter().any(|dimension| dimension.name == name)
 }
 
+/// What the contracts with each plan are in a dimension; nothing where they differ.
+fn parts_of_plans(books: &Books, dimension: &str) -> BTreeMap<String, Option<String>> {
+    let mut of_plans: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let Some(dimension) = PART_DIMENSIONS.iter().find(|known| known.name == dimension) else { return of_plans };
+    for offer in &books.facts.offers {
+        let value = (dimension.value)(offer);
+        let known = of_plans.entry(offer.plan.clone()).or_insert_with(|| Some(value.clone()));
+        if known.as_ref().is_some_and(|known| *known != value) {
+            *known = None;
+        }
+    }
+    of_plans
+}
+
 /// The month in which each customer first paid.
 fn cohorts(books: &Books) -> Attributes {
-    let first: Vec<Option<i32>> = (0..books.customers.len())
-        .map(|customer| {
-            let rows = books.ledger.of_customer(customer);
-            rows.clone()
-                .find(|row| books.ledger.kind[*row] == Kind::New)
-                .map(|row| revenue::calendar::Day(books.ledger.day[row]).first_of(Grain::Month).0)
-        })
-        .collect();
+    let month = |day: i32| revenue::calendar::Day(day).first_of(Grain::Month).0;
+    let first: Vec<Option<i32>> =
+        (0..books.customers.len() as u32).map(|customer| first_paid_day(books, customer).map(month)).collect();
     let mut months: Vec<i32> = first.iter().flatten().copied().collect();
     months.sort_unstable();
     months.dedup();
@@ -375,13 +362,9 @@ fn code_customers(
         codes.of(&[], Vec::new);
     }
     let mut values = Vec::new();
-    // One more than there are: who is not among them, of whom nothing is known.
-    let of_customer = (0..=books.customers.len())
+    let of_customer = (0..books.customers.len())
         .map(|customer| {
-            let value = |attribute: &Attributes| match customer < books.customers.len() {
-                true => attribute.of_customer.get(customer).copied().flatten(),
-                false => None,
-            };
+            let value = |attribute: &Attributes| attribute.of_customer.get(customer).copied().flatten();
             if !wanted.iter().all(|(attribute, wanted)| wanted.contains(&value(attribute))) {
                 return OUTSIDE;
             }

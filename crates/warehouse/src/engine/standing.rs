@@ -56,6 +56,24 @@ fn count_of(id: &str) -> Option<Count> {
     }
 }
 
+impl Count {
+    /// What a customer adds.
+    fn of(self, place: &Place) -> i128 {
+        match (self, place.known.health) {
+            (Count::Everyone, _) | (Count::Judged, Some(_)) => 1,
+            (Count::Points, Some(health)) => i128::from(points_micros(health)),
+            (Count::AtRisk, _) => i128::from(place.standing.is_at_risk),
+            (Count::Falling, _) => i128::from(place.is_falling),
+            (Count::Judged | Count::Points, None) => 0,
+        }
+    }
+
+    /// How many of its units make one.
+    fn unit(self) -> i128 {
+        if self == Count::Points { MICROS } else { 1 }
+    }
+}
+
 /// Whether a measure is counted here.
 #[must_use]
 pub fn counts(id: &str) -> bool {
@@ -259,6 +277,17 @@ pub fn points_micros(index: f64) -> i64 {
     (index * MICROS as f64).round() as i64
 }
 
+/// A customer whom a measure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CountedCustomer {
+    /// The number of the customer.
+    pub customer: u32,
+    /// The segment.
+    pub segment: u32,
+    /// How much, in units of the measure.
+    pub value: i128,
+}
+
 /// What the measures of this module are counted with.
 pub struct Census<'a> {
     /// The books.
@@ -304,54 +333,75 @@ impl Census<'_> {
         let wanted: Vec<(&'static str, Count)> =
             measures.iter().filter_map(|measure| Some((measure.id, count_of(measure.id)?))).collect();
         let mut homes = self.homes()?;
-        let looked_at: Vec<Segment> = Segment::ALL
-            .iter()
-            .filter(|(_, name)| {
-                let mut own = self.filters.iter().filter(|filter| filter.dimension == STANDING).peekable();
-                own.peek().is_none() || own.any(|filter| filter.value == *name)
-            })
-            .map(|(segment, _)| *segment)
-            .collect();
-        let mut numbers: HashMap<(u32, Segment), u32> = HashMap::new();
         let mut values: Vec<HashMap<(u32, i32), i128>> = vec![HashMap::new(); wanted.len()];
-        let mut own: Vec<u32> = Vec::new();
         for end in ends {
-            for place in standings.before(*end) {
-                if !looked_at.contains(&place.standing.segment) {
-                    continue;
-                }
-                own.clear();
-                self.homes_of(&place, *end, &mut homes, &mut own);
-                for home in &own {
-                    let number = *numbers.entry((*home, place.standing.segment)).or_insert_with(|| {
-                        let mut rest = homes.labels.of(*home as usize).iter();
-                        let label = self.by.iter().map(|name| match name.as_str() {
-                            STANDING => place.standing.segment.name().to_owned(),
-                            _ => rest.next().cloned().unwrap_or_default(),
-                        });
-                        labels.number(label.collect())
-                    });
-                    for ((_, count), values) in wanted.iter().zip(&mut values) {
-                        let value = match (count, place.known.health) {
-                            (Count::Everyone, _) => 1,
-                            (Count::Judged, Some(_)) => 1,
-                            (Count::Points, Some(health)) => i128::from(points_micros(health)),
-                            (Count::AtRisk, _) => i128::from(place.standing.is_at_risk),
-                            (Count::Falling, _) => i128::from(place.is_falling),
-                            (Count::Judged | Count::Points, None) => 0,
-                        };
-                        if value != 0 {
-                            *values.entry((number, end.0)).or_default() += value;
-                        }
+            self.each(*end, standings, &mut homes, labels, &mut |place, number| {
+                for ((_, count), values) in wanted.iter().zip(&mut values) {
+                    let value = count.of(place);
+                    if value != 0 {
+                        *values.entry((number, end.0)).or_default() += value;
                     }
                 }
+            });
+        }
+        let counted = wanted.into_iter().zip(values);
+        Ok(counted.map(|((id, count), values)| (id, Counted::AtEnd { values, unit: count.unit() })).collect())
+    }
+
+    /// Whom a measure of this module counts at the end of a window, and how many of their units make one.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn counted(
+        &self,
+        measure: &'static Measure,
+        end: Day,
+        standings: &Standings<'_>,
+        labels: &mut Labels,
+    ) -> Result<(Vec<CountedCustomer>, i128), EngineError> {
+        let Some(count) = count_of(measure.id) else { return Ok((Vec::new(), 1)) };
+        let mut found = Vec::new();
+        self.each(end, standings, &mut self.homes()?, labels, &mut |place, number| {
+            let value = count.of(place);
+            if value != 0 {
+                found.push(CountedCustomer { customer: place.customer, segment: number, value });
+            }
+        });
+        Ok((found, count.unit()))
+    }
+
+    /// Every customer who is looked at, with each segment that they are in.
+    fn each(
+        &self,
+        end: Day,
+        standings: &Standings<'_>,
+        homes: &mut Homes,
+        labels: &mut Labels,
+        found: &mut dyn FnMut(&Place, u32),
+    ) {
+        let mut own_filters = self.filters.iter().filter(|filter| filter.dimension == STANDING).peekable();
+        let any = own_filters.peek().is_none();
+        let wanted: Vec<&str> = own_filters.map(|filter| filter.value.as_str()).collect();
+        let mut numbers: HashMap<(u32, Segment), u32> = HashMap::new();
+        let mut own: Vec<u32> = Vec::new();
+        for place in standings.before(end) {
+            if !any && !wanted.contains(&place.standing.segment.name()) {
+                continue;
+            }
+            own.clear();
+            self.homes_of(&place, end, homes, &mut own);
+            for home in &own {
+                let number = *numbers.entry((*home, place.standing.segment)).or_insert_with(|| {
+                    let mut rest = homes.labels.of(*home as usize).iter();
+                    let label = self.by.iter().map(|name| match name.as_str() {
+                        STANDING => place.standing.segment.name().to_owned(),
+                        _ => rest.next().cloned().unwrap_or_default(),
+                    });
+                    labels.number(label.collect())
+                });
+                found(&place, number);
             }
         }
-        let counted = wanted.into_iter().zip(values).map(|((id, count), values)| {
-            let unit = if count == Count::Points { MICROS } else { 1 };
-            (id, Counted::AtEnd { values, unit })
-        });
-        Ok(counted.collect())
     }
 
     fn homes(&self) -> Result<Homes, EngineError> {

@@ -35,14 +35,15 @@ impl Shelf {
     pub fn get(&self, books: &Books, table: &str, mut wanted: Wanted) -> Result<Arc<Observed>, ObservedError> {
         // One question reads at a time: another one that wants the same is served when it is there.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was announced is read now, also where the rest is here already: whoever announced it counts on it.
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
+        wanted.extend(announced.unwrap_or_default());
         if let Some((has, observed)) = kept.get(table) {
             if has.covers(&wanted) {
                 return Ok(Arc::clone(observed));
             }
             wanted.extend(has.clone());
         }
-        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
-        wanted.extend(announced.unwrap_or_default());
         kept.remove(table);
         let observed = Arc::new(Observed::load(books, &self.numberings, table, &wanted)?);
         kept.insert(table.to_owned(), (wanted, Arc::clone(&observed)));

@@ -7,7 +7,7 @@ use warehouse::{
     catalogue::{Language, Unit},
     engine::{
         self,
-        contribution::{Contributions, value_text},
+        contribution::{Opened, Role, value_text},
     },
 };
 
@@ -26,17 +26,17 @@ pub fn list(
     options: &Options,
     books: &Books,
     by: &[String],
-    found: &Contributions,
+    found: &[Opened],
     movements: &[Listed],
 ) -> Result<(), CommandError> {
     let origins = Origins::load(books)?;
     let head = ["measure", "kind", "fact", "day", "who"].into_iter().map(str::to_owned);
-    let tail = ["value", "unit", "file", "row", "import"].into_iter().map(str::to_owned);
+    let tail = ["value", "unit", "file", "row", "import", "role"].into_iter().map(str::to_owned);
     let decimals = books.reporting.decimals();
     let mut listing = Listing::begin(options, head.chain(by.iter().cloned()).chain(tail))?;
-    for fact in &found.facts {
+    for (opened, fact) in found.iter().flat_map(|opened| opened.facts.iter().map(move |fact| (opened, fact))) {
         let mut row = vec![
-            Cell::text(fact.measure.id),
+            Cell::text(opened.measure.id),
             Cell::text(fact.kind),
             Cell::text(fact.fact.as_str()),
             Cell::Day(fact.day),
@@ -44,11 +44,12 @@ pub fn list(
         ];
         row.extend(by.iter().enumerate().map(|(place, _)| fact.segment.get(place).map_or(Cell::Empty, Cell::text)));
         row.extend([
-            Cell::Number(value_text(&fact.value, fact.unit, decimals)),
-            Cell::text(unit_text(fact.unit, books)),
+            Cell::Number(value_text(&fact.value, opened.unit, decimals)),
+            Cell::text(unit_text(opened.unit, books)),
             origins.file(fact.import).map_or(Cell::Empty, Cell::text),
             Cell::Number(fact.row.to_string()),
             Cell::Number(fact.import.to_string()),
+            Cell::text(opened.role.name()),
         ]);
         listing.row(&row)?;
     }
@@ -69,6 +70,7 @@ pub fn list(
             origin.map_or(Cell::Empty, |origin| Cell::text(origin.import.file_name.as_str())),
             origin.map_or(Cell::Empty, |origin| Cell::Number(origin.row.to_string())),
             origin.map_or(Cell::Empty, |origin| Cell::Number(origin.import.id.to_string())),
+            Cell::text(Role::Parts.name()),
         ]);
         listing.row(&row)?;
     }
@@ -79,25 +81,33 @@ pub fn list(
 pub fn write(
     out: &mut impl Write,
     books: &Books,
-    found: &Contributions,
+    found: &[Opened],
     limit: usize,
     language: Language,
 ) -> Result<(), CommandError> {
     let origins = Origins::load(books)?;
     let decimals = books.reporting.decimals();
-    for of in found.by_measure() {
-        let measure = of.measure;
+    for opened in found {
+        let measure = opened.measure;
         let words = measure.words.say(language);
+        let facts = match opened.facts.len() {
+            1 => "1 fact".to_owned(),
+            count => format!("{count} facts"),
+        };
+        let facts = match opened.role {
+            Role::Parts => {
+                let sum = value_text(&opened.sum(), opened.unit, decimals);
+                format!("{facts}, together {sum} {}", unit_text(opened.unit, books))
+            }
+            Role::Basis => format!("worked out from {facts}"),
+        };
         writeln!(out)?;
-        writeln!(
-            out,
-            "{}: {words}: {} facts, together {} {}",
-            measure.id,
-            of.facts.len(),
-            value_text(&of.sum, measure.unit, decimals),
-            unit_text(measure.unit, books)
-        )?;
-        for fact in of.facts.iter().take(limit) {
+        writeln!(out, "{}: {words}, {} to {}: {facts}", measure.id, opened.from, opened.to.plus_days(-1))?;
+        if let Some(value) = opened.value.as_ref().filter(|_| !opened.adds_up()) {
+            let value = value_text(value, opened.unit, decimals);
+            writeln!(out, "  these do not add up to the measure, {value}: run `recurve check`")?;
+        }
+        for fact in opened.largest().into_iter().take(limit) {
             let who = if fact.who.is_empty() { String::new() } else { format!(" {}", fact.who) };
             let segment =
                 if fact.segment.is_empty() { String::new() } else { format!("  [{}]", fact.segment.join(", ")) };
@@ -105,7 +115,7 @@ pub fn write(
                 out,
                 "  {}  {:>16}  {} {}{who}{segment}  {}:{} (import {})",
                 fact.day,
-                value_text(&fact.value, fact.unit, decimals),
+                value_text(&fact.value, opened.unit, decimals),
                 fact.kind,
                 fact.fact,
                 origins.file(fact.import).unwrap_or_default(),
@@ -113,13 +123,13 @@ pub fn write(
                 fact.import,
             )?;
         }
-        if of.facts.len() > limit {
-            writeln!(out, "  ... {} more facts; --limit shows more, --format csv all of them", of.facts.len() - limit)?;
+        if opened.facts.len() > limit {
+            writeln!(
+                out,
+                "  ... {} more facts; --limit shows more, --format csv all of them",
+                opened.facts.len() - limit
+            )?;
         }
-    }
-    for measure in &found.not_listed {
-        writeln!(out)?;
-        writeln!(out, "{}: {}: its facts are not listed", measure.id, measure.words.say(language))?;
     }
     Ok(())
 }

@@ -14,6 +14,9 @@ use crate::{
     observed::{NO_CODE, NO_ID, Observed, Wanted, value_of_column},
 };
 
+/// The column that says what a fact bills or sells.
+const PLAN: &str = "plan";
+
 /// Sorts facts of any kind into the segments of one question.
 pub struct Classifier<'a> {
     by: &'a [String],
@@ -45,6 +48,8 @@ impl Classes {
 enum Source<'o> {
     /// The facts state it.
     Own(&'o [u32], &'o [String]),
+    /// The contracts with the plan that they state have it.
+    Plan(Vec<u32>, Vec<String>),
     /// Their customer has it.
     Customer(&'o Attributes, &'o [u32]),
     /// Nobody knows.
@@ -52,9 +57,27 @@ enum Source<'o> {
 }
 
 impl Source<'_> {
+    /// What facts that state a plan are in a dimension of contracts.
+    fn of_plans(observed: &Observed, of_plans: &BTreeMap<String, Option<String>>) -> Option<Self> {
+        let plans = observed.texts(PLAN)?;
+        let mut texts: Vec<String> = Vec::new();
+        let mut of_text = |plan: &String| -> u32 {
+            let Some(Some(value)) = of_plans.get(plan) else { return NO_CODE };
+            let known = texts.iter().position(|text| text == value);
+            known.unwrap_or_else(|| {
+                texts.push(value.clone());
+                texts.len() - 1
+            }) as u32
+        };
+        let codes: Vec<u32> = plans.texts.iter().map(&mut of_text).collect();
+        let of_fact = |plan: &u32| codes.get(*plan as usize).copied().unwrap_or(NO_CODE);
+        Some(Source::Plan(plans.codes.iter().map(of_fact).collect(), texts))
+    }
+
     fn code(&self, fact: usize) -> u32 {
         match self {
             Source::Own(codes, _) => codes.get(fact).copied().unwrap_or(NO_CODE),
+            Source::Plan(codes, _) => codes.get(fact).copied().unwrap_or(NO_CODE),
             Source::Customer(attributes, customers) => {
                 let customer = customers.get(fact).copied().unwrap_or(NO_ID) as usize;
                 attributes.of_customer.get(customer).copied().flatten().unwrap_or(NO_CODE)
@@ -66,6 +89,7 @@ impl Source<'_> {
     fn text(&self, code: u32) -> String {
         let text = match self {
             Source::Own(_, texts) => texts.get(code as usize),
+            Source::Plan(_, texts) => texts.get(code as usize),
             Source::Customer(attributes, _) => attributes.values.get(code as usize),
             Source::Unknown => None,
         };
@@ -77,6 +101,7 @@ impl Source<'_> {
         let fits = |text: &String| values.contains(&text.as_str());
         let codes = match self {
             Source::Own(_, texts) => texts.iter().map(fits).collect(),
+            Source::Plan(_, texts) => texts.iter().map(fits).collect(),
             Source::Customer(attributes, _) => attributes.values.iter().map(fits).collect(),
             Source::Unknown => Vec::new(),
         };
@@ -104,6 +129,11 @@ impl<'a> Classifier<'a> {
     pub fn want(&self, table: &str, wanted: &mut Wanted) {
         let dimensions: Vec<String> = self.dimensions().map(str::to_owned).collect();
         want(table, &dimensions, &|name| self.segmentation.attributes(name).is_some(), wanted);
+        if value_of_column(table, PLAN).is_some()
+            && dimensions.iter().any(|name| self.segmentation.of_plans(name).is_some())
+        {
+            wanted.texts.insert(PLAN.to_owned());
+        }
     }
 
     /// The segments of some facts, with the dimensions `across` taken as one.
@@ -113,7 +143,11 @@ impl<'a> Classifier<'a> {
         let source = |name: &str| -> Source<'_> {
             let own = || observed.texts(name).map(|coded| Source::Own(&coded.codes, &coded.texts));
             let of_customer = || self.segmentation.attributes(name).map(|a| Source::Customer(a, &customers));
-            let found = if self.is_own(table, name) { own() } else { of_customer() };
+            let of_plan = || match value_of_column(table, name) {
+                None => self.segmentation.of_plans(name).and_then(|of_plans| Source::of_plans(observed, of_plans)),
+                Some(_) => None,
+            };
+            let found = if self.is_own(table, name) { of_plan().or_else(own) } else { of_customer() };
             found.unwrap_or(Source::Unknown)
         };
         let split: Vec<(&str, Source<'_>)> = self
