@@ -11,6 +11,11 @@
 //! experiment    which arm of a test does better, and whether that may be said yet
 //! forecast      what comes next in a series, with intervals that its own past bears out
 //! segment       what each customer is to the business, and how much few of them hold
+//! condition     the small language of rules over monthly figures, in which a missing figure decides nothing
+//! playbook      figures, rules, targets and advice as data, and the case that they are held against
+//! signal        whether a rule fires, since when, on what evidence, and how it did before
+//! verdict       where the business is, and the worst that has to be said of it
+//! advice        what to do, in the order in which the numbers ask for it
 //! wording       sentences in three languages, with numbers and dates in the habits of each
 //! ```
 //!
@@ -18,6 +23,8 @@
 //! the same answer on every machine. Estimates use floats, and say how sure they are; money and counts stay integers.
 //! What is too little to judge by says so, as a value.
 
+pub mod advice;
+pub mod condition;
 pub mod experiment;
 pub mod forecast;
 pub mod funnel;
@@ -25,9 +32,12 @@ pub mod health;
 pub mod identity;
 pub mod lead_score;
 pub mod normal;
+pub mod playbook;
 pub mod retention;
 pub mod runway;
 pub mod segment;
+pub mod signal;
 pub mod student;
 pub mod survival;
+pub mod verdict;
 pub mod wording;

@@ -389,7 +389,7 @@ fn list(names: &[String], language: Language) -> String {
     let said = if names.len() <= NAMES_SAID + 1 { names.len() } else { NAMES_SAID };
     let (shown, more) = names.split_at(said);
     match (shown, more.len()) {
-        ([], _) => String::new(),
+        ([], _) => "–".to_owned(),
         ([one], 0) => one.clone(),
         ([most @ .., last], 0) => format!("{}{and}{last}", most.join(comma)),
         (shown, more) => {
@@ -605,6 +605,17 @@ impl Sentence {
         let [en, zh, fr] = Language::ALL.map(|language| self.say(language));
         Words::owned(en, zh, fr)
     }
+}
+
+/// Words of the program with values in their places, in one language. Words whose places are not all filled are said as
+/// they stand: a test of each such text holds that this does not happen.
+#[must_use]
+pub fn say_with(words: &Words, language: Language, values: &[(&str, Value)]) -> String {
+    let places: Vec<(&str, Form)> = values.iter().map(|(name, value)| (*name, value.form())).collect();
+    let given: BTreeMap<String, Value> =
+        values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let sentence = Phrase::parse(words, &places).ok().and_then(|phrase| phrase.with(&given).ok());
+    sentence.map_or_else(|| words.say(language).to_owned(), |sentence| sentence.say(language))
 }
 
 /// The spaces that a French line must not break at: before : ; ! ? and within « ».

@@ -1,5 +1,6 @@
 //! The commands: one file each.
 
+mod advice;
 mod bench;
 pub mod check;
 pub mod cohorts;
@@ -25,6 +26,8 @@ pub mod reconcile;
 pub mod restatements;
 pub mod retention;
 mod serve;
+mod signals;
+mod verdict;
 
 use warehouse::{
     books::BooksError,
@@ -33,6 +36,7 @@ use warehouse::{
     import::ImportError,
     lake::LakeError,
     lead_rules::LeadRulesError,
+    playbook::PlaybookError,
 };
 
 use crate::{policies::PolicyFileError, session::Options};
@@ -56,6 +60,12 @@ pub enum Command {
     Leads(leads::Arguments),
     /// List how customers are doing, the least healthy first, with the reasons; or what the index is made of
     Health(health::Arguments),
+    /// Judge a month by the playbook: growing, flat or falling, and what is good, to improve or to be acted on
+    Verdict(verdict::Arguments),
+    /// List signals of danger, and those to do more of something, with their evidence and their past
+    Signals(signals::Arguments),
+    /// Say what to do, in the order in which the numbers ask for it, and whom to call
+    Advice(advice::Arguments),
     /// Count how many people took each of some steps: stages and product events
     Funnel(funnel::Arguments),
     /// Show which visitors, leads and users could be joined to customers, and which statements contradict each other
@@ -133,6 +143,9 @@ pub enum CommandError {
     /// The rules for leads have faults.
     #[error(transparent)]
     LeadRules(#[from] LeadRulesError),
+    /// The playbook has faults.
+    #[error(transparent)]
+    Playbook(#[from] PlaybookError),
     /// The lake.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -181,6 +194,9 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Customers(arguments) => customers::run(options, &arguments),
         Command::Leads(arguments) => leads::run(options, &arguments),
         Command::Health(arguments) => health::run(options, &arguments),
+        Command::Verdict(arguments) => verdict::run(options, &arguments),
+        Command::Signals(arguments) => signals::run(options, &arguments),
+        Command::Advice(arguments) => advice::run(options, &arguments),
         Command::Funnel(arguments) => funnel::run(options, &arguments),
         Command::Identities(arguments) => identities::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),

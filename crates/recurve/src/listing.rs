@@ -146,6 +146,14 @@ pub fn format_of(options: &Options) -> Format {
     })
 }
 
+/// Where text for people goes.
+pub fn sink(options: &Options) -> Result<Box<dyn Write>, CommandError> {
+    Ok(match &options.output {
+        Some(file) => Box::new(BufWriter::new(File::create(file)?)),
+        None => Box::new(BufWriter::new(std::io::stdout())),
+    })
+}
+
 impl Listing {
     /// Begins a list.
     pub fn begin<C: Into<String>>(

@@ -5,6 +5,7 @@
 
 mod api;
 mod command;
+mod judgement;
 mod listing;
 mod policies;
 mod series;

@@ -15,7 +15,7 @@ use warehouse::{
     books::{Books, View},
     catalogue::{Catalogue, Setting},
     engine::{Assumptions, people::Attribution, segment::Filter},
-    lake::{Access, Lake},
+    lake::{Access, Lake, LakeError},
     lead_rules,
 };
 
@@ -44,6 +44,10 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("health_weights", "events and their weights in the health index, such as boards=3,login=1; learnt unless set"),
     ("burn_months", "months of which the burn is taken for the runway; 3 unless set"),
     ("cash_reserve", "cash that is to be left at the lowest point, for the funding that is needed"),
+    (
+        "launch",
+        "the first day of the business, from which its age and the targets count; the first movement unless set",
+    ),
     ("cac_lead_days", "days from spending money to the customers whom it brings, for CAC"),
 ];
 
@@ -326,8 +330,11 @@ pub fn language_of(tag: &str) -> Result<Language, CommandError> {
 pub fn language(options: &Options) -> Result<Language, CommandError> {
     match &options.lang {
         Some(tag) => language_of(tag),
-        None if options.data.is_dir() => Session::open(options, Access::Read)?.language(),
-        None => Ok(Language::default()),
+        None => match Session::open(options, Access::Read) {
+            Ok(session) => session.language(),
+            Err(CommandError::Lake(LakeError::Missing { .. })) => Ok(Language::default()),
+            Err(error) => Err(error),
+        },
     }
 }
 

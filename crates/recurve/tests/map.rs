@@ -13,10 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use outlook::playbook::Playbook;
 use revenue::policy::{Policy, SETTINGS};
 use warehouse::{
     catalogue::{Catalogue, markdown},
     kind::{Choice, KINDS, Kind, Need, Rule, ValueKind},
+    playbook,
     source::{issue::ISSUES, limits, preset},
 };
 
@@ -357,6 +359,7 @@ fn generated_pages_are_what_the_tables_say() {
         ("docs/metrics.md", markdown(&Catalogue::built_in().unwrap())),
         ("docs/policy.md", policy_page()),
         ("docs/import.md", import_page()),
+        ("docs/playbook.md", playbook::document::markdown(&playbook())),
     ];
     let bless = std::env::var_os("RECURVE_BLESS").is_some();
     let mut wrong = Vec::new();
@@ -374,6 +377,37 @@ fn generated_pages_are_what_the_tables_say() {
         }
     }
     none(&wrong, "generated pages are out of date; `make docs` writes them anew");
+}
+
+fn playbook() -> Playbook {
+    playbook::built_in(&Catalogue::built_in().unwrap()).unwrap()
+}
+
+/// Each rule has a page on which it fires and one on which it just does not; advice has one for its stage.
+#[test]
+fn every_rule_and_piece_of_advice_has_its_scenarios() {
+    let playbook = playbook();
+    let mut wrong = Vec::new();
+    for rule in &playbook.rules {
+        let path = playbook::document::scenario_of_rule(&rule.id);
+        let page = fs::read_to_string(root().join(&path)).unwrap_or_default();
+        let says = |state: &str| page.lines().any(|line| line.split_whitespace().eq([rule.id.as_str(), state]));
+        if !says("fired") || !says("quiet") {
+            wrong.push(format!("{path} does not show where `{}` fires and where it is quiet", rule.id));
+        }
+    }
+    for advice in &playbook.advice {
+        let path = playbook::document::scenario_of_advice(advice.stage);
+        let page = fs::read_to_string(root().join(&path)).unwrap_or_default();
+        // A page has several lists: the advice stands in one of them, and not in another.
+        let lists: Vec<&str> = page.split("\n# ").filter(|step| step.starts_with("advice")).collect();
+        let given = |list: &&&str| list.lines().any(|line| line.split_whitespace().nth(1) == Some(&advice.id));
+        let shown = lists.iter().filter(given).count();
+        if shown == 0 || shown == lists.len() {
+            wrong.push(format!("{path} does not show where `{}` is given and where it is not", advice.id));
+        }
+    }
+    none(&wrong, "scenarios of the playbook");
 }
 
 /// A text that stays within its cell of a table.

@@ -38,6 +38,7 @@ folders! {
     days
     experiments
     forecast
+    judgement
     metrics
     movements
     policy

@@ -15,6 +15,7 @@ pub mod funnel;
 pub mod health;
 pub mod identities;
 pub mod journey;
+pub mod judgement;
 pub mod label;
 pub mod lead_score;
 pub mod people;

@@ -18,4 +18,5 @@ pub mod kind;
 pub mod lake;
 pub mod lead_rules;
 pub mod observed;
+pub mod playbook;
 pub mod source;

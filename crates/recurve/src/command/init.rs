@@ -42,6 +42,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         };
         match name.as_str() {
             "currency" => session::currency_of(value).map(|_| ())?,
+            "launch" => session::day(value, "set launch").map(|_| ())?,
             "language" => session::language_of(value).map(|_| ())?,
             "health_weights" => session::health_weights(value).map(|_| ())?,
             "policy" => policies::find(value, &options.data).map(|_| ())?,

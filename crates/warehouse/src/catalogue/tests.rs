@@ -58,6 +58,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("signups", &[]),
     ("trials", &[]),
     ("trial_conversion", &["cohort", "period"]),
+    ("spend", &[]),
     ("leads", &[]),
     ("mql", &[]),
     ("sql", &[]),

@@ -257,6 +257,18 @@ impl<'a> Standings<'a> {
             .collect()
     }
 
+    /// The customers whose trial ends on one of the days `[from, to)`, without having turned into paying, with that day.
+    #[must_use]
+    pub fn trials_ending(&self, from: Day, to: Day) -> Vec<(u32, Day)> {
+        let ends =
+            |trial: &&Trial| trial.end != NO_DAY && (from.0..to.0).contains(&trial.end) && trial.converted == NO_DAY;
+        let mut ending: Vec<(u32, Day)> =
+            self.known.trials.iter().filter(ends).map(|trial| (trial.customer, Day(trial.end))).collect();
+        ending.sort_unstable();
+        ending.dedup();
+        ending
+    }
+
     /// The segment of each customer as of now, as a dimension.
     #[must_use]
     pub fn attributes(&self) -> Attributes {
