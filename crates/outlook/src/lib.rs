@@ -10,6 +10,7 @@
 //! health        who is about to leave, and why
 //! experiment    which arm of a test does better, and whether that may be said yet
 //! forecast      what comes next in a series, with intervals that its own past bears out
+//! lever         what moves revenue most, played through on the contracts that there are
 //! segment       what each customer is to the business, and how much few of them hold
 //! condition     the small language of rules over monthly figures, in which a missing figure decides nothing
 //! playbook      figures, rules, targets and advice as data, and the case that they are held against
@@ -31,6 +32,7 @@ pub mod funnel;
 pub mod health;
 pub mod identity;
 pub mod lead_score;
+pub mod lever;
 pub mod normal;
 pub mod playbook;
 pub mod retention;

@@ -17,6 +17,7 @@ pub mod identities;
 pub mod import;
 mod init;
 pub mod leads;
+pub mod levers;
 pub mod metric;
 pub mod movements;
 mod policy;
@@ -36,6 +37,7 @@ use warehouse::{
     import::ImportError,
     lake::LakeError,
     lead_rules::LeadRulesError,
+    lever_settings::LeverSettingsError,
     playbook::PlaybookError,
 };
 
@@ -66,6 +68,9 @@ pub enum Command {
     Signals(signals::Arguments),
     /// Say what to do, in the order in which the numbers ask for it, and whom to call
     Advice(advice::Arguments),
+    /// Play through what moves revenue most on your own contracts, ranked: churn, prices, annual plans, selling and converting
+    /// more
+    Levers(levers::Arguments),
     /// Count how many people took each of some steps: stages and product events
     Funnel(funnel::Arguments),
     /// Show which visitors, leads and users could be joined to customers, and which statements contradict each other
@@ -146,6 +151,9 @@ pub enum CommandError {
     /// The playbook has faults.
     #[error(transparent)]
     Playbook(#[from] PlaybookError),
+    /// Settings of levers have faults.
+    #[error(transparent)]
+    LeverSettings(#[from] LeverSettingsError),
     /// The lake.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -173,7 +181,10 @@ impl CommandError {
     /// The exit code of the contract.
     pub fn exit_code(&self) -> u8 {
         match self {
-            CommandError::Usage(_) | CommandError::Lookup(_) | CommandError::Policy(_) => 2,
+            CommandError::Usage(_)
+            | CommandError::Lookup(_)
+            | CommandError::Policy(_)
+            | CommandError::LeverSettings(_) => 2,
             CommandError::Engine(EngineError::UnknownDimension { .. }) => 2,
             CommandError::Experiment(ExperimentError::Engine(_)) => 4,
             CommandError::Experiment(_) => 2,
@@ -197,6 +208,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Verdict(arguments) => verdict::run(options, &arguments),
         Command::Signals(arguments) => signals::run(options, &arguments),
         Command::Advice(arguments) => advice::run(options, &arguments),
+        Command::Levers(arguments) => levers::run(options, &arguments),
         Command::Funnel(arguments) => funnel::run(options, &arguments),
         Command::Identities(arguments) => identities::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),

@@ -58,6 +58,7 @@ const COMMANDS: &[&str] = &[
     "funnel",
     "identities",
     "experiments",
+    "levers",
 ];
 
 #[test]

@@ -39,6 +39,7 @@ folders! {
     experiments
     forecast
     judgement
+    levers
     metrics
     movements
     policy

@@ -18,6 +18,7 @@ pub mod journey;
 pub mod judgement;
 pub mod label;
 pub mod lead_score;
+pub mod lever;
 pub mod people;
 pub mod reconciliation;
 pub mod segment;

@@ -17,6 +17,7 @@ pub mod import;
 pub mod kind;
 pub mod lake;
 pub mod lead_rules;
+pub mod lever_settings;
 pub mod observed;
 pub mod playbook;
 pub mod source;
