@@ -21,6 +21,7 @@ pub mod levers;
 pub mod metric;
 pub mod movements;
 mod policy;
+pub mod prices;
 pub mod quarantine;
 pub mod recognition;
 pub mod reconcile;
@@ -79,6 +80,8 @@ pub enum Command {
     Cohorts(cohorts::Arguments),
     /// Read tests of prices and pages: what each arm does, how sure that is, and whether it may be said yet
     Experiments(experiments::Arguments),
+    /// Set customers on old prices beside those on the list price of their plan: MRR, what it would be, and who left
+    Prices(prices::Arguments),
     /// Open a figure: its formula, the movements that make it, and the facts under them
     Explain(explain::Arguments),
     /// Show in which month what was billed is earned: the waterfall of deferred revenue
@@ -213,6 +216,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Identities(arguments) => identities::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),
         Command::Experiments(arguments) => experiments::run(options, &arguments),
+        Command::Prices(arguments) => prices::run(options, &arguments),
         Command::Explain(arguments) => explain::run(options, &arguments),
         Command::Recognition(arguments) => recognition::run(options, &arguments),
         Command::Reconcile(arguments) => reconcile::run(options, &arguments),

@@ -59,6 +59,7 @@ const COMMANDS: &[&str] = &[
     "identities",
     "experiments",
     "levers",
+    "prices",
 ];
 
 #[test]

@@ -391,6 +391,11 @@ impl Books {
 
     /// Shows each customer (numbered over all shares) with their spans, on all cores.
     pub fn over_shares(&self, visit: impl Fn(u32, &[Span]) + Sync) {
+        self.over_terms(|customer, spans, _| visit(customer, spans));
+    }
+
+    /// The same with the terms of the spans.
+    pub fn over_terms(&self, visit: impl Fn(u32, &[Span], &[Terms]) + Sync) {
         self.facts.shares.par_iter().for_each_init(
             Default::default,
             |(builder, portion): &mut (Builder, Portion), share| {
@@ -403,7 +408,7 @@ impl Books {
                     }
                     let Portion { rows, terms, worth } = &mut *portion;
                     builder.visit(rows, worth, &self.facts.recorded, &self.context(terms), |customer, spans| {
-                        visit(customer, spans);
+                        visit(customer, spans, terms);
                     });
                 }
             },

@@ -19,6 +19,7 @@ pub mod judgement;
 pub mod label;
 pub mod lead_score;
 pub mod lever;
+pub mod list_price;
 pub mod people;
 pub mod reconciliation;
 pub mod segment;
