@@ -131,7 +131,7 @@ impl Till {
             self.spend(month, from, next, signed_up, &mut costs);
             costs.running(month, from, next, customer_days / days, seat_days / days, signed_up);
             costs.pay(next - 1, "cost_of_revenue", "Card processor", card_fees, "Fees on card payments");
-            costs.pay(next + TAX_DAYS, "other", "Tax office", tax, "Value added and sales tax that customers paid");
+            costs.pay(next + TAX_DAYS, "tax", "Tax office", tax, "Value added and sales tax that customers paid");
         }
         self.balances(company, calendar, &paid, to);
     }

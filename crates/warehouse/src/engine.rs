@@ -34,7 +34,7 @@ use std::{
 };
 
 use num_rational::BigRational;
-use num_traits::{ToPrimitive, Zero};
+use num_traits::{One, ToPrimitive, Zero};
 use outlook::{
     lead_score::RuleBook,
     segment::Concentration,
@@ -399,8 +399,11 @@ pub struct Ahead {
 /// # Errors
 /// When facts cannot be read, a dimension is not known, or the answer is too large.
 pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineError> {
-    let mut solver = Solver::new(books, question)?;
-    // A split shows the segments in which something ever was; a whole is shown also when it is empty.
+    let counted = share::Counted::of(question);
+    let mut solver = Solver::new(books, &counted)?;
+    // A split shows the segments in which something ever was; a whole is shown also when it is empty. Of facts that have
+    // dimensions of their own the ledger knows no segment.
+    let of_ledger = solver.is_of_ledger();
     let mut shown = solver.labels.sorted();
     shown.retain(|segment| {
         if solver.shares.hides(*segment) {
@@ -410,7 +413,7 @@ pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineE
             return true;
         }
         question.by.is_empty()
-            || solver.made.cube.has_anything(*segment)
+            || (of_ledger && solver.made.cube.has_anything(*segment))
             || solver.billing.has_anything(*segment)
             || solver.tallies.has_anything(*segment)
     });
@@ -420,8 +423,15 @@ pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineE
     }
     let mut figures = Vec::new();
     for metric in &question.metrics {
+        let mut order = shown.clone();
+        if let Some(last) = solver.asked.iter().rev().find_map(|(_, counted)| *counted).filter(|_| metric.metric.ranked)
+        {
+            let value = |segment: &usize| metric.evaluate(&mut |input| solver.measure(input, &last, *segment));
+            // A stable sort: equal ones stay in order of their names.
+            order.sort_by_cached_key(|segment| std::cmp::Reverse(value(segment).number().cloned()));
+        }
         for (period, counted) in &solver.asked {
-            for segment in &shown {
+            for segment in &order {
                 figures.push(solver.figure(metric, period, counted.as_ref(), *segment));
             }
         }
@@ -451,7 +461,8 @@ struct Solver<'a> {
 
 impl<'a> Solver<'a> {
     /// Computes every measure that a question needs.
-    fn new(books: &'a Books, question: &'a Question) -> Result<Self, EngineError> {
+    fn new(books: &'a Books, counted: &'a share::Counted) -> Result<Self, EngineError> {
+        let question = &counted.question;
         let to_come = books.first_day_to_come();
         let first_fact = books.ledger.day.iter().min().map_or(question.from, |day| Day(*day));
         let asked: Vec<(Period, Option<Period>)> = periods(question.from, question.to, question.grain)
@@ -566,7 +577,7 @@ impl<'a> Solver<'a> {
                 made.segmentation.must_know(name)?;
             }
         }
-        let shares = share::Shares::new(question, &mut labels);
+        let shares = share::Shares::new(counted, &mut labels);
         let mut lacking: HashMap<&'static str, bool> = HashMap::new();
         for need in need::NEEDS {
             lacking.insert(need.id, !has_needed(books, need.id)?);
@@ -586,6 +597,13 @@ impl<'a> Solver<'a> {
             first_fact,
             asked,
         })
+    }
+
+    /// Whether the segments of the ledger are those of the question: a measure is of the ledger, or it knows the dimensions.
+    fn is_of_ledger(&self) -> bool {
+        let of_ledger = |measure: &&'static Measure| measure.needs.contains(&"subscription");
+        let knows = |name: &String| self.made.segmentation.must_know(name).is_ok();
+        self.question.measures().iter().any(of_ledger) || self.question.by.iter().all(knows)
     }
 
     fn figure(
@@ -667,6 +685,7 @@ impl<'a> Solver<'a> {
     /// A measure over some days in one segment, which may have parts of others.
     fn measure_over(&self, measure: &'static Measure, days: Days, segment: usize) -> Value {
         match self.shares.of(segment) {
+            Some([(whole, share)]) if share.is_one() => self.measure_of(measure, days, *whole),
             Some(parts) => self.shared(measure, days, parts),
             None => self.measure_of(measure, days, segment),
         }
@@ -1153,7 +1172,8 @@ pub fn window_start(window: Window, from: Day, to: Day, grain: Grain, books: &Bo
 /// # Errors
 /// As [`answer`].
 pub fn parts(books: &Books, question: &Question, figure: &Figure) -> Result<Option<(Value, Value)>, EngineError> {
-    let solver = Solver::new(books, question)?;
+    let counted = share::Counted::of(question);
+    let solver = Solver::new(books, &counted)?;
     let Some(segment) = solver.labels.find(&figure.segment) else { return Ok(None) };
     let counted = solver.asked.iter().find(|(period, _)| *period == figure.period).and_then(|(_, counted)| *counted);
     Ok(counted.and_then(|period| figure.metric.parts(&mut |input| solver.measure(input, &period, segment))))

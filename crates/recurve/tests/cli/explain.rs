@@ -1,14 +1,9 @@
 //! Every metric is opened down to the facts that make it, and the facts add up to it.
 
-use revenue::{
-    calendar::{Day, Grain, Zone},
-    policy::Policy,
-};
+use revenue::calendar::{Day, Grain};
 use warehouse::{
-    books::{Books, View},
     catalogue::Catalogue,
-    engine::{Assumptions, Question, contribution::contributions, segment::Filter},
-    lake::{Access, Lake},
+    engine::{Assumptions, Question, answer, contribution::contributions, people::Attribution, segment::Filter},
 };
 
 use crate::folder::Folder;
@@ -33,22 +28,8 @@ fn question(catalogue: &Catalogue, from: Day, filters: &[(&str, &str)]) -> Quest
 #[test]
 fn the_facts_under_each_figure_add_up_to_it() {
     let folder = Folder::empty();
-    folder.run(&["demo", "--data", "data", "--customers", "60", "--months", "9", "--seed", "3"]).ends_with(0);
-    let lake = Lake::open(&folder.path().join("data"), Access::Read).unwrap();
-    let now = Zone::utc().start_of_day(Day::parse("2025-07-20").unwrap());
-    let books = Books::open(
-        &lake,
-        View {
-            policy: Policy::default(),
-            policy_name: "default".to_owned(),
-            zone: Zone::utc(),
-            currency: None,
-            as_known_at: None,
-            now,
-            health_weights: Vec::new(),
-        },
-    )
-    .unwrap();
+    folder.run(&["demo", "--customers", "60", "--months", "9", "--seed", "3"]).ends_with(0);
+    let books = folder.books("2025-07-20");
     let catalogue = Catalogue::built_in().unwrap();
     let mut wrong: Vec<String> = Vec::new();
     for (month, filters) in [
@@ -73,4 +54,41 @@ fn the_facts_under_each_figure_add_up_to_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_channel_that_is_filtered_is_the_channel_that_is_listed() {
+    let folder = Folder::empty();
+    folder.run(&["demo", "--customers", "60", "--months", "9", "--seed", "3"]).ends_with(0);
+    let books = folder.books("2025-07-20");
+    let catalogue = Catalogue::built_in().unwrap();
+    let ask = |by: &[&str], filters: &[(&str, &str)]| {
+        let mut question = question(&catalogue, Day::parse("2025-06-01").unwrap(), filters);
+        question.by = by.iter().map(|name| (*name).to_owned()).collect();
+        question.assumptions.attribution = Attribution::Linear;
+        question
+    };
+    let text = |figure: &warehouse::engine::Figure| (figure.text(2), figure.note.clone());
+    let listed = answer(&books, &ask(&["channel"], &[])).unwrap();
+    let mut compared = 0;
+    let channels: std::collections::BTreeSet<&String> = listed.iter().map(|figure| &figure.segment[0]).collect();
+    assert!(channels.len() > 3, "{channels:?}");
+    for channel in channels {
+        let filtered = answer(&books, &ask(&[], &[("channel", channel)])).unwrap();
+        let both = answer(&books, &ask(&["channel"], &[("channel", channel)])).unwrap();
+        let rows: Vec<_> = listed.iter().filter(|figure| figure.segment[0] == *channel).collect();
+        assert_eq!((rows.len(), rows.len()), (filtered.len(), both.len()), "{channel}");
+        for ((row, filtered), both) in rows.into_iter().zip(&filtered).zip(&both) {
+            let name = (&row.metric.metric.id, &row.metric.variant.name);
+            assert_eq!(text(row), text(filtered), "{name:?} of {channel}");
+            assert_eq!((text(row), &row.segment), (text(both), &both.segment), "{name:?} by and of {channel}");
+            compared += 1;
+        }
+        // The facts of a share add up to it as well.
+        for opened in contributions(&books, &ask(&[], &[("channel", channel)])).unwrap() {
+            let (id, sum) = (opened.measure.id, opened.sum());
+            assert!(opened.adds_up(), "{id} of {channel}: {sum} of {:?}", opened.value);
+        }
+    }
+    assert!(compared > 500, "{compared}");
 }

@@ -7,6 +7,15 @@ use std::{
     process::{Command, Output},
 };
 
+use revenue::{
+    calendar::{Day, Zone},
+    policy::Policy,
+};
+use warehouse::{
+    books::{Books, View},
+    lake::{Access, Lake},
+};
+
 /// The folder; gone when it is dropped.
 pub struct Folder {
     place: tempfile::TempDir,
@@ -72,6 +81,21 @@ impl Folder {
         );
         folder.run(&["import", "subscriptions", "subscriptions.csv"]).ends_with(0);
         folder
+    }
+
+    /// The books of its data as of the beginning of a day.
+    pub fn books(&self, now: &str) -> Books {
+        let lake = Lake::open(&self.data(), Access::Read).unwrap();
+        let view = View {
+            policy: Policy::default(),
+            policy_name: "default".to_owned(),
+            zone: Zone::utc(),
+            currency: None,
+            as_known_at: None,
+            now: Zone::utc().start_of_day(Day::parse(now).unwrap()),
+            health_weights: Vec::new(),
+        };
+        Books::open(&lake, view).unwrap()
     }
 
     /// Where it is.

@@ -254,6 +254,8 @@ pub struct Metric {
     pub unit: Unit,
     /// Which direction is good news.
     pub better: Better,
+    /// Whether its segments are listed by how large they are in the last period, the largest first.
+    pub ranked: bool,
     /// How it is worked out, unless a variant says otherwise.
     pub kind: Kind,
     /// The documents that ask for it, `000` to `004`.
@@ -323,6 +325,8 @@ struct MetricForm {
     formula: Option<String>,
     unit: Option<String>,
     better: Option<String>,
+    #[serde(default)]
+    ranked: bool,
     #[serde(default)]
     source: Vec<String>,
     kind: Option<String>,
@@ -534,6 +538,7 @@ impl Reader<'_> {
             formula: formula?,
             unit: unit?,
             better: better?,
+            ranked: form.ranked,
             kind: kind?,
             source: form.source,
             variants,

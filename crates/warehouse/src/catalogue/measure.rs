@@ -786,14 +786,25 @@ pub const MEASURES: &[Measure] = &[
     ),
     // Recognition and cash.
     flow(
-        "revenue_recognised",
+        "revenue_recognised_net",
         Money,
         Anywhere,
         INVOICE_LINE,
         words(
-            "invoice lines spread over the days of their service, the days in the period",
-            "发票明细按服务天数分摊后落在期内的收入",
-            "lignes de facture étalées sur leurs jours de service, part de la période",
+            "invoice lines spread over the days of their service, the days in the period, less what was taken back",
+            "发票明细按服务天数分摊后落在期内的收入，减去退回部分",
+            "lignes de facture étalées sur leurs jours de service, part de la période, moins ce qui a été repris",
+        ),
+    ),
+    flow(
+        "revenue_recognised_gross",
+        Money,
+        Anywhere,
+        INVOICE_LINE,
+        words(
+            "invoice lines spread over the days of their service, the days in the period, before what was taken back",
+            "发票明细按服务天数分摊后落在期内的收入，未减退回部分",
+            "lignes de facture étalées sur leurs jours de service, part de la période, avant ce qui a été repris",
         ),
     ),
     stock(
@@ -805,6 +816,17 @@ pub const MEASURES: &[Measure] = &[
             "billed and not yet recognised at the end of the period",
             "期末已开票但尚未确认的收入",
             "facturé et non encore reconnu à la fin de la période",
+        ),
+    ),
+    stock(
+        "revenue_deferred_paid_closing",
+        Money,
+        Anywhere,
+        INVOICE_LINE,
+        words(
+            "paid for and not yet recognised at the end of the period",
+            "期末已付款但尚未确认的收入",
+            "payé et non encore reconnu à la fin de la période",
         ),
     ),
     flow(
@@ -899,6 +921,19 @@ pub const MEASURES: &[Measure] = &[
         ),
     ),
     // Getting customers.
+    tallied(
+        "taxes_passed_on",
+        Money,
+        Anywhere,
+        true,
+        COST,
+        tally("cost", "day", &[Only::Is("category", &["tax"])], What::Money("amount")),
+        words(
+            "tax that customers paid, passed on to the state in the period",
+            "期内上缴的代收税款",
+            "taxe payée par les clients et reversée à l’État pendant la période",
+        ),
+    ),
     tallied(
         "visits",
         Count,

@@ -31,8 +31,8 @@ const ROWS: &[(&str, &[&str])] = &[
     ("quick_ratio", &[]),
     ("mrr_by_category", &[]),
     ("concentration", &["top_20", "largest", "hhi"]),
-    ("revenue_recognised", &[]),
-    ("deferred_revenue", &[]),
+    ("revenue_recognised", &["net", "gross", "cash"]),
+    ("deferred_revenue", &["billed", "paid"]),
     ("revenue_cash", &[]),
     ("gross_margin", &[]),
     ("profit", &[]),
@@ -76,7 +76,6 @@ const ROWS: &[(&str, &[&str])] = &[
     ("interactions_per_session", &[]),
     ("feature_adoption", &[]),
     ("health_index", &[]),
-    ("customers_at_risk", &["all", "falling"]),
     ("support_requests", &[]),
     ("first_response_time", &["mean", "median", "p90"]),
     ("resolution_time", &["mean", "median", "p90"]),
@@ -97,6 +96,7 @@ const ROWS: &[(&str, &[&str])] = &[
 
 /// What the product adds to the contract.
 const BEYOND: &[&str] = &[
+    "customers_at_risk",
     "mrr_transferred_in",
     "mrr_transferred_out",
     "trial_mrr",

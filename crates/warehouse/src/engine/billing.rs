@@ -44,8 +44,10 @@ const MEASURES: &[(&str, &str)] = &[
     ("contracts_renewed", CONTRACTS),
     ("contract_value_due", CONTRACTS),
     ("contract_value_renewed", CONTRACTS),
-    ("revenue_recognised", INVOICE_LINES),
+    ("revenue_recognised_net", INVOICE_LINES),
+    ("revenue_recognised_gross", INVOICE_LINES),
     ("revenue_deferred_closing", INVOICE_LINES),
+    ("revenue_deferred_paid_closing", INVOICE_LINES),
     ("cash_received", PAYMENTS),
 ];
 const COUNTS: &[&str] = &["contracts_live", "contracts_due", "contracts_renewed"];
@@ -309,13 +311,25 @@ impl BilledLine {
         Ok(position(&self.line, &self.changes, day)?)
     }
 
+    /// What of a deferred balance was paid for: the customer's money, for which service is owed.
+    fn paid_and_deferred(&self, position: &Position) -> i128 {
+        let (net, tax) = (i128::from(self.line.amount_micros), i128::from(self.line.tax_micros));
+        // What is still to be paid is to be paid of the tax as well.
+        let unpaid = match net + tax {
+            0 => 0,
+            gross => rounded(position.receivable_micros.saturating_mul(net), gross),
+        };
+        let (least, most) = (position.deferred_micros.min(0), position.deferred_micros.max(0));
+        (position.deferred_micros - unpaid).clamp(least, most)
+    }
+
     /// What it adds to the measures in some windows: the line as it was billed, and each change by what it alters.
     fn entries(&self, segment: u32, windows: &[Days], take: &mut Taking<'_>) -> Result<(), EngineError> {
         let first = self.line.schedule.start().min(self.line.issued);
         let changed = self.changes.last().map_or(self.line.issued, |change| change.day.max(self.line.issued));
         let last = self.line.schedule.end().max(changed.plus_days(1)).max(self.line.issued.plus_days(1));
         for days in windows.iter().filter(|days| days.end > first && days.start < last) {
-            let mut before = (0, 0);
+            let mut before = [0; 4];
             for known in 0..=self.changes.len() {
                 let changes = &self.changes[..known];
                 // What is not known by the end alters nothing.
@@ -324,15 +338,20 @@ impl BilledLine {
                 }
                 let (opening, closing) =
                     (position(&self.line, changes, days.start)?, position(&self.line, changes, days.end)?);
-                let earned = closing.net_revenue_micros() - opening.net_revenue_micros();
-                let after = (earned, closing.deferred_micros);
+                let after = [
+                    closing.net_revenue_micros() - opening.net_revenue_micros(),
+                    closing.revenue_micros - opening.revenue_micros,
+                    closing.deferred_micros,
+                    self.paid_and_deferred(&closing),
+                ];
                 let (evidence, day) = match known.checked_sub(1) {
                     None => (Evidence::Fact(INVOICE_LINES, self.fact), self.line.issued),
                     Some(change) => (self.stated_by[change], self.changes[change].day),
                 };
-                let entry = |value: i128| Entry { segment, day: day.0, value, evidence };
-                take("revenue_recognised", *days, entry(after.0 - before.0));
-                take("revenue_deferred_closing", *days, entry(after.1 - before.1));
+                let ids = MEASURES.iter().filter(|(_, table)| *table == INVOICE_LINES).map(|(id, _)| *id);
+                for ((id, after), before) in ids.zip(after).zip(before) {
+                    take(id, *days, Entry { segment, day: day.0, value: after - before, evidence });
+                }
                 before = after;
             }
         }

@@ -35,12 +35,12 @@ const CASH_END: &str = "cash_end_day";
 const BREAK_EVEN: &str = "break_even_day";
 const FUNDING: &str = "funding_needed";
 
-const RECOGNISED: &str = "revenue_recognised";
+const RECOGNISED: &str = "revenue_recognised_net";
 const DELIVERY: &str = "cost_of_revenue";
 const RECEIVED: &str = "cash_received";
 const CASH: &str = "cash_closing";
-/// All costs are the sum of these.
-const COSTS: [&str; 3] = ["costs_marketing", "costs_sales", "costs_else"];
+/// What goes out: all costs, and the tax that came in with the payments of customers.
+const COSTS: [&str; 4] = ["costs_marketing", "costs_sales", "costs_else", "taxes_passed_on"];
 
 /// The gross margin is that of so many months.
 const MARGIN_MONTHS: i32 = 12;
@@ -319,9 +319,9 @@ const NOT_BURNING: Words = Words::fixed("not burning cash", "未在消耗现金"
 
 /// Why a part of the business has no such figure.
 pub const ONLY_THE_WHOLE: Words = Words::fixed(
-    "it is a figure of the whole business; ask without --by and --where",
-    "该指标仅适用于整个企业；请勿使用 --by 与 --where",
-    "c’est un chiffre de l’entreprise entière ; demandez sans --by ni --where",
+    "cash and what it pays for belong to the whole business, and to no segment; ask without --by and --where",
+    "现金及其支出属于整个企业，不属于任何细分；请勿使用 --by 与 --where",
+    "la trésorerie et ce qu’elle paie sont de l’entreprise entière, et d’aucun segment ; demandez sans --by ni --where",
 );
 
 /// The six whole months before a day, the oldest first.

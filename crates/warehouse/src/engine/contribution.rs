@@ -33,6 +33,7 @@ use super::{
     people::People,
     people_of, rounded,
     segment::{OUTSIDE, Segmentation},
+    share::Counted,
     standing::{self, Census, CountedCustomer, Standings},
     tally::{
         Chosen, Currencies, PICOS, Source, UNTIL,
@@ -181,7 +182,9 @@ const WHO: &[&str] = &["customer", "user", "visitor", "lead", "vendor", "channel
 /// # Errors
 /// As [`super::answer`].
 pub fn contributions(books: &Books, question: &Question) -> Result<Vec<Opened>, EngineError> {
-    let solver = Solver::new(books, question)?;
+    let counted = Counted::of(question);
+    let question = &counted.question;
+    let solver = Solver::new(books, &counted)?;
     let mut found: Vec<Opened> = Vec::new();
     let Some(period) = solver.asked.iter().find_map(|(_, counted)| *counted) else { return Ok(found) };
     // What the whole business is made of is opened for the whole, whatever is asked.
@@ -228,7 +231,12 @@ pub fn contributions(books: &Books, question: &Question) -> Result<Vec<Opened>, 
         let (opener, labels) = &mut openers[usize::from(is_whole)];
         let first = found.len();
         opener.open(measure, days, labels, &mut found)?;
-        let value = match (is_whole, labels.find(&[])) {
+        if !is_whole {
+            for opened in found.iter_mut().skip(first) {
+                opened.facts = shared_out(&counted, opened.role, std::mem::take(&mut opened.facts));
+            }
+        }
+        let value = match (is_whole, solver.labels.find(&[])) {
             (true, _) => Some(solver.business.sum(books, measure.id, days)),
             (false, Some(segment)) => solver.measure_over(measure, days, segment).number().cloned(),
             (false, None) => None,
@@ -238,6 +246,19 @@ pub fn contributions(books: &Books, question: &Question) -> Result<Vec<Opened>, 
         }
     }
     Ok(found)
+}
+
+/// Facts with the segments that are shown. Of a customer who belongs to several channels each has its share; what something
+/// was worked out from is listed whole.
+fn shared_out(counted: &Counted, role: Role, facts: Vec<Contribution>) -> Vec<Contribution> {
+    let parts = facts.into_iter().flat_map(|fact| {
+        let shares = counted.shares_of(&fact.segment);
+        shares.into_iter().map(move |(segment, share)| {
+            let value = if role == Role::Parts { &fact.value * share } else { fact.value.clone() };
+            Contribution { segment, value, ..fact.clone() }
+        })
+    });
+    parts.collect()
 }
 
 struct Opener<'a> {

@@ -8,7 +8,12 @@ use std::collections::BTreeMap;
 
 use num_rational::BigRational;
 
-use super::{Question, label::Labels};
+use super::{
+    Question,
+    label::Labels,
+    people::{Attribution, TOUCHED},
+    segment::Filter,
+};
 
 /// Stands before each channel of a mixture, and between a channel and how often it was touched.
 const CHANNEL: char = '\u{1}';
@@ -37,47 +42,98 @@ fn values_of(text: &str) -> Vec<(String, BigRational)> {
     parts.into_iter().map(|(value, times)| (value, BigRational::new(times.into(), all.into()))).collect()
 }
 
+/// A question as it is counted. A filter of a channel cannot be asked of a customer who belongs to several of them, so it is
+/// counted by that dimension as well, and of each mixture the share of the channel is taken: as `--by` shows it.
+pub struct Counted {
+    /// The question.
+    pub question: Question,
+    /// How many of its dimensions are shown.
+    pub shown: usize,
+    /// Places of its dimensions with the values that are looked at.
+    wanted: Vec<(usize, Vec<String>)>,
+}
+
+impl Counted {
+    /// What is counted to answer a question.
+    #[must_use]
+    pub fn of(question: &Question) -> Counted {
+        let mut counted = Counted { question: question.clone(), shown: question.by.len(), wanted: Vec::new() };
+        if question.assumptions.attribution != Attribution::Linear {
+            return counted;
+        }
+        let is_shared = |filter: &Filter| TOUCHED.contains(&filter.dimension.as_str());
+        counted.question.filters.retain(|filter| !is_shared(filter));
+        for filter in question.filters.iter().filter(|filter| is_shared(filter)) {
+            let by = &mut counted.question.by;
+            let place = by.iter().position(|name| *name == filter.dimension).unwrap_or_else(|| {
+                by.push(filter.dimension.clone());
+                by.len() - 1
+            });
+            match counted.wanted.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, values)) => values.push(filter.value.clone()),
+                None => counted.wanted.push((place, vec![filter.value.clone()])),
+            }
+        }
+        counted
+    }
+
+    /// The segments that are shown to which a segment that is counted belongs, each with its share.
+    #[must_use]
+    pub fn shares_of(&self, label: &[String]) -> Vec<(Vec<String>, BigRational)> {
+        let mut found: Vec<(Vec<String>, BigRational)> = vec![(Vec::new(), BigRational::from_integer(1.into()))];
+        for (place, text) in label.iter().enumerate() {
+            let mut values = values_of(text);
+            if let Some((_, wanted)) = self.wanted.iter().find(|(known, _)| *known == place) {
+                values.retain(|(value, _)| wanted.contains(value));
+            }
+            let with = |(label, share): (Vec<String>, BigRational)| {
+                values.clone().into_iter().map(move |(value, part)| {
+                    let value = (place < self.shown).then_some(value);
+                    (label.iter().cloned().chain(value).collect(), &share * part)
+                })
+            };
+            found = found.into_iter().flat_map(with).collect();
+        }
+        let mut joined: BTreeMap<Vec<String>, BigRational> = BTreeMap::new();
+        for (label, share) in found {
+            joined.entry(label).and_modify(|known| *known += &share).or_insert(share);
+        }
+        joined.into_iter().collect()
+    }
+}
+
 /// Which segments, and how much of each, make up the segments that are shown.
 #[derive(Default)]
 pub struct Shares {
     parts: BTreeMap<usize, Vec<(usize, BigRational)>>,
-    mixtures: Vec<usize>,
+    hidden: Vec<usize>,
 }
 
 impl Shares {
-    /// Looks for mixtures among the segments.
-    pub fn new(question: &Question, labels: &mut Labels) -> Shares {
+    /// Looks for mixtures, and for segments that were counted for a filter, among the segments.
+    pub fn new(counted: &Counted, labels: &mut Labels) -> Shares {
         let mut shares = Shares::default();
-        if question.by.is_empty() {
-            return shares;
-        }
-        let mixed = |labels: &Labels, segment: usize| labels.of(segment).iter().any(|text| text.starts_with(CHANNEL));
-        let counted = labels.len();
-        shares.mixtures = (0..counted).filter(|segment| mixed(labels, *segment)).collect();
-        for mixture in shares.mixtures.clone() {
-            let mut labels_of: Vec<(Vec<String>, BigRational)> =
-                vec![(Vec::new(), BigRational::from_integer(1.into()))];
-            for text in labels.of(mixture) {
-                let values = values_of(text);
-                labels_of = labels_of
-                    .into_iter()
-                    .flat_map(|(label, share)| {
-                        values.iter().map(move |(value, part)| {
-                            let mut label = label.clone();
-                            label.push(value.clone());
-                            (label, &share * part)
-                        })
-                    })
-                    .collect();
-            }
-            for (label, share) in labels_of {
+        let is_mixed =
+            |labels: &Labels, segment: usize| labels.of(segment).iter().any(|text| text.starts_with(CHANNEL));
+        let is_filtered = !counted.wanted.is_empty();
+        let segments = 0..labels.len();
+        shares.hidden = segments.filter(|segment| is_filtered || is_mixed(labels, *segment)).collect();
+        for hidden in shares.hidden.clone() {
+            for (label, share) in counted.shares_of(labels.of(hidden)) {
                 let segment = labels.number(label) as usize;
                 let parts = shares.parts.entry(segment).or_default();
-                if parts.is_empty() {
+                if parts.is_empty() && !is_filtered {
                     // What was counted for the channel alone belongs to it wholly.
                     parts.push((segment, BigRational::from_integer(1.into())));
                 }
-                parts.push((mixture, share));
+                parts.push((hidden, share));
+            }
+        }
+        if is_filtered {
+            // A segment that is shown may be counted as well: by a channel that is filtered.
+            shares.hidden.retain(|segment| !shares.parts.contains_key(segment));
+            if counted.shown == 0 {
+                shares.parts.entry(labels.number(Vec::new()) as usize).or_default();
             }
         }
         shares
@@ -95,9 +151,9 @@ impl Shares {
         self.parts.contains_key(&segment)
     }
 
-    /// Whether a segment is a mixture, which only its channels show.
+    /// Whether a segment was counted only to be shared out.
     #[must_use]
     pub fn hides(&self, segment: usize) -> bool {
-        self.mixtures.contains(&segment)
+        self.hidden.contains(&segment)
     }
 }
