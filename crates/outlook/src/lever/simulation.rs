@@ -24,6 +24,9 @@ pub struct Contract {
 /// Ages from which on it is taken to make no difference how old a customer is.
 pub const AGES: u32 = 36;
 
+/// How exactly proportions are told apart.
+const BILLIONTHS: f64 = 1e9;
+
 /// The contracts of a business, with those that are alike put together.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Business {
@@ -37,25 +40,29 @@ impl Business {
     /// The business of some contracts.
     #[must_use]
     pub fn new(contracts: Vec<Contract>, trials_mrr: f64) -> Business {
-        let mut alike: BTreeMap<(u32, u32, u32), f64> = BTreeMap::new();
+        // What is agreed is told by its proportion to what is paid now, so that all who end in one month are alike.
+        type Alike = (u32, u32, u32, Vec<(u32, i64)>);
+        let mut alike: BTreeMap<Alike, f64> = BTreeMap::new();
         let mut kept = Vec::new();
         for mut contract in contracts {
             contract.interval_months = contract.interval_months.max(1);
             contract.next_bill = contract.next_bill.max(1);
             contract.age_months = contract.age_months.min(AGES);
-            if contract.known.is_empty() {
-                let key = (contract.interval_months, contract.next_bill, contract.age_months);
-                *alike.entry(key).or_default() += contract.mrr;
-            } else {
+            if contract.mrr <= 0.0 {
                 kept.push(contract);
+                continue;
             }
+            let proportion = |(month, mrr): &(u32, f64)| (*month, (mrr / contract.mrr * BILLIONTHS).round() as i64);
+            let known = contract.known.iter().map(proportion).collect();
+            *alike.entry((contract.interval_months, contract.next_bill, contract.age_months, known)).or_default() +=
+                contract.mrr;
         }
-        kept.extend(alike.into_iter().map(|((interval_months, next_bill, age_months), mrr)| Contract {
+        kept.extend(alike.into_iter().map(|((interval_months, next_bill, age_months, known), mrr)| Contract {
             mrr,
             interval_months,
             next_bill,
             age_months,
-            known: Vec::new(),
+            known: known.into_iter().map(|(month, part)| (month, mrr * part as f64 / BILLIONTHS)).collect(),
         }));
         Business { contracts: kept, trials_mrr }
     }
@@ -324,6 +331,14 @@ mod tests {
         assert_eq!(path(vec![ends.clone()], &still(), &over).0, vec![100.0, 150.0, 150.0, 0.0]);
         let rise = Changes { price_rise: 0.1, raised: 1.0, ..Changes::default() };
         assert_eq!(path(vec![ends], &still(), &rise).0, vec![110.0, 165.0, 165.0, 0.0]);
+    }
+
+    #[test]
+    fn contracts_that_are_alike_are_put_together() {
+        let ends = |mrr: f64, last: f64| Contract { known: vec![(3, last)], ..contract(mrr, 1, 1) };
+        let all = vec![ends(100.0, 0.0), ends(30.0, 0.0), ends(50.0, 25.0), contract(10.0, 1, 1), contract(20.0, 1, 1)];
+        assert_eq!(Business::new(all.clone(), 0.0).contracts.len(), 3);
+        assert_eq!(path(all, &still(), &Changes::default()).0, vec![210.0, 210.0, 55.0, 55.0]);
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! Where what is believed comes from, in plain words.
+//! What a lever does, and where what is believed of it comes from, in plain words.
 
 use std::collections::BTreeMap;
 
+use revenue::money::Currency;
+
+use super::Effect;
 use crate::wording::{Form, Phrase, Sentence, Value, Words};
 
 /// Where a value or a range comes from.
@@ -77,6 +80,40 @@ const PRICE_RISES: Words = Words::fixed(
     "observé : lorsque les prix ont monté de {rise} pour {raised} clients, {left} sont partis au lieu de {usual}",
 );
 
+const EFFECT: Words = Words::fixed(
+    "{lever}: after {months} months {+mrr} of MRR (between {+mrr_lower} and {+mrr_upper}), and {+cash} of cash by then (between \
+     {+cash_lower} and {+cash_upper}).",
+    "{lever}：{months} 个月后 MRR 变化 {+mrr}（介于 {+mrr_lower} 与 {+mrr_upper} 之间），届时累计现金变化 {+cash}\
+     （介于 {+cash_lower} 与 {+cash_upper} 之间）。",
+    "{lever} : au bout de {months} mois, {+mrr} de MRR (entre {+mrr_lower} et {+mrr_upper}), et {+cash} de trésorerie d’ici là \
+     (entre {+cash_lower} et {+cash_upper}).",
+);
+
+/// What a lever does by a month, as a sentence. Whole units of the currency: an estimate has no cents.
+#[must_use]
+pub fn of_effect(lever: &Words, effect: &Effect, currency: Currency) -> Option<Sentence> {
+    let money = |units: f64| Value::Money { micros: units.round() as i128 * 1_000_000, currency };
+    let values = [
+        ("lever", Value::Words(lever.clone())),
+        ("months", Value::Count(effect.months.into())),
+        ("mrr", money(effect.mrr.likely)),
+        ("mrr_lower", money(effect.mrr.lower)),
+        ("mrr_upper", money(effect.mrr.upper)),
+        ("cash", money(effect.cash.likely)),
+        ("cash_lower", money(effect.cash.lower)),
+        ("cash_upper", money(effect.cash.upper)),
+    ];
+    filled(&EFFECT, &values)
+}
+
+/// A sentence of these values; nothing where one is missing, which tests rule out.
+fn filled(words: &Words, values: &[(&str, Value)]) -> Option<Sentence> {
+    let places: Vec<(&str, Form)> = values.iter().map(|(place, value)| (*place, value.form())).collect();
+    let values: BTreeMap<String, Value> =
+        values.iter().map(|(place, value)| ((*place).to_owned(), value.clone())).collect();
+    Phrase::parse(words, &places).ok()?.with(&values).ok()
+}
+
 impl Source {
     /// A word for it: `chosen`, `assumed` or `seen`.
     #[must_use]
@@ -114,17 +151,31 @@ impl Source {
                 )
             }
         };
-        let places: Vec<(&str, Form)> = values.iter().map(|(place, value)| (*place, value.form())).collect();
-        let filled: BTreeMap<String, Value> =
-            values.iter().map(|(place, value)| ((*place).to_owned(), value.clone())).collect();
-        Phrase::parse(&words, &places).ok()?.with(&filled).ok()
+        filled(&words, &values)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wording::Language;
+    use crate::{lever::Spread, wording::Language};
+
+    #[test]
+    fn an_effect_can_be_said() {
+        let spread = |likely: f64| Spread { likely, lower: likely - 10.0, upper: likely + 10.0 };
+        let effect = Effect { months: 12, base_mrr: 0.0, base_cash: 0.0, mrr: spread(-5.2), cash: spread(1_300.7) };
+        let name = Words::fixed("Annual plans", "年度订阅计划", "Abonnements annuels");
+        let said = of_effect(&name, &effect, Currency::USD).unwrap();
+        assert_eq!(
+            said.say(Language::English),
+            "Annual plans: after 12 months -US$5 of MRR (between -US$15 and +US$5), and +US$1,301 of cash by then (between \
+             +US$1,291 and +US$1,311)."
+        );
+        assert!(
+            said.say(Language::Chinese).starts_with("年度订阅计划：12 个月后")
+                && said.say(Language::French).contains("de trésorerie")
+        );
+    }
 
     #[test]
     fn every_source_can_be_said() {

@@ -82,6 +82,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let language = session.language()?;
     let books = session.books()?;
+    if !books.has_facts("experiment_arm")? {
+        return Err(CommandError::Usage(
+            "no experiments are known; import who saw which arm with `recurve import experiments FILE` (columns experiment, \
+             customer, arm, assigned, and control where it is known)"
+                .to_owned(),
+        ));
+    }
     let question = question(arguments, &books)?;
     let found = experiments(&books, &question)?;
     sheet.begin(COLUMNS)?;

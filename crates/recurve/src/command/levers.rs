@@ -2,7 +2,10 @@
 //! assumed.
 
 use outlook::{
-    lever::{BELIEFS, Effect, LEVERS, LeverEntry, Plan, Range, effects, words::Source},
+    lever::{
+        BELIEFS, Effect, LEVERS, LeverEntry, Plan, Range, effects,
+        words::{Source, of_effect},
+    },
     wording::{Language, Value},
 };
 use revenue::money::print_micros;
@@ -15,7 +18,7 @@ use warehouse::{
 use super::{CommandError, Outcome};
 use crate::{
     listing::{self, Cell, Sheet},
-    session::{self, Options, Session},
+    session::{Options, Session},
 };
 
 #[derive(Debug, clap::Args)]
@@ -29,9 +32,6 @@ pub struct Arguments {
     /// List instead what was chosen and what had to be assumed, and where each comes from
     #[arg(long)]
     assumptions: bool,
-    /// The end of this day; now unless set
-    #[arg(long, value_name = "D")]
-    at: Option<String>,
 }
 
 /// Months after which effects are listed.
@@ -56,11 +56,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     let language = session.language()?;
     let settings = settings(session, arguments)?;
     let books = session.books()?;
-    let end = match &arguments.at {
-        Some(text) => session::day(text, "at")?.plus_days(1).min(books.first_day_to_come()),
-        None => books.first_day_to_come(),
-    };
-    let mut ground = ground(&books, end)?;
+    let mut ground = ground(&books, books.first_day_to_come())?;
     let used = used(&settings, &mut ground);
     if arguments.assumptions {
         return list_settings(sheet, &settings, &used, language);
@@ -95,6 +91,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
         "cash_lower",
         "cash_upper",
         "currency",
+        "says",
         "given",
     ];
     sheet.begin(columns)?;
@@ -107,6 +104,10 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     for (rank, (entry, effects)) in played.iter().enumerate() {
         let name = settings.names.get(entry.id).map_or(entry.id, |words| words.say(language));
         let by_cash = ranks_by_cash.iter().find(|(id, _)| *id == entry.id).map_or(0, |(_, rank)| *rank);
+        let says = |effect: &Effect| {
+            let name = settings.names.get(entry.id)?;
+            Some(of_effect(name, effect, books.reporting)?.say(language))
+        };
         for effect in effects {
             sheet.row(&[
                 whole(rank + 1),
@@ -123,6 +124,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
                 money(effect.cash.lower),
                 money(effect.cash.upper),
                 Cell::text(books.reporting.code()),
+                Cell::text(says(effect).unwrap_or_default()),
                 Cell::text(given(entry, &settings, &used, language)),
             ])?;
         }
@@ -195,15 +197,20 @@ fn range_words(range: &Range, language: Language) -> String {
 /// How far a lever is moved and what is assumed of it, in words.
 fn given(entry: &LeverEntry, settings: &LeverSettings, used: &[Used], language: Language) -> String {
     let own = used.iter().filter(|used| used.section == entry.id);
+    let (colon, next) = match language {
+        Language::English => (": ", "; "),
+        Language::Chinese => ("：", "；"),
+        Language::French => ("\u{a0}: ", "\u{202f}; "),
+    };
     let words = own.filter_map(|used| {
         let name = settings.get(entry.id, used.id)?.name.say(language).to_owned();
         let source = match used.source {
             Source::Chosen => String::new(),
             source => format!(" [{}]", source.sentence()?.say(language)),
         };
-        Some(format!("{name}: {}{source}", range_words(&used.range, language)))
+        Some(format!("{name}{colon}{}{source}", range_words(&used.range, language)))
     });
-    words.collect::<Vec<_>>().join("; ")
+    words.collect::<Vec<_>>().join(next)
 }
 
 fn list_settings(
