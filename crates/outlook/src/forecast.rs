@@ -7,6 +7,10 @@
 //! forecast/spread           intervals, from the errors that the method made on the past
 //! forecast/simplex          the least value of a function
 //! forecast/times            the times of a series, and which come next
+//! forecast/past             how a way of forecasting would have done on what is known
+//! forecast/scenario         growth as it is, half as fast again, a quarter slower
+//! forecast/business         MRR, customers, revenue and cash of a business, by models judged on its own past
+//! forecast/driver           who comes, what they pay, who leaves at which age, what is agreed
 //! ```
 //!
 //! No way of forecasting is best for every series, and which one will be best cannot be told well from a short past. The
@@ -15,6 +19,10 @@
 //! season.
 
 pub mod autoregression;
+pub mod business;
+pub mod driver;
+pub mod past;
+pub mod scenario;
 pub mod season;
 pub mod simplex;
 pub mod spread;
@@ -22,7 +30,7 @@ pub mod theta;
 pub mod times;
 
 use season::{Effect, Season};
-use spread::Spread;
+use spread::{Asked, Spread, first_origin, origins_between};
 
 /// The fewest points that a forecast takes.
 pub const FEWEST_POINTS: usize = 3;
@@ -128,6 +136,41 @@ fn believed(points: usize) -> f64 {
 /// # Errors
 /// When the series is too short, or a value is no number.
 pub fn forecast(history: &[f64], horizon: usize, levels: &[f64], rhythm: Rhythm) -> Result<Forecast, Refusal> {
+    let Prepared { method, values, unit } = prepared(history, rhythm)?;
+    let origins = origins_between(first_origin(values.len(), method.shortest()), values.len());
+    let ask =
+        |origin: usize| Asked { origin, ahead: method.ahead(&values[..origin], horizon.min(values.len() - origin)) };
+    let spread = Spread::of(&values, &origins.map(ask).collect::<Vec<_>>(), horizon);
+    let is_never_negative = values.iter().all(|value| *value >= 0.0);
+    let lowest = if is_never_negative { 0.0 } else { -FARTHEST };
+    let bounded = |value: f64| value.clamp(lowest, FARTHEST) * unit;
+    let steps = method.ahead(&values, horizon).into_iter().enumerate().map(|(ahead, mean)| {
+        let interval = |level: &f64| {
+            let interval = spread.as_ref().map_or((mean, mean), |spread| spread.interval(mean, ahead + 1, *level));
+            (bounded(interval.0), bounded(interval.1))
+        };
+        Step { mean: mean * unit, intervals: levels.iter().map(interval).collect() }
+    });
+    Ok(Forecast { period: method.period, steps: steps.collect() })
+}
+
+/// What is expected of the steps ahead, without intervals: the means of [`forecast`].
+///
+/// # Errors
+/// As [`forecast`].
+pub fn expected(history: &[f64], horizon: usize, rhythm: Rhythm) -> Result<Vec<f64>, Refusal> {
+    let Prepared { method, values, unit } = prepared(history, rhythm)?;
+    Ok(method.ahead(&values, horizon).into_iter().map(|mean| mean * unit).collect())
+}
+
+/// A series that can be forecast.
+struct Prepared {
+    method: Method,
+    values: Vec<f64>,
+    unit: f64,
+}
+
+fn prepared(history: &[f64], rhythm: Rhythm) -> Result<Prepared, Refusal> {
     if history.len() < FEWEST_POINTS {
         return Err(Refusal::TooShort { points: history.len() });
     }
@@ -140,19 +183,7 @@ pub fn forecast(history: &[f64], horizon: usize, levels: &[f64], rhythm: Rhythm)
         Rhythm::Every(period) => period.max(1),
         Rhythm::Unknown => season::period_of(&values),
     };
-    let method = Method { period };
-    let spread = Spread::of(&method, &values, horizon);
-    let is_never_negative = values.iter().all(|value| *value >= 0.0);
-    let lowest = if is_never_negative { 0.0 } else { -FARTHEST };
-    let bounded = |value: f64| value.clamp(lowest, FARTHEST) * unit;
-    let steps = method.ahead(&values, horizon).into_iter().enumerate().map(|(ahead, mean)| {
-        let interval = |level: &f64| {
-            let interval = spread.as_ref().map_or((mean, mean), |spread| spread.interval(mean, ahead + 1, *level));
-            (bounded(interval.0), bounded(interval.1))
-        };
-        Step { mean: mean * unit, intervals: levels.iter().map(interval).collect() }
-    });
-    Ok(Forecast { period, steps: steps.collect() })
+    Ok(Prepared { method: Method { period }, values, unit })
 }
 
 /// The series in units of its largest value, and that unit. The last bits are rounded off, so that a series in cents takes

@@ -96,7 +96,7 @@ pub enum Command {
     Restatements(restatements::Arguments),
     /// Project how many of a cohort will stay, from a file with how many stayed
     Retention(retention::Arguments),
-    /// Forecast series of a file, with intervals that their own past bears out
+    /// Forecast MRR, customers, revenue and cash, or series of a file, with intervals that their own past bears out
     Forecast(forecast::Arguments),
     /// Write facts out as they came in
     Export(export::Arguments),

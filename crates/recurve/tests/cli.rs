@@ -82,7 +82,7 @@ fn help_names_every_command_and_every_option_of_the_contract() {
         ("explain", &["--period"]),
         ("restatements", &["--between"]),
         ("retention", &["--survivors", "--horizon", "--level"]),
-        ("forecast", &["--series", "--horizon", "--level", "--season"]),
+        ("forecast", &["--series", "--horizon", "--level", "--season", "--model", "--backtest", "--drivers", "--cash"]),
     ] {
         Said::from(folder.bare(&[command, "--help"]).output().unwrap()).ends_with(0).says(options);
     }

@@ -11,6 +11,7 @@ pub mod contribution;
 pub mod cube;
 pub mod evidence;
 pub mod experiment;
+pub mod forecast;
 pub mod funnel;
 pub mod health;
 pub mod identities;
@@ -845,22 +846,12 @@ impl<'a> Solver<'a> {
     }
 
     /// What an item is worth a month in the reporting currency.
-    fn worth(&self, span: &Span) -> i128 {
-        let Some(offer) = self.books.facts.offers.get(span.offer as usize) else { return 0 };
-        let day = match self.books.view.policy.exchange {
-            Exchange::Constant(day) => day,
-            Exchange::AtMovement | Exchange::Revalue => self.books.ticks.day(span.from),
-        };
-        // The ledger was made of the same spans, so every rate is there.
-        self.books.rates.convert(span.monthly_micros, offer.currency, self.books.reporting, day).map_or(0, i128::from)
-    }
-
     /// Spans of subscriptions as entries of what they are worth, at a day on which they count.
     fn worth_of<'s>(&'s self, spans: &'s [(u32, Span)], day: Day) -> impl Iterator<Item = (&'s Span, Entry)> + 's {
         spans.iter().map(move |(customer, span)| {
             let segment = self.made.segmentation.segment(*customer as usize, span.offer);
             let evidence = Evidence::of_span(*customer, span);
-            (span, Entry { segment, day: day.0, value: self.worth(span), evidence })
+            (span, Entry { segment, day: day.0, value: worth(self.books, span), evidence })
         })
     }
 
@@ -1108,6 +1099,17 @@ fn people_of(
     books.cubes.people(asked, || {
         Ok(People::load(books, with_visits, dimensions, &|customer| journey::first_paid(books, customer))?)
     })
+}
+
+/// What a span is worth a month in the currency of the books, in micro-units.
+fn worth(books: &Books, span: &Span) -> i128 {
+    let Some(offer) = books.facts.offers.get(span.offer as usize) else { return 0 };
+    let day = match books.view.policy.exchange {
+        Exchange::Constant(day) => day,
+        Exchange::AtMovement | Exchange::Revalue => books.ticks.day(span.from),
+    };
+    // The ledger was made of the same spans, so every rate is there.
+    books.rates.convert(span.monthly_micros, offer.currency, books.reporting, day).map_or(0, i128::from)
 }
 
 /// Collects the spans that say something about what is to come.

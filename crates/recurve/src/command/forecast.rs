@@ -1,6 +1,12 @@
-//! `recurve forecast`: what comes next, how sure that is, and how the same way of forecasting did on the past.
+//! `recurve forecast`: what comes next, how sure that is, and how the same way of forecasting did on the past: of the
+//! business, or of series in a file.
 
-use std::{io::Write, path::PathBuf};
+mod company;
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use outlook::forecast::{self, Rhythm, Step, season, times::History};
 use rayon::prelude::*;
@@ -14,32 +20,80 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Forecast the series of a CSV file: `series,t,value` or a column a series; t is 1, 2, ..., 2024-Q1, 2024-01 or
-    /// 2024-01-31
-    #[arg(long, value_name = "FILE")]
-    series: PathBuf,
-    /// How many steps to look ahead
+    /// The metrics: mrr, customers, revenue_recognised and cash unless named
+    #[arg(value_name = "METRIC", conflicts_with = "series")]
+    metrics: Vec<String>,
+    /// How many months, or steps of a series, to look ahead; 12 months unless set
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    horizon: u32,
+    horizon: Option<u32>,
     /// Levels of the intervals, in per cent
     #[arg(long, value_name = "L,...", value_delimiter = ',', default_value = "50,80,95")]
     level: Vec<String>,
-    /// After how many points a season recurs, 1 for none; unless set, months recur after 12, quarters after 4, days after 7,
-    /// weeks after 52, and whole numbers after what the series tells
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    /// By which model: best (the one that did best on your past), statistical, drivers, base, optimistic, pessimistic,
+    /// naive, seasonal_naive, or all
+    #[arg(long, value_name = "MODEL,...", value_delimiter = ',', default_value = "best", conflicts_with = "series")]
+    model: Vec<String>,
+    /// List instead how each model did on your past
+    #[arg(long, conflicts_with_all = ["series", "drivers", "cash"])]
+    backtest: bool,
+    /// List instead what the model `drivers` takes to drive revenue and cash
+    #[arg(long, conflicts_with_all = ["series", "cash"])]
+    drivers: bool,
+    /// Take a driver to be this, such as churn=0.03; `--drivers` lists them
+    #[arg(long, value_name = "DRIVER=VALUE", conflicts_with = "series")]
+    set: Vec<String>,
+    /// Take drivers from a file with lines such as `churn = 0.03`
+    #[arg(long, value_name = "FILE", conflicts_with = "series")]
+    drivers_file: Option<PathBuf>,
+    /// List instead what becomes of cash: burn, runway, break-even and the funding that is needed, under each scenario
+    #[arg(long, conflicts_with = "series")]
+    cash: bool,
+    /// Forecast the series of a CSV file instead: `series,t,value` or a column a series; t is 1, 2, ..., 2024-Q1, 2024-01
+    /// or 2024-01-31
+    #[arg(long, value_name = "FILE", requires = "horizon")]
+    series: Option<PathBuf>,
+    /// After how many points a season of a series recurs, 1 for none; unless set, months recur after 12, quarters after 4,
+    /// days after 7, weeks after 52, and whole numbers after what the series tells
+    #[arg(long, value_name = "N", requires = "series", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     season: Option<u32>,
 }
 
-/// Forecasts the series of a file.
+/// Months ahead unless set.
+const MONTHS: u32 = 12;
+
+/// Forecasts the business, or the series of a file.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let levels = levels(&arguments.level)?;
-    let reading = series::read(&arguments.series)?;
+    let asked = Asked {
+        levels: levels(&arguments.level)?,
+        horizon: arguments.horizon.unwrap_or(MONTHS) as usize,
+        season: arguments.season.map(|period| period as usize),
+    };
+    match &arguments.series {
+        Some(file) => of_file(options, arguments, file, &asked),
+        None => company::run(options, arguments, &asked),
+    }
+}
+
+/// How far, and how sure.
+struct Asked {
+    /// Shares of outcomes that intervals hold.
+    levels: Vec<f64>,
+    horizon: usize,
+    season: Option<usize>,
+}
+
+/// The columns of the intervals.
+fn ends(levels: &[String]) -> impl Iterator<Item = String> {
+    levels.iter().flat_map(|level| [format!("lower_{level}"), format!("upper_{level}")])
+}
+
+fn of_file(options: &Options, arguments: &Arguments, file: &Path, asked: &Asked) -> Result<Outcome, CommandError> {
+    let reading = series::read(file)?;
     let mut issues: Vec<String> = reading.refused.iter().map(ToString::to_string).collect();
     let head = ["series", "t", "mean"].map(str::to_owned).into_iter();
-    let intervals = arguments.level.iter().flat_map(|level| [format!("lower_{level}"), format!("upper_{level}")]);
-    let mut listing = Listing::begin(options, head.chain(intervals))?;
+    let mut listing = Listing::begin(options, head.chain(ends(&arguments.level)))?;
     // Each series is forecast by itself, and they are written in the order of the file.
-    let found: Vec<Found> = reading.series.par_iter().map(|series| of(series, arguments, &levels)).collect();
+    let found: Vec<Found> = reading.series.par_iter().map(|series| of(series, asked)).collect();
     for (series, found) in reading.series.iter().zip(found) {
         for row in found.rows {
             listing.row(&row)?;
@@ -47,7 +101,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         issues.extend(found.issues.into_iter().map(|issue| format!("`{}`: {issue}", series.name)));
     }
     listing.end()?;
-    tell(&arguments.series.display().to_string(), &issues)?;
+    tell(&file.display().to_string(), &issues)?;
     Ok(if issues.is_empty() { Outcome::Done } else { Outcome::Refused })
 }
 
@@ -58,7 +112,7 @@ struct Found {
     issues: Vec<String>,
 }
 
-fn of(series: &Series, arguments: &Arguments, levels: &[f64]) -> Found {
+fn of(series: &Series, asked: &Asked) -> Found {
     let history = match History::of(&series.points) {
         Ok(history) => history,
         Err(issues) => {
@@ -68,15 +122,15 @@ fn of(series: &Series, arguments: &Arguments, levels: &[f64]) -> Found {
         }
     };
     let mut found = Found { rows: Vec::new(), issues: history.issues.iter().map(ToString::to_string).collect() };
-    let rhythm = match arguments.season {
-        Some(period) => Rhythm::Every(period as usize),
+    let rhythm = match asked.season {
+        Some(period) => Rhythm::Every(period),
         None => history.times.rhythm(),
     };
-    match forecast::forecast(&history.values, arguments.horizon as usize, levels, rhythm) {
+    match forecast::forecast(&history.values, asked.horizon, &asked.levels, rhythm) {
         Ok(forecast) => {
             let rows = forecast.steps.iter().enumerate();
             found.rows = rows.map(|(index, step)| row(&series.name, history.times.after(index + 1), step)).collect();
-            if let Some(period) = arguments.season.map(|period| period as usize)
+            if let Some(period) = asked.season
                 && period > 1
                 && history.values.len() < season::shortest(period)
             {

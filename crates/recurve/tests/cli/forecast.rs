@@ -92,6 +92,8 @@ fn wrong_use_says_what_to_write() {
         ("good.csv", &["--horizon", "1", "--level", "195"][..], "`195` is no level"),
         ("good.csv", &["--horizon", "0"], "0 is not in 1..=10000"),
         ("good.csv", &["--horizon", "1", "--season", "0"], "0 is not in 1..=1000"),
+        ("good.csv", &["mrr", "--horizon", "1"], "cannot be used with"),
+        ("good.csv", &["--horizon", "1", "--model", "base"], "cannot be used with"),
         ("good.csv", &[], "--horizon"),
         ("head.csv", &["--horizon", "1"], "holds no series"),
         ("not-there.csv", &["--horizon", "1"], "not-there.csv"),
