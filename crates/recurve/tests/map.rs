@@ -35,6 +35,8 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("demo", &[]),
     ("warehouse", &["outlook", "revenue"]),
     ("ui", &[]),
+    ("stripe", &["revenue"]),
+    ("stripe-simulator", &["revenue", "stripe"]),
     ("recurve", &["demo", "outlook", "revenue", "ui", "warehouse"]),
 ];
 

@@ -10,6 +10,7 @@ use crate::{
     money::Currency,
     policy::{Policy, SettleWindow},
     price::{Interval, Price},
+    timeline::Confidence,
 };
 
 /// A point of time in the unit that the policy settles in.
@@ -246,6 +247,8 @@ pub struct Terms {
     pub discount_end: Tick,
     /// Why the row ended, where the source says so.
     pub cancel_reason: Reason,
+    /// How sure the source is of what it states.
+    pub confidence: Confidence,
 }
 
 /// One subscription fact. 40 bytes; ten million of them are sorted, so the rest stays outside.

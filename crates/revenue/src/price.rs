@@ -186,7 +186,7 @@ impl Price {
             Interval::Quarter => (1, 3),
             Interval::Year => (1, 12),
         };
-        let mut value = self.gross_picos()?;
+        let mut value = self.billed_picos()?;
         let mut divisor = times(i128::from(divisor), times(i128::from(self.interval_count.max(1)), PICOS_PER_MICRO)?)?;
         if let Some(discount) = self.discount.filter(|found| with_discount && found.lowers_mrr(policy.discounts)) {
             if discount.percent_millionths != 0 {
@@ -204,7 +204,7 @@ impl Price {
     }
 
     /// The price of one billing interval before discounts, in pico-units.
-    fn gross_picos(&self) -> Result<i128, MoneyError> {
+    pub fn billed_picos(&self) -> Result<i128, MoneyError> {
         let quantity = i128::from(self.quantity);
         match &self.pricing {
             Pricing::PerUnit => times(self.amount_picos, quantity),

@@ -115,7 +115,7 @@ pub fn timeline(
         let previous = index.checked_sub(1).and_then(|before| rows.get(before));
         let next = rows.get(index + 1);
         let mut end = row.end;
-        let mut confidence = Confidence::Exact;
+        let mut confidence = stated.confidence;
         if let Some(next) = next
             && next.start < end
         {

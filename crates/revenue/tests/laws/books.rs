@@ -67,6 +67,7 @@ impl<'a> Books<'a> {
             metered: fact.metered,
             discount_end: tick(&fact.discount_end, NEVER),
             cancel_reason: fact.cancel_reason,
+            confidence: Confidence::Exact,
         };
         let terms = sorted(all().map(terms_of));
         let mut firsts = Vec::new();

@@ -5,6 +5,7 @@ use revenue::{
     fact::{Offer, Reason, Status, Terms, Tick},
     money::{Currency, parse_scaled},
     price::{Discount, DiscountDuration, Interval, Price, Pricing, Tier},
+    timeline::Confidence,
 };
 
 use super::BooksError;
@@ -181,6 +182,7 @@ impl Classes {
             },
             discount_end: class.discount_end,
             cancel_reason: Reason::of_words(self.text(class, REASON)),
+            confidence: Confidence::Exact,
         })
     }
 }

@@ -1,0 +1,334 @@
+//! The judge: the ledger of what was rebuilt, beside the ledger of what really was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use revenue::{
+    calendar::{Moment, Zone},
+    fact::{NEVER, Offer, Reason, Recorded, Row as MethodRow, Terms, Tick, Ticks},
+    fx::Rates,
+    ledger,
+    money::Currency,
+    movement::{Cause, Context, Kind},
+    policy::{Exchange, Policy},
+    price::Price,
+    timeline::{Confidence, Worth},
+};
+use serde_json::Value;
+use stripe::{
+    Catalogue, Evidence,
+    history::{self, History, Row},
+};
+
+use crate::{
+    api::{Account, Query},
+    life::World,
+    render::Shape,
+};
+
+/// From what a history is rebuilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Every event from the first day on, and the catalogue of prices.
+    Events,
+    /// What the list endpoints show at the end, without events.
+    Lists,
+    /// The lists, and the events of the last thirty days.
+    ListsAndEvents,
+    /// Invoices with their lines, and nothing else.
+    Invoices,
+}
+
+impl Source {
+    /// Every source with its name.
+    pub const ALL: &'static [(Source, &'static str)] = &[
+        (Source::Events, "all events"),
+        (Source::Lists, "lists alone"),
+        (Source::ListsAndEvents, "lists and 30 days of events"),
+        (Source::Invoices, "invoices alone"),
+    ];
+}
+
+/// A row of a ledger in words that do not depend on how things were numbered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Movement {
+    /// Who.
+    pub customer: String,
+    /// The business day.
+    pub day: i32,
+    /// The subscription.
+    pub subscription: String,
+    /// The item.
+    pub item: String,
+    /// What is sold.
+    pub offer: Offer,
+    /// What happened to the customer.
+    pub kind: Kind,
+    /// Micro-units more a month.
+    pub delta_micros: i64,
+    /// What made it happen.
+    pub cause: Cause,
+    /// Why it was lost.
+    pub reason: Reason,
+    /// How sure it is.
+    pub confidence: Confidence,
+}
+
+fn number<T: Ord>(of: &BTreeSet<T>, what: &T) -> u32 {
+    u32::try_from(of.range(..what).count()).unwrap_or(u32::MAX)
+}
+
+/// The rates of the worlds: the same on all days, so that a movement on another day has the same amount.
+fn rates() -> (Rates, Exchange) {
+    let day = revenue::calendar::Day(19_000);
+    let mut rates = Rates::default();
+    let units =
+        [("EUR", 1_100_000_000_000), ("JPY", 7_000_000_000), ("KWD", 3_250_000_000_000), ("ISK", 7_300_000_000)];
+    for (code, rate) in units {
+        if let Some(currency) = Currency::parse(code) {
+            rates.insert(currency, Currency::USD, day, rate);
+        }
+    }
+    (rates, Exchange::Constant(day))
+}
+
+/// The ledger of rows, in US dollars, by the method that makes every ledger.
+///
+/// # Panics
+/// Never; what cannot be valued gives a ledger without it.
+#[must_use]
+pub fn movements(rows: &[Row], policy: &Policy, zone: &Zone) -> Vec<Movement> {
+    let (rates, exchange) = rates();
+    let policy = Policy { exchange, ..policy.clone() };
+    let ticks = Ticks::new(&policy, zone.clone());
+    let moment = |second: i64| Moment::Instant(second * 1_000_000);
+    let tick = |second: Option<i64>, none: Tick| second.map_or(none, |second| ticks.of(moment(second)));
+    let offer_of = |row: &Row| Offer {
+        plan: row.standing.price.id.clone(),
+        product: row.standing.price.product.clone(),
+        interval: row.standing.price.interval,
+        interval_count: row.standing.price.interval_count,
+        currency: row.standing.price.currency,
+    };
+    let customers: BTreeSet<String> = rows.iter().map(|row| row.customer.clone()).collect();
+    let item_of = |row: &Row| (row.customer.clone(), row.subscription.clone(), row.item.clone());
+    let items: BTreeSet<(String, String, String)> = rows.iter().map(item_of).collect();
+    let offers: BTreeSet<Offer> = rows.iter().map(offer_of).collect();
+    let terms_of = |row: &Row| Terms {
+        offer: number(&offers, &offer_of(row)),
+        status: row.standing.status,
+        price: Price { discount: row.standing.discount, ..row.standing.price.of(row.standing.quantity) },
+        metered: row.standing.price.metered,
+        discount_end: tick(row.standing.discount_end, NEVER),
+        cancel_reason: row.standing.cancel_reason.as_deref().map_or(Reason::Unknown, Reason::of_words),
+        confidence: row.confidence,
+    };
+    let terms: BTreeSet<Terms> = rows.iter().map(terms_of).collect();
+    let mut method: Vec<MethodRow> = rows
+        .iter()
+        .enumerate()
+        .map(|(fact, row)| MethodRow {
+            customer: number(&customers, &row.customer),
+            subscription: number(&items, &item_of(row)),
+            terms: number(&terms, &terms_of(row)),
+            fact: u32::try_from(fact).unwrap_or(u32::MAX),
+            start: ticks.of(moment(row.start)),
+            start_offset: ticks.offset(moment(row.start)),
+            end: tick(row.end, NEVER),
+            trial_end: tick(row.standing.trial_end, Tick::MIN),
+            cancel_at: tick(row.standing.cancel_at, NEVER),
+            cancel_requested_at: tick(row.standing.cancel_requested_at, NEVER),
+        })
+        .collect();
+    method.sort_by_key(|row| (row.customer, row.subscription));
+    let (offers, terms): (Vec<Offer>, Vec<Terms>) = (offers.into_iter().collect(), terms.into_iter().collect());
+    let worth: Vec<Worth> = terms.iter().filter_map(|terms| Worth::of(terms, &policy).ok()).collect();
+    let context = Context {
+        policy: &policy,
+        ticks: &ticks,
+        offers: &offers,
+        terms: &terms,
+        rates: &rates,
+        reporting: Currency::USD,
+        revalue_until: 0,
+    };
+    let all = 0..u32::try_from(customers.len()).unwrap_or(0);
+    let share = ledger::build(&mut method, all, &worth, &Recorded::new(vec![0]), &context, |_, _| {});
+    let customers: Vec<String> = customers.into_iter().collect();
+    let items: Vec<(String, String, String)> = items.into_iter().collect();
+    let mut made = Vec::new();
+    for (customer, name) in customers.iter().enumerate() {
+        for row in share.ledger.of_customer(customer) {
+            let Some(movement) = share.ledger.movement(row) else { continue };
+            let (_, subscription, item) = items[movement.subscription as usize].clone();
+            made.push(Movement {
+                customer: name.clone(),
+                day: movement.day,
+                subscription,
+                item,
+                offer: offers[movement.offer as usize].clone(),
+                kind: movement.kind,
+                delta_micros: movement.delta_micros,
+                cause: movement.cause,
+                reason: movement.reason,
+                confidence: movement.confidence,
+            });
+        }
+    }
+    made
+}
+
+/// Rebuilds every customer of a world from one source, as a sync would.
+///
+/// # Panics
+/// Never: the account has no faults.
+#[must_use]
+pub fn rebuild(world: &World, shape: Shape, source: Source) -> History {
+    let mut account = Account::new(world, shape);
+    let mut catalogue = Catalogue::default();
+    let mut by_customer: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut issues = Vec::new();
+    let walk = |account: &mut Account<'_>, path: &str, expand: &[&str]| {
+        let query = Query {
+            limit: Some(100),
+            status: Some("all".to_owned()),
+            expand: expand.iter().map(|&what| what.to_owned()).collect(),
+            ..Query::default()
+        };
+        account.walk(path, &query).unwrap_or_default()
+    };
+    if source != Source::Invoices {
+        for object in walk(&mut account, "/v1/prices", &["data.tiers"]) {
+            catalogue.take(&object, &mut issues);
+        }
+        for object in walk(&mut account, "/v1/coupons", &[]) {
+            catalogue.take(&object, &mut issues);
+        }
+    }
+    let full = ["data.discounts.source.coupon", "data.items.data.discounts"];
+    let lists: &[&str] = match source {
+        Source::Events => &[],
+        Source::Invoices => &["/v1/invoices"],
+        Source::Lists | Source::ListsAndEvents => &[
+            "/v1/subscriptions",
+            "/v1/subscription_schedules",
+            "/v1/invoices",
+            "/v1/invoiceitems",
+            "/v1/charges",
+            "/v1/invoice_payments",
+        ],
+    };
+    let mut payments = Vec::new();
+    for path in lists {
+        for object in walk(&mut account, path, &full) {
+            match object.get("customer").and_then(Value::as_str) {
+                Some(customer) => by_customer.entry(customer.to_owned()).or_default().push(object),
+                None => payments.push(object),
+            }
+        }
+    }
+    let events = match source {
+        Source::Events => account.all_events(),
+        Source::ListsAndEvents => walk(&mut account, "/v1/events", &[]),
+        Source::Lists | Source::Invoices => Vec::new(),
+    };
+    for event in events {
+        let object = event.pointer("/data/object");
+        let customer = object.and_then(|object| object.get("customer")).and_then(Value::as_str);
+        if let Some(customer) = customer {
+            by_customer.entry(customer.to_owned()).or_default().push(event);
+        }
+    }
+    let mut all = History { rows: Vec::new(), issues };
+    for objects in by_customer.values() {
+        let mut evidence = Evidence::default();
+        if source == Source::Events {
+            evidence.events_until = Some(world.now);
+        }
+        for object in objects.iter().chain(&payments) {
+            evidence.take(object, world.now, &mut catalogue);
+        }
+        let mut history = history::rebuild(&evidence, &catalogue, world.now);
+        all.rows.append(&mut history.rows);
+        all.issues.append(&mut history.issues);
+    }
+    all
+}
+
+/// What the judge found.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// Movements of the truth up to now.
+    pub movements: usize,
+    /// Those that were rebuilt as they were, by how sure the rebuilt ones are.
+    pub met: BTreeMap<&'static str, usize>,
+    /// Those that differ, where a row around them is marked *assumed*.
+    pub explained: usize,
+    /// Differences that nothing explains, in words.
+    pub unexplained: Vec<String>,
+}
+
+impl Verdict {
+    /// Adds another one.
+    pub fn add(&mut self, other: Verdict) {
+        self.movements += other.movements;
+        for (name, count) in other.met {
+            *self.met.entry(name).or_default() += count;
+        }
+        self.explained += other.explained;
+        self.unexplained.extend(other.unexplained);
+    }
+}
+
+/// Compares two histories of a world under a policy.
+///
+/// A difference on a day is explained where a rebuilt row of the customer is marked *assumed* and holds, begins or ends on
+/// that day. `strict` compares causes and reasons too.
+#[must_use]
+pub fn judge(truth: &[Row], rebuilt: &[Row], policy: &Policy, zone: &Zone, now: i64, strict: bool) -> Verdict {
+    let ticks = Ticks::new(&Policy::default(), zone.clone());
+    let day = |second: i64| ticks.of(Moment::Instant(second * 1_000_000));
+    let today = day(now);
+    let plain = |movement: &Movement| {
+        let mut movement = movement.clone();
+        movement.confidence = Confidence::Exact;
+        if !strict {
+            movement.cause = Cause::Contract;
+            movement.reason = Reason::Unknown;
+        }
+        movement
+    };
+    let until_now = |rows: &[Row]| -> Vec<Movement> {
+        movements(rows, policy, zone).into_iter().filter(|movement| movement.day <= today).collect()
+    };
+    let mut verdict = Verdict::default();
+    let true_ones = until_now(truth);
+    let mut left: Vec<Movement> = true_ones.iter().map(plain).collect();
+    verdict.movements = left.len();
+    let mut differs: Vec<(String, i32, String)> = Vec::new();
+    for movement in until_now(rebuilt) {
+        let sure = movement.confidence.name();
+        match left.iter().position(|other| *other == plain(&movement)) {
+            Some(at) => {
+                left.swap_remove(at);
+                *verdict.met.entry(sure).or_default() += 1;
+            }
+            None => differs.push((movement.customer.clone(), movement.day, format!("rebuilt {movement:?}"))),
+        }
+    }
+    differs
+        .extend(left.iter().map(|movement| (movement.customer.clone(), movement.day, format!("missing {movement:?}"))));
+    for (customer, on, words) in differs {
+        let explains = |row: &&Row| {
+            row.confidence == Confidence::Assumed
+                && row.customer == customer
+                && day(row.start) <= on
+                && row.end.is_none_or(|end| on <= day(end))
+        };
+        if rebuilt.iter().any(|row| explains(&row)) {
+            verdict.explained += 1;
+        } else {
+            verdict.unexplained.push(words);
+        }
+    }
+    verdict
+}

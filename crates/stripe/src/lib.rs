@@ -1,0 +1,26 @@
+//! Stripe as facts: pure readers of its objects, and the history that it does not keep.
+//!
+//! ```text
+//! lists, events, webhooks ──▶ object::facts ─────────────────────────▶ customers, plans, invoices, payments, ...
+//!                       └───▶ Evidence ──▶ history::rebuild ──▶ Row ──▶ subscriptions
+//! ```
+//!
+//! Nothing here does input or output or reads a clock. Bad input is a value: an [`issue::Issue`] with its reason.
+
+pub mod amount;
+pub mod discount;
+pub mod event;
+pub mod evidence;
+pub mod fact;
+mod field;
+pub mod history;
+pub mod invoice;
+pub mod issue;
+mod lines;
+pub mod price;
+pub mod signature;
+pub mod subscription;
+mod track;
+
+pub use evidence::Evidence;
+pub use subscription::Catalogue;

@@ -1,0 +1,209 @@
+//! What invoice lines say of subscription items: full periods, the two sides of a proration, and usage.
+
+use std::collections::BTreeMap;
+
+use revenue::{
+    calendar::{Day, days_in_month},
+    price::{Interval, Pricing},
+};
+
+use crate::{
+    amount::{picos, picos_of_decimal},
+    invoice::{Invoice, Line},
+    price::{PriceTerms, Prices},
+};
+
+const DAY_SECONDS: i64 = 86_400;
+
+/// What a group of lines says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Billed {
+    pub(crate) item: String,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) side: Side,
+    pub(crate) price: PriceTerms,
+    pub(crate) quantity: i64,
+    /// Whether price and quantity give the amount that was billed. Else they are the best that can be said.
+    pub(crate) fits: bool,
+    /// A full period that cost nothing although its price is not nought: a trial.
+    pub(crate) free: bool,
+    /// The discounts that were taken off.
+    pub(crate) discounts: Vec<String>,
+    pub(crate) source: String,
+}
+
+/// What kind of line it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Side {
+    /// What was paid for and is given back: the state before a change.
+    Credit,
+    /// What is paid for the rest of the period: the state after a change.
+    Debit,
+    /// A whole period.
+    Full,
+    /// What was used in a whole period.
+    Usage,
+}
+
+/// Puts the lines of an invoice (or waiting invoice items) together that are parts of one statement: tiers are billed
+/// line by line.
+pub(crate) fn billed(lines: &[Line], prices: &Prices) -> Vec<Billed> {
+    let mut groups: BTreeMap<(String, i64, i64, Side, String), Vec<&Line>> = BTreeMap::new();
+    for line in lines {
+        let Some(item) = line.item.clone() else { continue };
+        let price_id = line.price_id.clone().unwrap_or_default();
+        let metered = price_of(line, prices).is_some_and(|price| price.metered);
+        let side = match (line.proration, metered) {
+            (true, _) if line.amount < 0 => Side::Credit,
+            // Of two sides that cost nothing neither can be told from the other.
+            (true, _) if line.amount == 0 => continue,
+            (true, _) => Side::Debit,
+            (false, true) => Side::Usage,
+            (false, false) => Side::Full,
+        };
+        groups.entry((item, line.start, line.end, side, price_id)).or_default().push(line);
+    }
+    groups.into_values().filter_map(|lines| statement(&lines, prices)).collect()
+}
+
+fn price_of<'a>(line: &'a Line, prices: &'a Prices) -> Option<&'a PriceTerms> {
+    let known =
+        line.price_id.as_ref().and_then(|price| prices.get(price)).filter(|price| price.currency == line.currency);
+    known.or(line.price.as_ref())
+}
+
+fn statement(lines: &[&Line], prices: &Prices) -> Option<Billed> {
+    let first = lines.first()?;
+    let proration = first.proration;
+    let amount: i64 = lines.iter().map(|line| line.amount).sum();
+    let quantities = || lines.iter().filter_map(|line| line.quantity);
+    let whole: i64 = quantities().sum();
+    let known = price_of(first, prices);
+    let metered = known.is_some_and(|price| price.metered);
+    let side = match (proration, amount < 0, metered) {
+        (true, true, _) => Side::Credit,
+        (true, false, _) => Side::Debit,
+        (false, _, true) => Side::Usage,
+        (false, _, false) => Side::Full,
+    };
+    let mut discounts: Vec<String> = lines.iter().flat_map(|line| &line.discounts).map(|(id, _)| id.clone()).collect();
+    discounts.sort();
+    discounts.dedup();
+    let gives = |price: &PriceTerms, quantity: i64| {
+        price.billed_picos(quantity).is_some_and(|billed| {
+            let unit = picos(1, first.currency);
+            // Each line is rounded to minor units by itself.
+            (billed - picos(amount, first.currency)).abs() <= unit * lines.len() as i128 / 2 + unit / 2
+        })
+    };
+    let (price, quantity, fits, free) = match known {
+        // A line for a tier's flat amount counts no units, or one, or all: whatever gives the amount is right.
+        Some(price) if !proration => {
+            let flat = lines.iter().filter(|line| line.unit.is_none() || line.quantity == Some(0)).count();
+            let most = quantities().max().unwrap_or(1);
+            let flats = i64::try_from(flat).unwrap_or(0);
+            let tried = [whole, whole - 1, whole - flats, most].into_iter().filter(|units| *units >= 0);
+            let own = if first.quantity.is_none() { 1 } else { whole };
+            let fitting = tried.into_iter().find(|units| gives(price, *units));
+            let free = amount == 0 && fitting.is_none();
+            (price.clone(), fitting.unwrap_or(own), fitting.is_some() || free && lines.len() == 1, free)
+        }
+        Some(price) => (price.clone(), lines.iter().find_map(|line| line.quantity).unwrap_or(1), true, false),
+        None => {
+            // Neither price nor rhythm are shown: both follow from the amount and the period of whole lines.
+            let (interval, interval_count) =
+                if proration { (Interval::OneOff, 1) } else { rhythm(first.start, first.end)? };
+            let unit = first.unit.as_deref().and_then(|unit| picos_of_decimal(unit, first.currency));
+            let mut price = PriceTerms {
+                id: first.price_id.clone().unwrap_or_default(),
+                product: first.product.clone().unwrap_or_default(),
+                currency: first.currency,
+                amount_picos: unit.unwrap_or(0),
+                pricing: Pricing::PerUnit,
+                interval,
+                interval_count,
+                metered: false,
+            };
+            let per_unit = unit.is_some() && (proration || amount == 0 || lines.len() == 1 && gives(&price, whole));
+            if !per_unit {
+                price.pricing = Pricing::Flat;
+                price.amount_picos = picos(amount, first.currency);
+            }
+            let free = per_unit && !proration && amount == 0 && !gives(&price, whole);
+            (price, whole.max(i64::from(first.quantity.is_none())), true, free)
+        }
+    };
+    Some(Billed {
+        item: first.item.clone()?,
+        start: first.start,
+        end: first.end,
+        side,
+        price,
+        quantity,
+        fits,
+        free,
+        discounts,
+        source: first.id.clone(),
+    })
+}
+
+/// The rhythm that a period is one beat of.
+pub(crate) fn rhythm(start: i64, end: i64) -> Option<(Interval, i32)> {
+    let (from, to) = (start.div_euclid(DAY_SECONDS), end.div_euclid(DAY_SECONDS));
+    if end <= start || start.rem_euclid(DAY_SECONDS) != end.rem_euclid(DAY_SECONDS) {
+        return None;
+    }
+    let (from, to) = (Day(i32::try_from(from).ok()?), Day(i32::try_from(to).ok()?));
+    let ((year, month, day), (to_year, to_month, to_day)) = (from.civil(), to.civil());
+    let months = (to_year - year) * 12 + i32::try_from(to_month).ok()? - i32::try_from(month).ok()?;
+    let last = |year, month, day| day == days_in_month(year, month);
+    // A period from the 31st ends on the last day of a shorter month, and the next one on the 31st again.
+    let same =
+        day == to_day || (last(to_year, to_month, to_day) && to_day < day) || (last(year, month, day) && day < to_day);
+    if months > 0 && same {
+        return Some(if months % 12 == 0 { (Interval::Year, months / 12) } else { (Interval::Month, months) });
+    }
+    let days = to.0 - from.0;
+    Some(if days % 7 == 0 { (Interval::Week, days / 7) } else { (Interval::Day, days) })
+}
+
+/// Prices as they follow from the whole lines of invoices, where nothing else shows them.
+pub(crate) fn inferred(invoices: &[Invoice], known: &Prices) -> Prices {
+    let mut found: BTreeMap<String, Option<PriceTerms>> = BTreeMap::new();
+    for invoice in invoices {
+        for said in billed(&invoice.lines, known) {
+            if said.side != Side::Full || known.contains_key(&said.price.id) || said.price.pricing != Pricing::PerUnit {
+                continue;
+            }
+            // A price that seems to be several is none.
+            let entry = found.entry(said.price.id.clone()).or_insert_with(|| Some(said.price.clone()));
+            if entry.as_ref() != Some(&said.price) {
+                *entry = None;
+            }
+        }
+    }
+    found.into_iter().filter_map(|(id, price)| Some((id, price?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_tells_its_rhythm() {
+        let at = |day: &str| i64::from(Day::parse(day).unwrap().0) * DAY_SECONDS + 3_600;
+        for (start, end, rhythm_of) in [
+            ("2024-01-15", "2024-02-15", Some((Interval::Month, 1))),
+            ("2024-01-31", "2024-02-29", Some((Interval::Month, 1))),
+            ("2024-02-29", "2024-03-31", Some((Interval::Month, 1))),
+            ("2024-01-10", "2024-04-10", Some((Interval::Month, 3))),
+            ("2024-02-29", "2025-02-28", Some((Interval::Year, 1))),
+            ("2024-01-10", "2024-01-24", Some((Interval::Week, 2))),
+            ("2024-01-10", "2024-01-20", Some((Interval::Day, 10))),
+            ("2024-01-10", "2024-01-10", None),
+        ] {
+            assert_eq!(rhythm(at(start), at(end)), rhythm_of, "{start} {end}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! One thing about a subscription over time (its state, the price of an item, whether a discount holds), pieced
+//! together from what was seen of it at some moments.
+
+use revenue::timeline::Confidence;
+
+/// What was seen of something at one second.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen<T> {
+    pub(crate) at: i64,
+    /// Of what was seen at one second, what comes later.
+    pub(crate) rank: u32,
+    /// Whether it became so at this very second. Else it was so by then, and nothing says since when.
+    pub(crate) changed: bool,
+    pub(crate) value: T,
+    pub(crate) confidence: Confidence,
+    /// The id of the object that shows it.
+    pub(crate) source: String,
+}
+
+/// From one second on something holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Step<T> {
+    pub(crate) from: i64,
+    pub(crate) value: T,
+    /// Where nothing says when it began to hold: the last second at which it is known not to have held yet.
+    pub(crate) unsure_from: Option<i64>,
+    pub(crate) confidence: Confidence,
+    pub(crate) source: String,
+}
+
+/// One thing over time.
+#[derive(Debug, Clone)]
+pub(crate) struct Track<T> {
+    pub(crate) steps: Vec<Step<T>>,
+    /// The last second at which anything was seen of it: what comes after is assumed to be the same.
+    pub(crate) last_seen: i64,
+}
+
+impl<T: Clone + PartialEq> Track<T> {
+    /// Pieces a track together. What changed undated is taken to have changed when it was first seen.
+    pub(crate) fn of(mut seen: Vec<Seen<T>>) -> Self {
+        seen.sort_by_key(|seen| (seen.at, seen.rank));
+        let mut steps: Vec<Step<T>> = Vec::new();
+        let mut last_seen = i64::MIN;
+        for found in seen {
+            let unsure_from = match steps.last() {
+                Some(step) if step.value == found.value => {
+                    last_seen = last_seen.max(found.at);
+                    // The same, but known better from here on.
+                    if found.confidence >= step.confidence || step.confidence < Confidence::Assumed {
+                        continue;
+                    }
+                    None
+                }
+                _ if found.changed => None,
+                Some(_) => Some(last_seen),
+                None => Some(found.at),
+            };
+            last_seen = last_seen.max(found.at);
+            steps.push(Step {
+                from: found.at,
+                value: found.value,
+                unsure_from: unsure_from.filter(|from| *from < found.at),
+                confidence: found.confidence,
+                source: found.source,
+            });
+        }
+        Self { steps, last_seen }
+    }
+
+    /// What holds at a second, and how sure that is.
+    pub(crate) fn at(&self, second: i64) -> Option<(&Step<T>, Confidence)> {
+        let next = self.steps.partition_point(|step| step.from <= second);
+        let step = self.steps.get(next.checked_sub(1)?)?;
+        let unsure = self.steps.get(next).and_then(|step| step.unsure_from).is_some_and(|from| from <= second);
+        let confidence = if unsure || second > self.last_seen { Confidence::Assumed } else { step.confidence };
+        Some((step, confidence))
+    }
+
+    /// The seconds at which it, or how sure it is, changes.
+    pub(crate) fn cuts(&self) -> impl Iterator<Item = i64> + '_ {
+        let of_step = |step: &Step<T>| [Some(step.from), step.unsure_from].into_iter().flatten();
+        self.steps.iter().flat_map(of_step).chain([self.last_seen.saturating_add(1)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(at: i64, changed: bool, value: char) -> Seen<char> {
+        Seen { at, rank: 0, changed, value, confidence: Confidence::Derived, source: String::new() }
+    }
+
+    #[test]
+    fn what_changed_undated_is_unsure_since_it_was_last_seen() {
+        let track =
+            Track::of(vec![seen(10, true, 'a'), seen(30, false, 'b'), seen(20, false, 'a'), seen(40, true, 'c')]);
+        let at = |second| track.at(second).map(|(step, confidence)| (step.value, confidence));
+        for (second, answer) in [
+            (9, None),
+            (10, Some(('a', Confidence::Derived))),
+            (20, Some(('a', Confidence::Assumed))),
+            (29, Some(('a', Confidence::Assumed))),
+            (30, Some(('b', Confidence::Derived))),
+            (39, Some(('b', Confidence::Derived))),
+            (40, Some(('c', Confidence::Derived))),
+            (41, Some(('c', Confidence::Assumed))),
+        ] {
+            assert_eq!(at(second), answer, "{second}");
+        }
+    }
+}
