@@ -43,13 +43,22 @@ async function refusal(response: Response): Promise<Refusal> {
   }
 }
 
-async function fetched(where: string): Promise<unknown> {
+/** How often an answer that is still being worked out is asked for again. */
+const PATIENCE = 40;
+
+async function fetched(where: string, turn = 0): Promise<unknown> {
   const known = answers.get(where);
   const response = await fetch(where, {
     headers: { accept: 'application/json', ...(known ? { 'if-none-match': known.tag } : {}) },
     cache: 'no-store',
   });
   if (response.status === 304 && known) return known.body;
+  const wait = Number(response.headers.get('retry-after'));
+  if (response.status === 503 && wait > 0 && turn < PATIENCE) {
+    await response.body?.cancel();
+    await new Promise((resolve) => setTimeout(resolve, Math.min(wait, 5) * 1000));
+    return fetched(where, turn + 1);
+  }
   if (!response.ok) throw await refusal(response);
   const body: unknown = await response.json();
   const tag = response.headers.get('etag');

@@ -10,8 +10,10 @@ export interface Kind {
 
 export interface Session {
   version: string;
+  /** Who is logged in; null where nobody has to be. */
   user: { name: string; role: string } | null;
-  roles: string[];
+  /** What who asks may do. */
+  role: string;
   needs_setup: boolean;
   language: string | null;
   currency: string | null;
@@ -23,6 +25,9 @@ export interface Session {
   now: string;
   today: string;
   kinds: Kind[];
+  policies?: string[];
+  /** Why there are no books, where they cannot be opened. */
+  trouble?: string | null;
 }
 
 export interface Metric {
@@ -35,7 +40,11 @@ export interface Metric {
   section: string;
   kind: string;
   needs: string[];
-  variants: { id: string; name: string }[];
+  /** Those of them that are not known. */
+  lacks: string[];
+  variants: { id: string; name: string; is_default?: boolean }[];
+  /** What it is split by unless something else is asked for. */
+  dimensions?: string[];
 }
 
 export interface Dimension {
@@ -45,6 +54,7 @@ export interface Dimension {
 }
 
 export interface Catalogue {
+  sections?: { id: string; name: string }[];
   metrics: Metric[];
   dimensions: Dimension[];
 }
@@ -192,6 +202,8 @@ export interface Contribution {
   unit: string;
   source: string;
   confidence: string | null;
+  mrr_before: Decimal | null;
+  mrr_after: Decimal | null;
 }
 
 export interface Explanation {
@@ -216,18 +228,115 @@ export interface Explanation {
 }
 
 export interface Import {
-  id: string;
+  id: number;
   file: string;
   kind: string;
   source: string;
   rows: number;
+  accepted: number;
   refused: number;
   at: string;
+}
+
+/** A kind of facts that can be imported. */
+export interface KnowableKind {
+  kind: string;
+  words: string;
+  columns: { name: string; words: string; is_required: boolean }[];
+}
+
+export interface Sources {
+  rows: Import[];
+  all_kinds: KnowableKind[];
+}
+
+/** What an import did, or would do. */
+export interface ImportReport {
+  /** The number by which it is asked for; nothing for a look. */
+  id: number | null;
+  /** running, done, unchanged, stopped, failed or previewed. */
+  state: string;
+  /** The file, for the next request. */
+  upload: string | null;
+  kind: string;
+  file: string;
+  mapping: { column: string; words: string; is_required: boolean; header: string | null; constant: string | null }[];
+  attributes: string[];
+  habits: string[];
+  read: number;
+  accepted: number;
+  refused: number;
+  withdrawn: number;
+  issues: { row: number; column: string | null; code: string; message: string; help: string }[];
+  counts: { code: string; count: number }[];
+  odd: string[];
+  preview_columns: string[];
+  preview: (string | null)[][];
+  progress: { phase: string; bytes: number; bytes_total: number; rows: number } | null;
+  error: { code: string; message: string; help: string } | null;
+}
+
+/** A row that could not be read, and is kept. */
+export interface Quarantined {
+  import: string | number;
+  file: string;
+  row: string | number;
+  column: string | null;
+  code: string;
+  message: string;
+  help: string | null;
+}
+
+/** A value that a metric is to reach by a day. */
+export interface Target {
+  id: string;
+  metric: string;
+  day: string;
+  value: Decimal;
+  words: string | null;
+  created_by: string;
+}
+
+/** A name for an address of the app. */
+export interface SavedView {
+  id: string;
+  name: string;
+  address: string;
+}
+
+export interface User {
+  id: number;
+  name: string;
+  role: string;
+  created_at: string;
+  is_disabled: boolean;
+}
+
+/** A link or a token. */
+export interface Pass {
+  id: number;
+  kind: string;
+  label: string;
+  created_by: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  used_at: string | null;
+}
+
+export interface Deed {
+  at: string;
+  who: string;
+  action: string;
+  object: string;
 }
 
 export interface Note {
   id: string;
   day: string;
+  /** annotation, interview, competitor or plan. */
+  kind: string;
+  title: string | null;
   words: string;
   author: string | null;
 }

@@ -2,7 +2,7 @@
 import { date } from './period';
 
 export type Language = 'en' | 'zh' | 'fr';
-export const LANGUAGES: readonly Language[] = ['en'];
+export const LANGUAGES: readonly Language[] = ['en', 'zh', 'fr'];
 
 const TAGS: Record<Language, string> = { en: 'en-US', zh: 'zh-CN', fr: 'fr-FR' };
 

@@ -3,8 +3,10 @@ import { formatter, LANGUAGES, type Format, type Language } from './format';
 import { preference } from './preference.svelte';
 import type { Dictionary } from '../words/en';
 
-const DICTIONARIES: Partial<Record<Language, () => Promise<{ words: Dictionary }>>> = {
+const DICTIONARIES: Record<Language, () => Promise<{ words: Dictionary }>> = {
   en: () => import('../words/en'),
+  zh: () => import('../words/zh'),
+  fr: () => import('../words/fr'),
 };
 
 let screen = $state.raw({ language: 'en' as Language, words: null as Dictionary | null, currency: 'USD' });
@@ -30,9 +32,7 @@ export function wanted(fromAddress: string | null, fromServer?: string): Languag
 }
 
 export async function speak(next: Language): Promise<void> {
-  const load = DICTIONARIES[next];
-  if (!load) return;
-  const { words } = await load();
+  const { words } = await DICTIONARIES[next]();
   screen = { ...screen, language: next, words };
   document.documentElement.lang = next === 'zh' ? 'zh-Hans' : next;
 }

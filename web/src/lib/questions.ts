@@ -6,20 +6,26 @@ import type {
   CohortCell,
   Customer,
   CustomerPage,
+  Deed,
   Explanation,
   Fact,
   Figure,
   FunnelRow,
   HealthRow,
-  Import,
   LeadRow,
   Movement,
   Note,
   Page,
+  Pass,
+  Quarantined,
   RecognitionRow,
   ReconcileRow,
+  SavedView,
   Session,
+  Sources,
   SurvivalRow,
+  Target,
+  User,
 } from './contract';
 
 function one<Answer>(path: string, query: Query = {}): Question<Answer> {
@@ -29,7 +35,8 @@ function one<Answer>(path: string, query: Query = {}): Question<Answer> {
 /** A list: its rows, where the next page begins, and how many there are. */
 function rows<Row>(path: string, query: Query = {}): Question<Page<Row>> {
   return {
-    address: address(path, query),
+    // What is not paged through by hand comes whole.
+    address: address(path, { limit: 10_000, ...query }),
     read: (body) => {
       const page = body as Partial<Page<Row>>;
       return { rows: page.rows ?? [], next: page.next ?? null, total: page.total ?? null };
@@ -40,6 +47,10 @@ function rows<Row>(path: string, query: Query = {}): Question<Page<Row>> {
 export const questions = {
   session: () => one<Session>('/session'),
   catalogue: (query: Query) => one<Catalogue>('/catalogue', query),
+  values: (dimension: string, query: Query): Question<string[]> => ({
+    address: address(`/dimensions/${encodeURIComponent(dimension)}`, query),
+    read: (body) => (body as { values: string[] }).values,
+  }),
   figures: (query: Query): Question<Figure[]> => ({
     address: address('/figures', query),
     read: (body) => (body as { figures: Figure[] }).figures,
@@ -57,6 +68,13 @@ export const questions = {
   recognition: (query: Query) => rows<RecognitionRow>('/recognition', query),
   reconcile: (query: Query) => rows<ReconcileRow>('/reconcile', query),
   check: (query: Query) => rows<CheckRow>('/check', query),
-  sources: () => rows<Import>('/sources'),
+  sources: (query: Query) => one<Sources>('/sources', query),
+  quarantine: (query: Query) => rows<Quarantined>('/quarantine', query),
   notes: () => rows<Note>('/notes'),
+  targets: () => one<{ rows: Target[] }>('/targets'),
+  views: () => one<{ rows: SavedView[] }>('/views'),
+  users: () => one<{ users: User[]; roles: string[] }>('/users'),
+  shares: () => one<{ passes: Pass[] }>('/shares'),
+  tokens: () => one<{ passes: Pass[] }>('/tokens'),
+  audit: () => one<{ deeds: Deed[] }>('/audit'),
 };
