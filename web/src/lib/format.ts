@@ -170,6 +170,12 @@ export function formatter(habits: Habits) {
       if (unit === 'percent') return format.signedPoints(a - b);
       if (unit === 'points') return number(a - b, { maximumFractionDigits: 1, ...signed });
       if (b === 0) return null;
+      // Between a gain and a loss a percentage says nothing; the distance does.
+      if (a * b < 0) {
+        return isCurrency(unit)
+          ? format.signedMoney(a - b, unit)
+          : number(a - b, { maximumFractionDigits: 2, ...signed });
+      }
       return format.signedPercent((a - b) / Math.abs(b));
     },
     /** Names of customers and people: shown, or hidden with the rest. */
@@ -218,11 +224,11 @@ export function formatter(habits: Habits) {
     /** A period by its first day, in the words of its grain. */
     period(day: string, grain: string): string {
       if (grain === 'year') return day.slice(0, 4);
-      if (grain === 'quarter')
-        return `${Math.floor(date(day).getUTCMonth() / 3) + 1}${language === 'zh' ? ' 季 ' : 'Q '}${day.slice(0, 4)}`.replace(
-          /^(\d)Q /,
-          language === 'fr' ? 'T$1 ' : 'Q$1 ',
-        );
+      if (grain === 'quarter') {
+        const quarter = Math.floor(date(day).getUTCMonth() / 3) + 1;
+        const year = day.slice(0, 4);
+        return { en: `Q${quarter} ${year}`, fr: `T${quarter} ${year}`, zh: `${year}年第${quarter}季` }[language];
+      }
       if (grain === 'month') return format.monthYear(day);
       return format.day(day);
     },

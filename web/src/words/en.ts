@@ -517,8 +517,8 @@ export const words = {
       `${cash} in the bank at the end of ${month}; ${burning ? `${burn} more went out than came in` : `${burn} more came in than went out`}.${days && ends ? ` At this pace it lasts ${days}, until ${ends}.` : ' At the pace of the last months it does not run out.'}`,
     today: (sign: number, day: string, change: string, mrr: string, came: string, went: string) =>
       sign === 0
-        ? `${day}: MRR unchanged at ${mrr}; ${came} new customers, ${went} left.`
-        : `${day}: MRR ${change} to ${mrr}; ${came} new customers, ${went} left.`,
+        ? `${day}: MRR unchanged at ${mrr}; new customers: ${came}, left: ${went}.`
+        : `${day}: MRR ${change} to ${mrr}; new customers: ${came}, left: ${went}.`,
     week: (range: string, net: string, before: string | null, lead: string | null, part: string) =>
       `${range}: net ${net}${before ? `, after ${before} in the week before` : ''}.${lead ? ` Most from ${lead} (${part}).` : ''}`,
     month: (month: string, mrr: string, change: string) =>

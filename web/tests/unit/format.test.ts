@@ -27,6 +27,8 @@ describe('numbers', () => {
     expect(en.change('110', '100', 'USD')).toBe('+10.0%');
     expect(en.change('110', '0', 'USD')).toBeNull();
     expect(en.change(null, '1', 'USD')).toBeNull();
+    // Between a gain and a loss there is a distance and no percentage.
+    expect(en.change('110', '-579', 'USD')).toBe('+$689');
   });
   it('each language has its habits', () => {
     expect(of('fr').percent(0.034)).toMatch(/^3,4\s%$/);
