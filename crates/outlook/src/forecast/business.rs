@@ -93,6 +93,8 @@ pub struct Business {
     pub agreed: Vec<Agreed>,
     /// The share of trials that turn into customers, today.
     pub trial_conversion: f64,
+    /// The share of contracts that are renewed when they end, today.
+    pub renewal: f64,
 }
 
 /// A series of a business.
@@ -133,6 +135,7 @@ impl Business {
         let mut drivers = self.ground.drivers(origin);
         if origin == self.months() {
             drivers.trial_conversion = self.trial_conversion;
+            drivers.renewal = self.renewal;
         }
         drivers.received_of_mrr = self.of_mrr(&self.received, self.months() - origin);
         if let Some(costs) = self.trend(&self.costs, origin) {

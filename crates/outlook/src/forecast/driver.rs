@@ -58,6 +58,10 @@ pub struct Agreed {
     pub trials: f64,
     /// See `trials`.
     pub trial_mrr: f64,
+    /// Customers whose contracts come up for renewal, with what they pay.
+    pub due_customers: f64,
+    /// See `due_customers`.
+    pub due_mrr: f64,
 }
 
 /// The drivers.
@@ -77,6 +81,8 @@ pub struct Drivers {
     pub contraction: f64,
     /// The share of trials that turn into customers.
     pub trial_conversion: f64,
+    /// The share of contracts that are renewed when they end.
+    pub renewal: f64,
     /// Revenue of a month ÷ its mean MRR: recognised, and received.
     pub recognised_of_mrr: f64,
     /// See `recognised_of_mrr`.
@@ -126,6 +132,9 @@ pub const DRIVERS: &[Named] = &[
     }),
     named("trial_conversion", "share", "trials that turn into customers", 0.0, 1.0, |drivers| {
         std::slice::from_mut(&mut drivers.trial_conversion)
+    }),
+    named("renewal", "share", "contracts that are renewed when they end", 0.0, 1.0, |drivers| {
+        std::slice::from_mut(&mut drivers.renewal)
     }),
     named("recognised_of_mrr", "share", "revenue recognised in a month, of its mean MRR", 0.0, 1e3, |drivers| {
         std::slice::from_mut(&mut drivers.recognised_of_mrr)
@@ -290,8 +299,10 @@ impl Ground {
             }
             // Who is known to leave is among those whom the rates let go, unless they are more.
             let fewer = |stay: f64, before: f64, lost: f64| share(stay.min((before - lost).max(0.0)), stay);
-            let customers_left = fewer(stay_customers, customers, agreed.lost_customers);
-            let mrr_left = fewer(stay_mrr, mrr, agreed.lost_mrr);
+            let ending = 1.0 - drivers.renewal;
+            let customers_left =
+                fewer(stay_customers, customers, agreed.lost_customers + ending * agreed.due_customers);
+            let mrr_left = fewer(stay_mrr, mrr, agreed.lost_mrr + ending * agreed.due_mrr);
             let grown =
                 (mrr * drivers.expansion).max(agreed.expansion) - (mrr * drivers.contraction).max(agreed.contraction);
             let paying = stay_mrr * mrr_left;
@@ -397,6 +408,11 @@ mod tests {
         let fewer = with(Agreed { lost_customers: 20.0, lost_mrr: 2_000.0, ..Agreed::default() });
         let standing = 100.0 * (1.0 - 0.9_f64.powi(30));
         assert!((fewer.0 - (standing - 20.0 + 10.0)).abs() < 1e-6, "{fewer:?}");
+        // Of 40 whose contracts end, three in four are renewed: ten leave, which is hardly more than the 9.6.
+        let renewing = Drivers { renewal: 0.75, ..drivers };
+        let due = Agreed { due_customers: 40.0, due_mrr: 4_000.0, ..Agreed::default() };
+        let renewed = ground.ahead(30, &renewing, &[due], 1)[0];
+        assert!((renewed.0 - standing).abs() < 1e-6, "{renewed:?}");
         let grown = with(Agreed { expansion: 50.0, contraction: 20.0, ..Agreed::default() });
         assert!((grown.1 - plain.1 - 30.0).abs() < 1e-4, "{grown:?} {plain:?}");
         let trials = Drivers { trial_conversion: 0.5, ..drivers };

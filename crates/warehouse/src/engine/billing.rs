@@ -229,8 +229,35 @@ fn contracts(
     take: &mut Taking<'_>,
 ) -> Result<(), EngineError> {
     let (starts, ends, picos) = (observed.days("start"), observed.days("end"), observed.picos("value"));
-    let text = |name: &str, fact: usize| observed.texts(name).and_then(|coded| coded.of(fact));
     let currencies = Currencies::new(observed);
+    for (fact, is_renewed) in renewals(observed) {
+        let (start, end) = (Day(starts[fact]), Day(ends[fact]));
+        let (numerator, denominator) = term_years(start, end);
+        let value = picos[fact].unwrap_or(0);
+        let annual = rounded(value.saturating_mul(denominator), MICROS.saturating_mul(numerator.max(1)));
+        let annual = in_reporting_of(books, annual, currencies.of(fact)?, start)?;
+        for days in windows {
+            if start < days.end && end >= days.end {
+                take("contracts_live", *days, entry(fact, start.0, 1));
+                take("contract_annual_value", *days, entry(fact, start.0, annual));
+            }
+            if end >= days.start && end < days.end {
+                take("contracts_due", *days, entry(fact, end.0, 1));
+                take("contract_value_due", *days, entry(fact, end.0, annual));
+                if is_renewed {
+                    take("contracts_renewed", *days, entry(fact, end.0, 1));
+                    take("contract_value_renewed", *days, entry(fact, end.0, annual));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The contracts that state a term and a value, each with whether another one renews it.
+fn renewals(observed: &Observed) -> Vec<(usize, bool)> {
+    let (starts, ends, picos) = (observed.days("start"), observed.days("end"), observed.picos("value"));
+    let text = |name: &str, fact: usize| observed.texts(name).and_then(|coded| coded.of(fact));
     let is_whole = |fact: &usize| starts[*fact] != NO_DAY && ends[*fact] != NO_DAY && picos[*fact].is_some();
     let facts: Vec<usize> = (0..observed.len()).filter(is_whole).collect();
     let mut renews: BTreeMap<&str, usize> = BTreeMap::new();
@@ -251,28 +278,22 @@ fn contracts(
                 others.iter().any(|other| *other != fact && grace.contains(&starts[*other]))
             })
     };
-    for fact in facts.iter().copied() {
-        let (start, end) = (Day(starts[fact]), Day(ends[fact]));
-        let (numerator, denominator) = term_years(start, end);
-        let value = picos[fact].unwrap_or(0);
-        let annual = rounded(value.saturating_mul(denominator), MICROS.saturating_mul(numerator.max(1)));
-        let annual = in_reporting_of(books, annual, currencies.of(fact)?, start)?;
-        for days in windows {
-            if start < days.end && end >= days.end {
-                take("contracts_live", *days, entry(fact, start.0, 1));
-                take("contract_annual_value", *days, entry(fact, start.0, annual));
-            }
-            if end >= days.start && end < days.end {
-                take("contracts_due", *days, entry(fact, end.0, 1));
-                take("contract_value_due", *days, entry(fact, end.0, annual));
-                if is_renewed(fact) {
-                    take("contracts_renewed", *days, entry(fact, end.0, 1));
-                    take("contract_value_renewed", *days, entry(fact, end.0, annual));
-                }
-            }
-        }
+    facts.into_iter().map(|fact| (fact, is_renewed(fact))).collect()
+}
+
+/// The contracts whose term ends on a day or later, and that nothing renews yet: the customer, and the day.
+///
+/// # Errors
+/// When facts cannot be read.
+pub(super) fn due_from(books: &Books, from: Day) -> Result<Vec<(u32, Day)>, EngineError> {
+    if !books.has_facts("contract")? {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let observed = books.shelf.get(books, "contract", contract_columns())?;
+    let (ends, customers) = (observed.days("end"), observed.texts("customer"));
+    let due = renewals(&observed).into_iter().filter(|(fact, is_renewed)| !is_renewed && ends[*fact] >= from.0);
+    let customer = |fact: usize| books.customer_of_id(customers?.of(fact)?);
+    Ok(due.filter_map(|(fact, _)| Some((customer(fact)?, Day(ends[fact])))).collect())
 }
 
 /// A line of an invoice that bills something other than tax.

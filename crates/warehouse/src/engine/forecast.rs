@@ -16,7 +16,7 @@ use revenue::{
     movement::Kind,
 };
 
-use super::{Assumptions, EngineError, Figure, Question, answer, look_ahead, parts, worth};
+use super::{Assumptions, EngineError, Figure, Question, answer, billing::due_from, look_ahead, parts, worth};
 use crate::{
     books::Books,
     catalogue::{Catalogue, ResolvedMetric, Unit, Value},
@@ -35,8 +35,8 @@ const LONGEST: i32 = 240;
 const WITHOUT_CUSTOMERS: i32 = 60;
 /// What is agreed is looked at for so many months ahead.
 const AGREED_MONTHS: usize = 120;
-/// Trials of so many months say how many are kept.
-const TRIAL_MONTHS: i32 = 12;
+/// How many trials are kept and contracts renewed is that of so many months.
+const YEAR_MONTHS: i32 = 12;
 
 /// What is known for a forecast.
 pub struct Known {
@@ -94,8 +94,10 @@ pub fn known(
         received: whole(1),
         // Before the first cost that is known, costs were not nothing.
         costs: whole(2).into_iter().skip_while(|costs| *costs <= 0.0).collect(),
-        agreed: agreed(books, next),
-        trial_conversion: trial_conversion(books, metric("trial_conversion.period")?, next, assumptions)?,
+        agreed: agreed(books, next)?,
+        trial_conversion: of_last_year(books, metric("trial_conversion.period")?, next, assumptions)?.unwrap_or(0.0),
+        // Where no contract came to its end, none is taken to end.
+        renewal: of_last_year(books, metric("renewal_rate.count")?, next, assumptions)?.unwrap_or(1.0),
     };
     let (mut series, mut lacking) = (Vec::new(), Vec::new());
     for (place, metric) in asked.into_iter().enumerate() {
@@ -160,8 +162,11 @@ fn months_between(one: Day, other: Day) -> i32 {
 }
 
 /// What is agreed for the months from `next` on: movements of days to come, those of the running month that have happened,
-/// and trials that end. What follows a trial is not agreed.
-fn agreed(books: &Books, next: Day) -> Vec<Agreed> {
+/// trials that end, and contracts that come up for renewal. What follows a trial is not agreed.
+///
+/// # Errors
+/// When facts cannot be read.
+fn agreed(books: &Books, next: Day) -> Result<Vec<Agreed>, EngineError> {
     let mut agreed = vec![Agreed::default(); AGREED_MONTHS];
     let month_of = |day: Day| usize::try_from(months_between(next, day)).ok().filter(|month| *month < AGREED_MONTHS);
     let ledger = &books.ledger;
@@ -206,32 +211,44 @@ fn agreed(books: &Books, next: Day) -> Vec<Agreed> {
             agreed[month].trial_mrr += units(worth(books, span));
         }
     }
-    agreed
+    for (customer, end) in due_from(books, to_come)? {
+        let leaves_then = ledger.of_customer(customer as usize).any(|row| {
+            ledger.kind[row] == Kind::Churn
+                && Day(ledger.day[row]) >= to_come
+                && month_of(Day(ledger.day[row])) == month_of(end)
+        });
+        // Who has announced to leave is counted already.
+        if let Some(month) = month_of(end).filter(|_| !leaves_then) {
+            agreed[month].due_customers += 1.0;
+            agreed[month].due_mrr += units(books.mrr_before(customer, to_come));
+        }
+    }
+    Ok(agreed)
 }
 
-/// Of the trials that ended in the last year, the share that turned into paying; 0 where there were none.
-fn trial_conversion(
+/// A ratio over the twelve months that are over; nothing where there is nothing to divide by.
+fn of_last_year(
     books: &Books,
     metric: Arc<ResolvedMetric>,
     next: Day,
     assumptions: &Assumptions,
-) -> Result<f64, EngineError> {
+) -> Result<Option<f64>, EngineError> {
     let question = Question {
         metrics: vec![metric],
         // Twelve months lie in two years at the most.
         grain: Grain::Year,
-        from: next.plus_months(-TRIAL_MONTHS),
+        from: next.plus_months(-YEAR_MONTHS),
         to: next,
         by: Vec::new(),
         filters: Vec::new(),
         assumptions: assumptions.clone(),
     };
-    let (mut converted, mut ended) = (0.0, 0.0);
+    let (mut above, mut below) = (0.0, 0.0);
     for figure in answer(books, &question)? {
         if let Some((Value::Number(part), Value::Number(whole))) = parts(books, &question, &figure)? {
-            converted += part.to_f64().unwrap_or_default();
-            ended += whole.to_f64().unwrap_or_default();
+            above += part.to_f64().unwrap_or_default();
+            below += whole.to_f64().unwrap_or_default();
         }
     }
-    Ok(if ended > 0.0 { (converted / ended).clamp(0.0, 1.0) } else { 0.0 })
+    Ok((below > 0.0).then(|| (above / below).clamp(0.0, 1.0)))
 }
