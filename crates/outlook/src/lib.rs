@@ -16,6 +16,8 @@
 //! playbook      figures, rules, targets and advice as data, and the case that they are held against
 //! signal        whether a rule fires, since when, on what evidence, and how it did before
 //! verdict       where the business is, and the worst that has to be said of it
+//! anomaly       which points of a series are off, and which part drives them
+//! target        whether a figure gets where it should be in time
 //! advice        what to do, in the order in which the numbers ask for it
 //! wording       sentences in three languages, with numbers and dates in the habits of each
 //! ```
@@ -25,6 +27,7 @@
 //! What is too little to judge by says so, as a value.
 
 pub mod advice;
+pub mod anomaly;
 pub mod condition;
 pub mod experiment;
 pub mod forecast;
@@ -41,5 +44,6 @@ pub mod segment;
 pub mod signal;
 pub mod student;
 pub mod survival;
+pub mod target;
 pub mod verdict;
 pub mod wording;

@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod advice;
+mod anomalies;
 mod bench;
 pub mod check;
 pub mod cohorts;
@@ -29,6 +30,7 @@ pub mod restatements;
 pub mod retention;
 mod serve;
 mod signals;
+mod target;
 mod verdict;
 
 use warehouse::{
@@ -67,6 +69,10 @@ pub enum Command {
     Verdict(verdict::Arguments),
     /// List signals of danger, and those to do more of something, with their evidence and their past
     Signals(signals::Arguments),
+    /// Set targets on metrics, and see where they should be by now and how likely they are met
+    Target(target::Arguments),
+    /// Find days, weeks or months, whole or in a part, that were off, and what drives them
+    Anomalies(anomalies::Arguments),
     /// Say what to do, in the order in which the numbers ask for it, and whom to call
     Advice(advice::Arguments),
     /// Play through what moves revenue most on your own contracts, ranked: churn, prices, annual plans, selling and converting
@@ -210,6 +216,8 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Health(arguments) => health::run(options, &arguments),
         Command::Verdict(arguments) => verdict::run(options, &arguments),
         Command::Signals(arguments) => signals::run(options, &arguments),
+        Command::Target(arguments) => target::run(options, &arguments),
+        Command::Anomalies(arguments) => anomalies::run(options, &arguments),
         Command::Advice(arguments) => advice::run(options, &arguments),
         Command::Levers(arguments) => levers::run(options, &arguments),
         Command::Funnel(arguments) => funnel::run(options, &arguments),

@@ -11,6 +11,7 @@ mod policies;
 mod series;
 mod session;
 mod shelf;
+mod targets;
 
 use std::{io::Write, process::ExitCode};
 

@@ -23,6 +23,9 @@ mod forecast;
 #[path = "cli/health.rs"]
 mod health;
 
+#[path = "cli/judgement.rs"]
+mod judgement;
+
 #[path = "cli/kinds.rs"]
 mod kinds;
 

@@ -4,6 +4,7 @@
 //! over the ledger ([`cube`]) and one over bills, payments and contracts ([`billing`]) give every measure; what is
 //! left is exact arithmetic. Ratios are Σ ÷ Σ of two measures, never means of ratios.
 
+pub mod anomalies;
 pub mod billing;
 pub mod business;
 pub mod collection;
