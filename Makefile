@@ -11,6 +11,10 @@ NEXTEST_VERSION := 0.9.143
 # Where `make run` keeps its company. Your own belongs in a folder of its own: make run DATA=... or recurve --data.
 DATA ?= recurve-data
 RECURVE := $(CARGO_TARGET_DIR)/release/recurve
+# The day on which the demo ends, and the port of its dashboard. SERVE=0 leaves the dashboard out.
+DEMO_DAY := 2026-11-01
+PORT ?= 8080
+SERVE ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -19,12 +23,18 @@ RECURVE := $(CARGO_TARGET_DIR)/release/recurve
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: tools ## Build Recurve, make a demo company in ./recurve-data and show its last full month
+run: tools ## Build Recurve, make a demo company in ./recurve-data and open its dashboard (SERVE=0: only show its last month)
 	@echo "Building. From nothing this takes some minutes on two cores, afterwards seconds."
 	cargo build $(LOCKED) --release -p recurve
 	$(RECURVE) --data "$(DATA)" demo
 	@echo
 	@echo "Go on with:  $(RECURVE) --data $(DATA) --help"
+	@if [ "$(SERVE)" != 0 ] && [ -f web/dist/index.html ]; then \
+		echo "The dashboard of the demo, for everybody on this machine; Ctrl-C ends it:"; \
+		exec $(RECURVE) --data "$(DATA)" --now $(DEMO_DAY) serve --open editor --port $(PORT); \
+	else \
+		echo "The dashboard: make web, then make run again. The HTTP API: $(RECURVE) --data $(DATA) --now $(DEMO_DAY) serve --open"; \
+	fi
 
 test: lint unit doctest format ## Run every check: clippy, all tests, the examples in the documentation, formatting
 
@@ -66,8 +76,8 @@ docs: tools nextest ## Write the generated pages of docs/ anew, from the tables 
 install: tools ## Put `recurve` into cargo's folder of programs
 	cargo install $(LOCKED) --path crates/recurve
 
-release: tools ## Build the program that is passed on: slower to build, a few per cent faster
-	cargo build $(LOCKED) --profile distribution -p recurve
+release: tools ## Build the program that is passed on: slower to build, a few per cent faster; needs the dashboard (make web)
+	REQUIRE_UI=1 cargo build $(LOCKED) --profile distribution -p recurve
 	@ls -l "$(CARGO_TARGET_DIR)/distribution/recurve"
 
 clean-data: ## Remove the data folder (DATA=..., ./recurve-data unless set) after asking; YES=1 does not ask

@@ -1,27 +1,50 @@
 //! The HTTP API: every route in one table, what every answer has in common, and the server that holds it together.
 //!
-//! An answer to a question about the data is a function from a [`Session`] and the question to a value, the same function
+//! An answer to a question about the data is a function from a session and the question to a value, the same function
 //! that the command of its name prints. Here it gets what HTTP adds: who may ask, the version of the data as an `ETag`,
 //! bodies that are kept until the data changes, a bound on what is worked on at a time, and a description in OpenAPI.
 
+mod access;
 mod company;
 mod description;
+mod doors;
+mod facts;
 mod figures;
+mod imports;
 mod kept;
+mod lists;
 mod log;
+mod notes;
 mod overview;
+mod people;
 mod query;
 mod refusal;
 mod route;
 mod server;
+mod stream;
 mod web;
 
 pub use description::description;
+pub use people::Role;
 pub use server::{Choices, Server, run};
 
 use route::Route;
 
-/// Every route.
+/// Every route. What is not in here is no route of the API, and what is in here is described and guarded.
 fn routes() -> Vec<Route> {
-    [company::routes(), figures::routes(), overview::routes(), description::routes()].into_iter().flatten().collect()
+    [
+        company::routes(),
+        figures::routes(),
+        overview::routes(),
+        lists::routes(),
+        facts::routes(),
+        imports::routes(),
+        notes::routes(),
+        stream::routes(),
+        doors::routes(),
+        description::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

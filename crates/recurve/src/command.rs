@@ -1,6 +1,6 @@
 //! The commands: one file each.
 
-mod advice;
+pub mod advice;
 mod anomalies;
 mod bench;
 pub mod check;
@@ -11,7 +11,7 @@ mod demo;
 pub mod experiments;
 pub mod explain;
 mod export;
-mod forecast;
+pub mod forecast;
 pub mod funnel;
 pub mod health;
 pub mod identities;
@@ -29,9 +29,9 @@ pub mod reconcile;
 pub mod restatements;
 pub mod retention;
 mod serve;
-mod signals;
+pub mod signals;
 mod target;
-mod verdict;
+pub mod verdict;
 
 use warehouse::{
     books::BooksError,
@@ -145,6 +145,9 @@ pub enum CommandError {
     /// The command line says something that cannot be.
     #[error("{0}")]
     Usage(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    Missing(String),
     /// No such metric or variant.
     #[error(transparent)]
     Lookup(#[from] LookupError),
@@ -191,6 +194,7 @@ impl CommandError {
     pub fn exit_code(&self) -> u8 {
         match self {
             CommandError::Usage(_)
+            | CommandError::Missing(_)
             | CommandError::Lookup(_)
             | CommandError::Policy(_)
             | CommandError::LeverSettings(_) => 2,

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Which month is judged, and by which figures.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Asked {
     /// The month; the last full one unless set
     #[arg(long, value_name = "M")]
@@ -87,10 +87,14 @@ impl Judged {
         if let Some(file) = &asked.series {
             return Self::of_file(options, asked, file);
         }
-        let session = Session::open(options, Access::Read)?;
+        Self::of_session(&Session::open(options, Access::Read)?, asked)
+    }
+
+    /// Gathers what is asked for from the facts of a folder.
+    pub fn of_session(session: &Session, asked: &Asked) -> Result<Self, CommandError> {
         let books = session.books()?;
-        let month = month(&session, asked.period.as_deref())?;
-        Self::of_books(&session, &books, month)
+        let month = month(session, asked.period.as_deref())?;
+        Self::of_books(session, &books, month)
     }
 
     /// Gathers what a month of some books is judged by.

@@ -81,6 +81,9 @@ pub trait Sheet {
 
     /// Takes a row.
     fn row(&mut self, cells: &[Cell]) -> Result<(), CommandError>;
+
+    /// Takes words about the list as a whole, such as what has no row in it and why. Who writes a file has no place for it.
+    fn note(&mut self, _words: &str) {}
 }
 
 impl dyn Sheet + '_ {

@@ -111,6 +111,8 @@ pub struct Session {
     kept: Option<(Arc<Shelf>, Known)>,
     /// The books, once they were opened.
     opened: OnceLock<Arc<Books>>,
+    /// Whether who asks may not be told who the customers are.
+    pub hides_customers: bool,
 }
 
 /// The clock, read once, here.
@@ -135,7 +137,14 @@ impl Session {
 
     /// The same folder and version under other options.
     pub fn again(&self, options: Options) -> Result<Self, CommandError> {
-        Self::of(options, self.lake.clone(), self.kept.clone())
+        let session = Self::of(options, self.lake.clone(), self.kept.clone())?;
+        Ok(Self { hides_customers: self.hides_customers, ..session })
+    }
+
+    /// The same folder, version and options with books of its own, for what depends on which facts were read before.
+    pub fn apart(&self) -> Result<Self, CommandError> {
+        let kept = self.kept.as_ref().map(|(_, known)| (Arc::default(), *known));
+        Self::of(self.options.clone(), self.lake.clone(), kept)
     }
 
     fn of(options: Options, lake: Lake, kept: Option<(Arc<Shelf>, Known)>) -> Result<Self, CommandError> {
@@ -153,7 +162,7 @@ impl Session {
             None => clock(),
             Some(text) => instant(text, "now", &zone)?,
         };
-        Ok(Self { options, lake, zone, now, kept, opened: OnceLock::new() })
+        Ok(Self { options, lake, zone, now, kept, opened: OnceLock::new(), hides_customers: false })
     }
 
     /// A setting of the data folder.

@@ -1,6 +1,24 @@
-//! The server is a contract: the web app and scripts depend on it. Tests play the real program.
+//! The server is a contract: the web app and scripts depend on it. Tests play the real program on a free port.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end at what it did not expect")]
+
+#[path = "cli/folder.rs"]
+mod folder;
+
+#[path = "serve/server.rs"]
+mod server;
+
+#[path = "serve/answers.rs"]
+mod answers;
+
+#[path = "serve/doors.rs"]
+mod doors;
+
+#[path = "serve/imports.rs"]
+mod imports;
+
+#[path = "serve/web.rs"]
+mod web;
 
 use std::{fs, path::Path, process::Command};
 

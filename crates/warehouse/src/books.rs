@@ -188,6 +188,8 @@ pub struct Books {
     pub(crate) cubes: crate::engine::Cubes,
     /// Facts of other kinds that were read for earlier questions.
     pub(crate) shelf: crate::observed::Shelf,
+    /// Where the facts came from, once somebody asked.
+    pub(crate) origins: std::sync::OnceLock<std::sync::Arc<Origins>>,
 }
 
 impl Books {
@@ -280,6 +282,7 @@ impl Books {
             lake,
             cubes: crate::engine::Cubes::default(),
             shelf: crate::observed::Shelf::default(),
+            origins: std::sync::OnceLock::new(),
             view,
         })
     }

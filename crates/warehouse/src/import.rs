@@ -30,7 +30,7 @@ use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use export::printed;
-pub use export::{Export, ExportColumn, export};
+pub use export::{Export, ExportColumn, export, export_of};
 pub use quarantine::{ReplayReport, quarantined, replay};
 
 use crate::kind::{Kind, ValueKind};

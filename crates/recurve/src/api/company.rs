@@ -1,7 +1,13 @@
 //! What there is: who asks, which facts are known, which metrics and dimensions they can be looked at by.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use axum::{
+    Extension, Json,
+    extract::{RawQuery, State},
+    http::{HeaderValue, Method, header},
+    response::{IntoResponse, Response},
+};
 use outlook::wording::Words;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,13 +18,22 @@ use warehouse::{
     lake::ImportRecord,
 };
 
-use super::route::Route;
+use super::{
+    access::Caller,
+    doors::User,
+    people::Role,
+    query::{self, Reader},
+    refusal::Refusal,
+    route::{Route, Who},
+    server::Server,
+};
 use crate::{command::CommandError, session::Session};
 
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::question("/session", "The company, the view of it and which facts are known", &[], about),
-        Route::question("/catalogue", "Every metric and dimension, in a language", &[], catalogue),
+        Route::other(Method::GET, "/session", Who::Shared, "Who asks, the company, and which facts are known", session)
+            .gives::<Asking>(),
+        Route::question("/catalogue", "Every metric and dimension, in a language", &[], catalogue).for_shared(),
         Route::question("/dimensions/{dimension}", "The values of a dimension", &[], values),
         Route::question("/sources", "The imports: which file brought which facts, and when", &[], sources),
     ]
@@ -27,6 +42,48 @@ pub fn routes() -> Vec<Route> {
 /// A question without options of its own.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Plain {}
+
+/// Who asks, and what there is.
+#[derive(Serialize, ToSchema)]
+pub struct Asking {
+    /// The version of the data: equal as long as every answer is.
+    data_version: String,
+    /// Who is logged in; null where nobody has to be.
+    user: Option<User>,
+    /// What who asks may do: shared, viewer, editor or owner.
+    role: &'static str,
+    /// The roles that people have.
+    roles: Vec<&'static str>,
+    /// Whether nobody has chosen a password yet.
+    needs_setup: bool,
+    #[serde(flatten)]
+    about: About,
+}
+
+async fn session(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let pairs = query::pairs(query.as_deref())?;
+    let asking = tokio::task::spawn_blocking(move || -> Result<Asking, Refusal> {
+        let asked = Reader::of::<Plain>(&["-"]).read::<Plain>(&pairs, true)?;
+        let session = server.session()?;
+        let session = session.again(asked.view.over(&session.options))?;
+        Ok(Asking {
+            data_version: session.known().map(|known| known.version()).unwrap_or_default(),
+            user: caller.person.as_ref().map(|person| User { name: person.name.clone(), role: person.role.name() }),
+            role: caller.role.name(),
+            roles: Role::OF_PEOPLE.iter().map(|(_, name)| *name).collect(),
+            needs_setup: server.people.is_empty()?,
+            about: about(&session)?,
+        })
+    });
+    let asking = asking.await.map_err(|_| Refusal::failed())??;
+    let mut response = Json(asking).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
 
 /// The company and the view of it.
 #[derive(Serialize, ToSchema)]
@@ -101,7 +158,7 @@ pub fn imports(session: &Session) -> Result<Vec<ImportRecord>, CommandError> {
     Ok(session.lake.imports(session.known().map(|known| known.at_micros))?)
 }
 
-fn about(session: &Session, _: &Plain) -> Result<About, CommandError> {
+fn about(session: &Session) -> Result<About, CommandError> {
     let imports = imports(session)?;
     let view = session.view(None)?;
     let (books, trouble) = match session.books() {
@@ -293,7 +350,7 @@ fn values(session: &Session, asked: &OfDimension) -> Result<Values, CommandError
 #[derive(Serialize, ToSchema)]
 pub struct Sources {
     /// The imports, the newest first.
-    imports: Vec<Imported>,
+    rows: Vec<Imported>,
     /// The kinds of facts that are known.
     kinds: Vec<KnownKind>,
     /// Every kind of facts that there is.
@@ -308,7 +365,8 @@ pub struct Imported {
     source: String,
     file: String,
     bytes: u64,
-    recorded_at: String,
+    /// When its facts became known.
+    at: String,
     rows: u64,
     accepted: u64,
     refused: u64,
@@ -353,10 +411,10 @@ fn sources(session: &Session, _: &Plain) -> Result<Sources, CommandError> {
         source: import.source.clone(),
         file: import.file_name.clone(),
         bytes: import.file_bytes,
-        recorded_at: instant(import.recorded_at_micros),
+        at: instant(import.recorded_at_micros),
         rows: import.rows_read,
         accepted: import.rows_accepted,
         refused: import.rows_refused,
     });
-    Ok(Sources { imports: imports.collect(), kinds, all_kinds: all_kinds.collect() })
+    Ok(Sources { rows: imports.collect(), kinds, all_kinds: all_kinds.collect() })
 }

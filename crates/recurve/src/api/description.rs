@@ -58,7 +58,7 @@ pub fn description() -> OpenApi {
             components.schemas.extend(takes.named);
             let content = ContentBuilder::new().schema(Some(takes.schema)).build();
             operation =
-                operation.request_body(Some(RequestBodyBuilder::new().content("application/json", content).build()));
+                operation.request_body(Some(RequestBodyBuilder::new().content(route.takes_media, content).build()));
         }
         let mut fine = ResponseBuilder::new().description("The answer");
         if let Some(gives) = route.gives {
@@ -70,8 +70,7 @@ pub fn description() -> OpenApi {
             .description("Why there is no answer")
             .content("application/json", ContentBuilder::new().schema(Some(refused)).build());
         operation = operation.response("200", fine).response("default", refused);
-        let item = PathItem::new(method(&route.method), operation);
-        paths = paths.path(format!("{BASE}{}", route.path), item);
+        paths = paths.path(format!("{BASE}{}", route.path), PathItem::new(method(&route.method), operation));
     }
     let mut info = Info::new("Recurve", env!("CARGO_PKG_VERSION"));
     info.description = Some(

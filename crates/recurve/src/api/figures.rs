@@ -14,7 +14,7 @@ use crate::{
 
 pub fn routes() -> Vec<Route> {
     let allowed = ["metric", "all", "variant", "grain", "from", "to", "by", "where"];
-    vec![Route::question("/figures", "Metrics by period and segment", &allowed, figures)]
+    vec![Route::question("/figures", "Metrics by period and segment", &allowed, figures).for_shared()]
 }
 
 /// Figures, metric by metric in the order asked for, then by period and segment.

@@ -15,15 +15,18 @@ use warehouse::{
 use super::{
     company::{KnownKind, imports, instant, known_kinds},
     figures::is_partial,
+    lists::Page,
+    notes,
     route::Route,
 };
 use crate::{
-    command::{CommandError, cohorts},
+    command::{CommandError, Outcome, cohorts, verdict},
+    listing::Sheet,
     session::{self, Range, Session},
 };
 
 pub fn routes() -> Vec<Route> {
-    vec![Route::question("/overview", "Everything that the overview shows, in one answer", &[], answer)]
+    vec![Route::question("/overview", "Everything that the overview shows, in one answer", &[], answer).for_shared()]
 }
 
 /// What the overview is asked.
@@ -83,6 +86,14 @@ pub struct Overview {
     /// Why nobody is known to be at risk.
     at_risk_note: Option<String>,
     freshness: Vec<KnownKind>,
+    /// The verdict on the last full month, rule by rule, as `/verdict` lists it; of the whole alone.
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, Option<serde_json::Value>>>)]
+    verdict: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// Why there is no verdict.
+    verdict_note: Option<String>,
+    /// Notes at days of the months that are shown, as `/notes` lists them.
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, Option<serde_json::Value>>>)]
+    annotations: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A figure of the last full month with what it is compared with.
@@ -302,8 +313,27 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
     bridge.extend(MOVEMENTS[..6].iter().map(|(step, id)| Step { step, value: money(id, month) }));
     bridge.push(Step { step: "transferred", value: transferred(month) });
     bridge.push(Step { step: "closing", value: money("mrr", month) });
-    let (at_risk, at_risk_note) = at_risk(&books, &asked.filters)?;
+    let (at_risk, at_risk_note) = match session.hides_customers {
+        true => (None, Some("a shared link does not name customers".to_owned())),
+        false => at_risk(&books, &asked.filters)?,
+    };
     let imports = imports(session)?;
+    let first = running.plus_months(-months).to_string();
+    let (verdict, verdict_note) = match asked.filters.is_empty() {
+        false => (Vec::new(), Some("the verdict is on the whole".to_owned())),
+        // What is wrong with a playbook of the user's own keeps nobody from the figures.
+        true => match rows(|sheet| verdict::answer(session, &verdict::Arguments::default(), sheet)) {
+            Ok(rows) => (rows, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        },
+    };
+    let mut annotations = rows(|sheet| notes::notes(session, &notes::OfNotes::default(), sheet))?;
+    annotations.retain(|note| {
+        let day = note.get("day").and_then(serde_json::Value::as_str).unwrap_or_default();
+        note.get("kind").is_some_and(|kind| kind == "annotation")
+            && (!session.hides_customers || note["customer"].is_null())
+            && day >= first.as_str()
+    });
     Ok(Overview {
         currency: currency.code().to_owned(),
         currency_decimals: currency.decimals(),
@@ -319,7 +349,19 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
         at_risk,
         at_risk_note,
         freshness: known_kinds(&imports),
+        verdict,
+        verdict_note,
+        annotations,
     })
+}
+
+/// The rows of a short list.
+fn rows(
+    list: impl FnOnce(&mut dyn Sheet) -> Result<Outcome, CommandError>,
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, CommandError> {
+    let mut page = Page::whole();
+    list(&mut page)?;
+    Ok(page.end().rows)
 }
 
 fn cohort_rows(session: &Session, filters: &[String], running: Day) -> Result<Vec<CohortRow>, CommandError> {

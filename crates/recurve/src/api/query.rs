@@ -37,6 +37,22 @@ pub struct View {
 /// What a shared link may choose of it: what needs no other books than those that are open.
 const OF_SHARED: &[&str] = &["lang"];
 
+/// The dimensions that a shared link may use: none that names a customer.
+const SHARED_DIMENSIONS: &[&str] =
+    &["plan", "product", "interval", "currency", "country", "channel", "cohort", "segment"];
+
+/// Refuses to split or filter by what could name a customer.
+fn refuse_names(value: &str) -> Result<(), Refusal> {
+    let dimension = value.split('=').next().unwrap_or_default();
+    match dimension.split(',').find(|name| !SHARED_DIMENSIONS.contains(&name.trim())) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::bad(format!(
+            "a shared link does not show `{name}`; it shows {}",
+            SHARED_DIMENSIONS.join(", ")
+        ))),
+    }
+}
+
 /// How a query is read.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -105,10 +121,15 @@ impl Reader {
     ) -> Result<Asked<Q>, Refusal> {
         let mut options: Vec<String> = Vec::new();
         let mut positional: Vec<String> = Vec::new();
+        // Options that take several values at once.
+        let mut several: Vec<(String, Vec<String>)> = Vec::new();
         for (name, value) in pairs {
             let known = self.of_question.contains(name)
                 || self.of_view.contains(name) && (!is_shared || OF_SHARED.contains(&name.as_str()));
             let argument = self.command.get_arguments().find(|argument| known && parameter_name(argument) == *name);
+            if is_shared && matches!(name.as_str(), "by" | "where") {
+                refuse_names(value)?;
+            }
             let Some(argument) = argument else {
                 let known = self.of_question.iter().chain(&self.of_view).map(String::as_str).collect::<Vec<_>>();
                 return Err(Refusal::bad(format!(
@@ -121,6 +142,13 @@ impl Reader {
                 continue;
             }
             let long = argument.get_long().unwrap_or_default();
+            if argument.get_num_args().is_some_and(|count| count.min_values() > 1) && !value.starts_with('-') {
+                match several.iter_mut().find(|(other, _)| other == long) {
+                    Some((_, values)) => values.push(value.clone()),
+                    None => several.push((long.to_owned(), vec![value.clone()])),
+                }
+                continue;
+            }
             match (argument.get_action().takes_values(), value.as_str()) {
                 (true, value) => options.push(format!("--{long}={value}")),
                 (false, "" | "true" | "1") => options.push(format!("--{long}")),
@@ -130,6 +158,10 @@ impl Reader {
                 }
             }
         }
+        for (long, values) in several {
+            options.push(format!("--{long}"));
+            options.extend(values);
+        }
         options.push("--".to_owned());
         options.extend(positional);
         let wrong = |error: clap::Error| Refusal::bad(words(&error.render().to_string()));
@@ -138,6 +170,12 @@ impl Reader {
         let view = View::from_arg_matches(&matches).map_err(wrong)?;
         view.refuse_paths()?;
         Ok(Asked { view, question })
+    }
+
+    /// The parameters of the question alone.
+    pub fn own_parameters(&self) -> Vec<Parameter> {
+        let own = |parameter: &Parameter| self.of_question.contains(&parameter.name);
+        self.parameters().into_iter().filter(own).collect()
     }
 
     /// The parameters, as the description of the API states them.

@@ -88,6 +88,7 @@ impl From<CommandError> for Refusal {
         };
         let known = match &error {
             CommandError::Usage(_) => Some((StatusCode::BAD_REQUEST, "usage")),
+            CommandError::Missing(_) => Some((StatusCode::NOT_FOUND, "not_found")),
             CommandError::Lookup(_) => Some((StatusCode::NOT_FOUND, "unknown_metric")),
             CommandError::Policy(_) => Some((StatusCode::BAD_REQUEST, "unknown_policy")),
             CommandError::Catalogue(_) | CommandError::LeadRules(_) => Some((StatusCode::CONFLICT, "own_definitions")),

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
-    extract::{RawPathParams, RawQuery, State},
+    Extension, Router,
+    extract::{DefaultBodyLimit, RawPathParams, RawQuery, State},
+    handler::Handler,
     http::{HeaderMap, Method, Uri},
-    response::Response,
-    routing::MethodFilter,
+    middleware,
+    response::IntoResponse,
+    routing::{MethodFilter, MethodRouter},
 };
 use clap::{Args, FromArgMatches};
 use serde::Serialize;
 use utoipa::{
-    PartialSchema, ToSchema,
+    ToSchema,
     openapi::{
         RefOr,
         path::Parameter,
@@ -21,6 +23,8 @@ use utoipa::{
 };
 
 use super::{
+    access::{Caller, guard},
+    people::Role,
     query::{self, Reader},
     refusal::Refusal,
     server::Server,
@@ -30,13 +34,21 @@ use crate::{command::CommandError, session::Session};
 /// Where all routes of the API begin.
 pub const BASE: &str = "/api/v1";
 
-/// Who may use a route. Each may do what those before may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// Anybody who reaches the server.
     Anyone,
-    /// Whoever may look: a viewer, or somebody with a shared link.
+    /// Whoever may look at figures without names: a shared link and all people.
+    Shared,
+    /// Whoever may look at everything.
     Viewer,
+    /// Whoever may import: editors, and programs with a token for it.
+    Ingest,
+    /// Whoever may keep notes, targets and views.
+    Editor,
+    /// Whoever says who may do what.
+    Owner,
 }
 
 impl Who {
@@ -44,7 +56,23 @@ impl Who {
     pub fn name(self) -> &'static str {
         match self {
             Who::Anyone => "anyone",
+            Who::Shared => "shared",
             Who::Viewer => "viewer",
+            Who::Ingest => "ingest",
+            Who::Editor => "editor",
+            Who::Owner => "owner",
+        }
+    }
+
+    /// Whether a role suffices.
+    pub fn admits(self, role: Role) -> bool {
+        match self {
+            Who::Anyone => true,
+            Who::Shared => role >= Role::Shared,
+            Who::Viewer => role >= Role::Viewer,
+            Who::Ingest => role == Role::Ingest || role >= Role::Editor,
+            Who::Editor => role >= Role::Editor,
+            Who::Owner => role >= Role::Owner,
         }
     }
 }
@@ -68,7 +96,7 @@ impl Shape {
     }
 
     /// The shape of a type with the version of the data beside it.
-    fn versioned<T: ToSchema>() -> Self {
+    pub fn versioned<T: ToSchema>() -> Self {
         let shape = Self::of::<T>();
         let version = ObjectBuilder::new()
             .property(
@@ -82,9 +110,6 @@ impl Shape {
         Self { schema: RefOr::T(schema), named: shape.named }
     }
 }
-
-/// What adds a route to a router.
-type Register = Box<dyn FnOnce(Router<Arc<Server>>, &str) -> Router<Arc<Server>>>;
 
 /// One route.
 pub struct Route {
@@ -100,18 +125,23 @@ pub struct Route {
     pub parameters: Vec<Parameter>,
     /// What its body is.
     pub takes: Option<Shape>,
+    /// What the body is written in.
+    pub takes_media: &'static str,
     /// What it gives.
     pub gives: Option<Shape>,
-    register: Register,
+    handler: MethodRouter<Arc<Server>>,
+    /// Whether a body may be larger than a form of words is.
+    is_of_any_size: bool,
 }
 
-/// How a question about the data is answered: a body of JSON.
-pub type Work = Arc<dyn Fn(&Session, &Reader, &[(String, String)], bool) -> Result<Vec<u8>, Refusal> + Send + Sync>;
+/// The largest body, but for uploads.
+const BODY_BYTES: usize = 256 << 10;
+
+/// How a question about the data is answered: from its pairs to a body of JSON. Last comes whether a shared link asks.
+pub type Work = Arc<dyn Fn(&Session, &[(String, String)], bool) -> Result<Vec<u8>, Refusal> + Send + Sync>;
 
 /// A question about the data whose answers are kept.
 pub struct Question {
-    /// How its query is read.
-    pub reader: Reader,
     /// How it is answered.
     pub work: Work,
     /// The route, for the log.
@@ -125,6 +155,12 @@ struct Versioned<A> {
     answer: A,
 }
 
+/// The body of an answer, with the version of the data that it is of.
+pub fn answer_body<A: Serialize>(session: &Session, answer: A) -> Result<Vec<u8>, Refusal> {
+    let data_version = session.known().map(|known| known.version()).unwrap_or_default();
+    serde_json::to_vec(&Versioned { data_version, answer }).map_err(|_| Refusal::failed())
+}
+
 impl Route {
     /// A question about the data, read by the options `allowed` of the question (all where none is named), and answered
     /// by the function that the command line uses too.
@@ -136,51 +172,53 @@ impl Route {
     ) -> Self
     where
         Q: Args + FromArgMatches + 'static,
-        A: Serialize + ToSchema + PartialSchema + 'static,
+        A: Serialize + ToSchema + 'static,
     {
         let reader = Reader::of::<Q>(allowed);
         let parameters = reader.parameters();
-        let work: Work = Arc::new(move |session, reader, pairs, is_shared| {
+        let work: Work = Arc::new(move |session, pairs, is_shared| {
             let asked = reader.read::<Q>(pairs, is_shared)?;
             let session = session.again(asked.view.over(&session.options))?;
-            let answer = answer(&session, &asked.question)?;
-            let data_version = session.known().map(|known| known.version()).unwrap_or_default();
-            serde_json::to_vec(&Versioned { data_version, answer }).map_err(|_| Refusal::failed())
+            answer_body(&session, answer(&session, &asked.question)?)
         });
-        let question = Arc::new(Question { reader, work, path });
+        Self::asked(path, words, parameters, Shape::versioned::<A>(), work)
+    }
+
+    /// A question that is answered by some work, whose answers are kept.
+    pub fn asked(
+        path: &'static str,
+        words: &'static str,
+        parameters: Vec<Parameter>,
+        gives: Shape,
+        work: Work,
+    ) -> Self {
+        let question = Arc::new(Question { work, path });
         let handler = move |State(server): State<Arc<Server>>,
-                            parameters: RawPathParams,
+                            Extension(caller): Extension<Caller>,
+                            of_path: RawPathParams,
                             uri: Uri,
                             RawQuery(query): RawQuery,
                             headers: HeaderMap| {
             let question = Arc::clone(&question);
             let of_path: Vec<(String, String)> =
-                parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                of_path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             async move {
                 let mut pairs = match query::pairs(query.as_deref()) {
                     Ok(pairs) => pairs,
-                    Err(refusal) => return refusal.into_response_of(),
+                    Err(refusal) => return refusal.into_response(),
                 };
                 pairs.extend(of_path);
-                server.answer(&question, uri.path(), pairs, &headers).await
+                server.answer(&question, uri.path(), pairs, caller.role == Role::Shared, &headers).await
             }
         };
-        Self {
-            method: Method::GET,
-            path,
-            who: Who::Viewer,
-            words,
-            parameters,
-            takes: None,
-            gives: Some(Shape::versioned::<A>()),
-            register: Box::new(move |router, path| router.route(path, axum::routing::get(handler))),
-        }
+        let route = Self::other(Method::GET, path, Who::Viewer, words, handler);
+        Self { parameters, gives: Some(gives), ..route }
     }
 
     /// Any other route, with a handler of its own.
     pub fn other<H, T>(method: Method, path: &'static str, who: Who, words: &'static str, handler: H) -> Self
     where
-        H: axum::handler::Handler<T, Arc<Server>>,
+        H: Handler<T, Arc<Server>>,
         T: 'static,
     {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
@@ -191,20 +229,42 @@ impl Route {
             words,
             parameters: Vec::new(),
             takes: None,
+            takes_media: "application/json",
             gives: None,
-            register: Box::new(move |router, path| router.route(path, axum::routing::on(filter, handler))),
+            handler: axum::routing::on(filter, handler),
+            is_of_any_size: false,
         }
     }
 
-    /// Adds it to a router.
-    pub fn add_to(self, router: Router<Arc<Server>>) -> Router<Arc<Server>> {
-        (self.register)(router, &format!("{BASE}{}", self.path))
+    /// Says what its body is.
+    pub fn takes<T: ToSchema>(self) -> Self {
+        Self { takes: Some(Shape::of::<T>()), ..self }
     }
-}
 
-impl Refusal {
-    /// As a response, where the type is not inferred.
-    pub fn into_response_of(self) -> Response {
-        axum::response::IntoResponse::into_response(self)
+    /// Says what the parts of its form are.
+    pub fn takes_form<T: ToSchema>(self) -> Self {
+        Self { takes: Some(Shape::of::<T>()), takes_media: "multipart/form-data", ..self }
+    }
+
+    /// Says what it gives.
+    pub fn gives<T: ToSchema>(self) -> Self {
+        Self { gives: Some(Shape::of::<T>()), ..self }
+    }
+
+    /// Lets shared links use it.
+    pub fn for_shared(self) -> Self {
+        Self { who: Who::Shared, ..self }
+    }
+
+    /// Lets its body be of any size: the handler looks after it.
+    pub fn of_any_size(self) -> Self {
+        Self { is_of_any_size: true, ..self }
+    }
+
+    /// Adds it to a router, guarded.
+    pub fn add_to(self, router: Router<Arc<Server>>, server: &Arc<Server>) -> Router<Arc<Server>> {
+        let limit = if self.is_of_any_size { DefaultBodyLimit::disable() } else { DefaultBodyLimit::max(BODY_BYTES) };
+        let guarded = middleware::from_fn_with_state((Arc::clone(server), self.who), guard);
+        router.route(&format!("{BASE}{}", self.path), self.handler.layer(limit).layer(guarded))
     }
 }

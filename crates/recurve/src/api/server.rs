@@ -3,32 +3,37 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body as HttpBody,
+    extract::ConnectInfo,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
 };
 use revenue::calendar::Zone;
 use sha2::{Digest, Sha256};
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, watch},
+    sync::{Notify, Semaphore, watch},
 };
-use warehouse::{
-    lake::{Access, Lake},
-    lead_rules,
-};
+use warehouse::lake::{Access, Lake};
 
 use super::{
+    access::{Attempts, Gate, only_our_hosts},
+    imports::Imports,
     kept::{Bodies, Body, Tag},
     log, overview,
+    people::{People, PeopleError, Role, secret},
     refusal::Refusal,
     route::Question,
     routes, web,
@@ -46,11 +51,26 @@ const WAITING: usize = 64;
 /// How long anyone waits for an answer. The work goes on and is kept, so that asking again finds it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How many connections are open at a time.
+const CONNECTIONS: usize = 1_024;
+/// How many pages may listen at a time.
+const LISTENERS: usize = 256;
+/// How long a browser may take to say what it wants.
+const HEADERS: Duration = Duration::from_secs(15);
+/// How long answers that are on their way are waited for when the server stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
 /// How the server was asked to run.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What everybody may do who reaches it, where it is opened.
+    pub open: Option<Role>,
+    /// Whether a proxy in front speaks TLS.
+    pub is_behind_proxy: bool,
+    /// Names under which it is reached.
+    pub hosts: Vec<String>,
 }
 
 /// The server.
@@ -68,6 +88,18 @@ pub struct Server {
     /// Whose turn it is.
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// People and what they may do.
+    pub people: People,
+    /// How requests get in.
+    pub gate: Gate,
+    /// Imports that were begun here.
+    pub imports: Imports,
+    /// Told when something was written here, so that nobody waits for the next look.
+    pub look_now: Notify,
+    /// Places for pages that listen.
+    pub listeners: Arc<Semaphore>,
+    /// Whether the server stops.
+    pub stopping: watch::Sender<bool>,
 }
 
 /// A version of the data and the zone that its day begins in.
@@ -83,13 +115,18 @@ pub struct Live {
 
 impl Server {
     /// Opens the data folder; one that is not there is made.
-    pub fn open(options: &Options) -> Result<Arc<Self>, CommandError> {
+    pub fn open(options: &Options, choices: &Choices) -> Result<Arc<Self>, CommandError> {
         if !options.data.join("catalog.sqlite").is_file() {
             Lake::create_or_open(&options.data, Access::Write)?;
         }
         let lake = Lake::open(&options.data, Access::Read)?;
         let known = known(&lake, options)?;
         let zone = Session::of_kept(options.clone(), lake.clone(), Arc::default(), known)?.zone;
+        let people = People::open(&options.data).map_err(people_error)?;
+        let setup = match people.is_empty().map_err(people_error)? {
+            true => Some(secret().map_err(people_error)?),
+            false => None,
+        };
         let turns = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         Ok(Arc::new(Self {
             options: options.clone(),
@@ -99,7 +136,35 @@ impl Server {
             bodies: Bodies::default(),
             turns: Arc::new(Semaphore::new(turns)),
             waiting: AtomicUsize::new(0),
+            people,
+            gate: Gate {
+                open: choices.open,
+                setup: Mutex::new(setup),
+                is_behind_proxy: choices.is_behind_proxy,
+                hosts: choices.hosts.clone(),
+                is_local: choices.address.ip().is_loopback(),
+                hashing: Semaphore::new(2),
+                attempts: Attempts::default(),
+            },
+            imports: Imports::default(),
+            look_now: Notify::new(),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
+            stopping: watch::Sender::new(false),
         }))
+    }
+
+    /// The folder at the version that is served.
+    pub fn session(&self) -> Result<Session, CommandError> {
+        let known = self.version.borrow().known;
+        Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known)
+    }
+
+    /// Waits until a snapshot is served, so that who wrote something finds it; not for ever.
+    pub async fn catch_up(&self, snapshot: i64) {
+        let mut version = self.version.subscribe();
+        let served = version.wait_for(|live| live.known.snapshot >= snapshot);
+        // Whoever gives up waiting hears of it by the stream.
+        let _ = tokio::time::timeout(Duration::from_secs(20), served).await;
     }
 
     /// Answers a question about the data: from what is kept, or by working it out when it is its turn.
@@ -108,11 +173,13 @@ impl Server {
         question: &Arc<Question>,
         path: &str,
         pairs: Vec<(String, String)>,
+        is_shared: bool,
         headers: &HeaderMap,
     ) -> Response {
         let live = self.version.borrow().clone();
         let today = live.zone.day_of_instant(clock()).to_string();
-        let tag = Tag::of(&live.known.version(), &today, path, &pairs);
+        let seen = format!("{}{}", live.known.version(), if is_shared { " shared" } else { "" });
+        let tag = Tag::of(&seen, &today, path, &pairs);
         let asked_for =
             |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
         if ui::is_known(asked_for(header::IF_NONE_MATCH), &tag.0) {
@@ -122,7 +189,7 @@ impl Server {
         if let Some(body) = self.bodies.find(&tag) {
             return respond(&body, &tag, takes_gzip);
         }
-        match self.work(question, live.known, pairs, tag.clone()).await {
+        match self.work(question, live.known, pairs, is_shared, tag.clone()).await {
             Ok(body) => respond(&body, &tag, takes_gzip),
             Err(refusal) => refusal.into_response(),
         }
@@ -134,6 +201,7 @@ impl Server {
         question: &Arc<Question>,
         known: Known,
         pairs: Vec<(String, String)>,
+        is_shared: bool,
         tag: Tag,
     ) -> Result<Arc<Body>, Refusal> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
@@ -149,9 +217,10 @@ impl Server {
                 let begun = Instant::now();
                 let session =
                     Session::of_kept(server.options.clone(), server.lake.clone(), Arc::clone(&server.shelf), known);
-                let made = session
-                    .map_err(Refusal::from)
-                    .and_then(|session| (question.work)(&session, &question.reader, &pairs, false));
+                let made = session.map_err(Refusal::from).and_then(|mut session| {
+                    session.hides_customers = is_shared;
+                    (question.work)(&session, &pairs, is_shared)
+                });
                 let took = begun.elapsed();
                 if took > Duration::from_secs(1) {
                     log::note("slow", &[("route", path), ("milliseconds", &took.as_millis().to_string())]);
@@ -214,18 +283,21 @@ impl Server {
                 }
                 _ => {}
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::select! { () = tokio::time::sleep(LOOK_EVERY) => {}, () = self.look_now.notified() => {} }
         }
     }
 
     fn router(self: &Arc<Self>) -> Router {
         let mut router = Router::new();
         for route in routes() {
-            router = route.add_to(router);
+            router = route.add_to(router, self);
         }
         router
+            .route("/healthz", axum::routing::get(|| async { "alive\n" }))
+            .route("/readyz", axum::routing::get(web::ready))
             .fallback(web::fallback)
             .method_not_allowed_fallback(web::not_allowed)
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(self), only_our_hosts))
             .layer(axum::middleware::from_fn(web::with_security_headers))
             .with_state(Arc::clone(self))
     }
@@ -238,11 +310,12 @@ fn known(lake: &Lake, options: &Options) -> Result<Known, CommandError> {
     for (name, value) in lake.settings("")? {
         digest.update(format!("{name}={value}\n"));
     }
-    let mut files = vec![options.data.join(lead_rules::BUILT_IN.0)];
-    for folder in ["metrics", "policies"] {
-        let Ok(entries) = std::fs::read_dir(options.data.join(folder)) else { continue };
+    let mut files = Vec::new();
+    for folder in [options.data.clone(), options.data.join("metrics"), options.data.join("policies")] {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
         files.extend(entries.flatten().map(|entry| entry.path()));
     }
+    files.retain(|file| file.extension().is_some_and(|kind| kind == "toml"));
     files.sort();
     for file in files {
         let Ok(about) = std::fs::metadata(&file) else { continue };
@@ -289,9 +362,58 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
         })?;
         started(listener.local_addr()?);
         tokio::spawn(Arc::clone(server).watch());
-        axum::serve(listener, server.router()).with_graceful_shutdown(stop_signal()).await?;
+        accept(server, listener).await;
         Ok(())
     })
+}
+
+/// Takes connections until it is told to stop, then lets the answers that are on their way arrive.
+async fn accept(server: &Arc<Server>, listener: TcpListener) {
+    let router = server.router();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut stop = std::pin::pin!(stop_signal());
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                // No room for another file, for example: it passes.
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        // An event should leave at once, not wait for the next one.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone().layer(Extension(ConnectInfo(peer)));
+        let mut stopping = server.stopping.subscribe();
+        tokio::spawn(async move {
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(HEADERS);
+            let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                _ = stopping.wait_for(|is_stopping| *is_stopping) => None,
+            };
+            if ended.is_none() {
+                connection.as_mut().graceful_shutdown();
+                // A connection that breaks while the server stops is over, which is what is wanted.
+                let _ = connection.await;
+            }
+            drop(place);
+        });
+    }
+    log::note("stopping", &[]);
+    server.stopping.send_replace(true);
+    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(LAST_ANSWERS, places.acquire_many(all)).await;
+}
+
+fn people_error(error: PeopleError) -> CommandError {
+    CommandError::Output(std::io::Error::other(error))
 }
 
 async fn stop_signal() {

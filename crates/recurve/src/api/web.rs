@@ -1,14 +1,16 @@
 //! What is no question about the data: the web app, headers of every answer, and paths that there are not.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::refusal::Refusal;
+use super::{refusal::Refusal, server::Server};
 
 /// Answers whatever has no route: the app, or that there is nothing.
 pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
@@ -32,6 +34,14 @@ pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response 
         }
     }
     response
+}
+
+/// Whether questions are answered at once: the books are open.
+pub async fn ready(State(server): State<Arc<Server>>) -> Response {
+    match server.version.borrow().is_warm {
+        true => "ready\n".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "opening the books\n").into_response(),
+    }
 }
 
 /// A route that there is, and a method that it does not know.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use outlook::{
-    advice::advise,
+    advice::{Advised, advise},
     playbook::Group,
     verdict::judge,
     wording::{Value, Words, say_with},
@@ -14,8 +14,8 @@ use warehouse::engine::judgement::Call;
 use super::{CommandError, Outcome, verdict::heading};
 use crate::{
     judgement::{Asked, Judged, evidence},
-    listing::{self, Cell, Format, Listing},
-    session::Options,
+    listing::{self, Cell, Format, Sheet},
+    session::{Options, Session},
 };
 
 #[derive(Debug, clap::Args)]
@@ -108,33 +108,51 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         out.flush()?;
         return Ok(Outcome::Done);
     }
+    listing::write(options, |sheet| match arguments.calls {
+        true => list_calls(&judged, sheet),
+        false => list(&judged, &advised, sheet),
+    })
+}
+
+/// The advice for a month of the folder, or whom to call, a row each.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let judged = Judged::of_session(session, &arguments.asked)?;
     if arguments.calls {
-        let columns = ["group", "customer", "mrr", "currency", "day", "health", "health_before", "says"];
-        let mut listing = Listing::begin(options, columns)?;
-        for call in to_call(&judged) {
-            let points = |points: f64| Cell::Number(format!("{points:.1}"));
-            listing.row(&[
-                Cell::text(call.group.name()),
-                Cell::text(call.customer.as_str()),
-                Cell::Number(print_micros(call.mrr_micros.into(), judged.currency.decimals())),
-                Cell::text(judged.currency.code()),
-                call.day.map_or(Cell::Empty, Cell::Day),
-                call.health.map_or(Cell::Empty, |(now, _)| points(now)),
-                call.health.and_then(|(_, before)| before).map_or(Cell::Empty, points),
-                Cell::text(said(&judged, call)),
-            ])?;
-        }
-        listing.end()?;
-        return Ok(Outcome::Done);
+        return list_calls(&judged, sheet);
     }
-    let mut listing =
-        Listing::begin(options, ["rank", "stage", "advice", "title", "weight", "says", "evidence", "line"])?;
+    let case = judged.case();
+    let advised = judge(&case).stage.map(|stage| advise(&case, stage)).unwrap_or_default();
+    list(&judged, &advised, sheet)
+}
+
+fn list_calls(judged: &Judged, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let columns = ["group", "customer", "mrr", "currency", "day", "health", "health_before", "says"];
+    sheet.begin(columns)?;
+    for call in to_call(judged) {
+        let points = |points: f64| Cell::Number(format!("{points:.1}"));
+        sheet.row(&[
+            Cell::text(call.group.name()),
+            Cell::text(call.customer.as_str()),
+            Cell::Number(print_micros(call.mrr_micros.into(), judged.currency.decimals())),
+            Cell::text(judged.currency.code()),
+            call.day.map_or(Cell::Empty, Cell::Day),
+            call.health.map_or(Cell::Empty, |(now, _)| points(now)),
+            call.health.and_then(|(_, before)| before).map_or(Cell::Empty, points),
+            Cell::text(said(judged, call)),
+        ])?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn list(judged: &Judged, advised: &[Advised<'_>], sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let language = judged.language;
+    sheet.begin(["rank", "stage", "advice", "title", "weight", "says", "evidence", "line"])?;
     for (place, advised) in advised.iter().enumerate() {
         let weight = match &advised.weight {
             Ok(weight) => Cell::Number(print_scaled(*weight, 12, 0)),
             Err(_) => Cell::Empty,
         };
-        listing.row(&[
+        sheet.row(&[
             Cell::Whole(i64::try_from(place + 1).unwrap_or(i64::MAX)),
             Cell::text(advised.advice.stage.name()),
             Cell::text(advised.advice.id.as_str()),
@@ -145,7 +163,6 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             Cell::text(advised.advice.line.as_str()),
         ])?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 

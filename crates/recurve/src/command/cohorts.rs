@@ -16,7 +16,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     session::{self, Options, Range, Session},
 };
 
@@ -101,13 +101,12 @@ pub fn answer(session: &Session, asked: &Arguments) -> Result<Vec<Left>, Command
     Ok(left)
 }
 
-/// Lists the triangle.
-pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let session = Session::open(options, Access::Read)?;
-    let cells = answer(&session, arguments)?;
-    let header = std::iter::once("cohort".to_owned()).chain(arguments.by.iter().cloned());
+/// The triangle, a cell a row.
+pub fn list(session: &Session, asked: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let cells = answer(session, asked)?;
+    let header = std::iter::once("cohort".to_owned()).chain(asked.by.iter().cloned());
     let tail = ["size", "age", "value", "ratio"].into_iter().map(str::to_owned);
-    let mut listing = Listing::begin(options, header.chain(tail))?;
+    sheet.begin(header.chain(tail))?;
     for left in cells {
         let mut row = vec![Cell::Day(left.cohort)];
         row.extend(left.segment.into_iter().map(Cell::text));
@@ -117,8 +116,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             Cell::Number(left.value),
             left.ratio.map_or(Cell::Empty, Cell::Number),
         ]);
-        listing.row(&row)?;
+        sheet.row(&row)?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
+}
+
+/// Lists the triangle.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| list(&session, arguments, sheet))
 }

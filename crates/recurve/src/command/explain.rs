@@ -3,7 +3,7 @@
 
 mod facts;
 
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, io::Write, sync::Arc};
 
 use revenue::{
     calendar::{Day, Grain},
@@ -15,8 +15,8 @@ use warehouse::{
     catalogue::{ResolvedMetric, Unit, Value, Window},
     engine::{
         self, Figure, Question, collection,
-        contribution::{contributions, is_of_facts, is_of_movements},
-        segment::{Filter, Segmentation},
+        contribution::{Opened, contributions, is_of_facts, is_of_movements},
+        segment::Segmentation,
     },
     lake::Access,
 };
@@ -34,25 +34,25 @@ use crate::{
 pub struct Arguments {
     /// The metric, such as mrr or nrr.month
     #[arg(value_name = "METRIC")]
-    metric: String,
+    pub metric: String,
     /// The period: a day in it, or 2024-03, 2024-Q1, 2024
     #[arg(long, value_name = "P")]
-    period: String,
+    pub period: String,
     /// The variant of the metric
     #[arg(long, value_name = "V")]
-    variant: Option<String>,
+    pub variant: Option<String>,
     /// How long the period is; what its way of writing says unless set
     #[arg(long, value_parser = session::grain)]
-    grain: Option<Grain>,
+    pub grain: Option<Grain>,
     /// Show the figure split by dimensions as well
     #[arg(long, value_delimiter = ',', value_name = "DIM,...")]
-    by: Vec<String>,
+    pub by: Vec<String>,
     /// Look only at this
     #[arg(long = "where", value_name = "DIM=VALUE")]
-    filters: Vec<String>,
+    pub filters: Vec<String>,
     /// Show at most so many customers on a terminal; all of them in other formats
     #[arg(long, default_value_t = 20)]
-    limit: usize,
+    pub limit: usize,
 }
 
 /// `2024-03-15`, `2024-03`, `2024-Q1`, `2024`: the first day and how long the period is.
@@ -99,9 +99,47 @@ fn kinds_of(metric: &ResolvedMetric) -> BTreeSet<Kind> {
     kinds
 }
 
-/// Opens the figure.
-pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let session = Session::open(options, Access::Read)?;
+/// A figure with what it is made of.
+pub struct Explained {
+    /// The books that it comes from.
+    pub books: Arc<Books>,
+    /// The metric.
+    pub metric: Arc<ResolvedMetric>,
+    /// What was asked, of the whole.
+    pub question: Question,
+    /// The first day that the metric looks at.
+    pub start: Day,
+    /// The first day that it does not look at any more, because the period ends or it has not come.
+    pub end: Day,
+    /// The figure.
+    pub whole: Vec<Figure>,
+    /// The figure by the dimensions asked for.
+    pub split: Vec<Figure>,
+    /// Whether it is counted from other facts than those of the ledger.
+    pub of_facts: bool,
+    /// Whether it is counted from the ledger.
+    pub of_ledger: bool,
+    /// The other facts, by measure.
+    pub found: Vec<Opened>,
+    /// The kinds of movement that it looks at.
+    pub kinds: BTreeSet<Kind>,
+    /// The movements.
+    pub rows: Vec<Listed>,
+    /// MRR before the first day.
+    pub opening: i128,
+    /// MRR after the last.
+    pub closing: i128,
+}
+
+impl Explained {
+    /// The two sums of a figure that is a ratio.
+    pub fn parts(&self, figure: &Figure) -> Result<Option<(String, String)>, CommandError> {
+        parts(figure, &self.books, &self.question)
+    }
+}
+
+/// Opens a figure.
+pub fn open(session: &Session, arguments: &Arguments) -> Result<Explained, CommandError> {
     let catalogue = session.catalogue()?;
     let (id, variant) = match arguments.metric.split_once('.') {
         Some((id, variant)) => (id, Some(variant)),
@@ -113,29 +151,28 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let (from, to) = (day.first_of(grain), day.first_of(grain).next_of(grain));
     let books = session.books()?;
     let filters = session::filters(&arguments.filters)?;
-    let question = |by: Vec<String>, filters: Vec<Filter>| -> Result<Question, CommandError> {
-        Ok(Question {
-            metrics: vec![metric.clone()],
-            grain,
-            from,
-            to,
-            by,
-            filters,
-            assumptions: session.assumptions()?,
-        })
+    let question = Question {
+        metrics: vec![metric.clone()],
+        grain,
+        from,
+        to,
+        by: Vec::new(),
+        filters,
+        assumptions: session.assumptions()?,
     };
-    let whole = engine::answer(&books, &question(Vec::new(), filters.clone())?)?;
+    let by_segment = Question { by: arguments.by.clone(), ..question.clone() };
+    let whole = engine::answer(&books, &question)?;
     let split = match arguments.by.as_slice() {
         [] => Vec::new(),
-        by => engine::answer(&books, &question(by.to_vec(), filters.clone())?)?,
+        _ => engine::answer(&books, &by_segment)?,
     };
     let of_facts = metric.inputs.iter().any(|input| is_of_facts(input.measure));
     let of_ledger = !of_facts || metric.inputs.iter().any(|input| is_of_movements(input.measure));
     let found = match of_facts {
-        true => contributions(&books, &question(arguments.by.clone(), filters.clone())?)?,
+        true => contributions(&books, &by_segment)?,
         false => Vec::new(),
     };
-    let segmentation = Segmentation::of_any_facts(&books, &[], &filters)?;
+    let segmentation = Segmentation::of_any_facts(&books, &[], &question.filters)?;
     let end = to.min(books.first_day_to_come());
     // The widest window that the metric looks at is the one that is opened.
     let start = metric
@@ -173,15 +210,40 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         let counts = |row: &Listed| kinds.contains(&row.movement.kind) && (!only_involuntary || involuntary(row));
         rows.extend(found.into_iter().filter(counts));
     }
+    Ok(Explained {
+        books,
+        metric,
+        question,
+        start,
+        end,
+        whole,
+        split,
+        of_facts,
+        of_ledger,
+        found,
+        kinds,
+        rows,
+        opening,
+        closing,
+    })
+}
+
+/// Opens the figure and tells.
+pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let session = Session::open(options, Access::Read)?;
+    let explained = open(&session, arguments)?;
+    let Explained { books, metric, question, start, end, whole, split, found, kinds, rows, .. } = &explained;
+    let Explained { of_facts, of_ledger, opening, closing, .. } = explained;
+    let (grain, from, to, start, end) = (question.grain, question.from, question.to, *start, *end);
     if of_facts && format_of(options) != Format::Table {
-        facts::list(options, &books, &arguments.by, &found, &rows)?;
+        facts::list(options, books, &arguments.by, found, rows)?;
         return Ok(Outcome::Done);
     }
-    let origins = Origins::load(&books)?;
+    let origins = Origins::load(books)?;
     if format_of(options) != Format::Table {
         let mut listing = Listing::begin(options, movements::COLUMNS.iter().copied())?;
-        for row in &rows {
-            listing.row(&movements::cells(&books, &origins, &books.customer_id(row.customer), row))?;
+        for row in rows {
+            listing.row(&movements::cells(books, &origins, &books.customer_id(row.customer), row))?;
         }
         listing.end()?;
         return Ok(Outcome::Done);
@@ -204,16 +266,16 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     for (name, value) in books.view.policy.settings() {
         writeln!(out, "    {name:<24} {value}")?;
     }
-    for figure in &whole {
-        writeln!(out, "  figure     {}", figure_words(figure, &books))?;
-        if let Some((above, below)) = parts(figure, &books, &question(Vec::new(), filters.clone())?)? {
+    for figure in whole {
+        writeln!(out, "  figure     {}", figure_words(figure, books))?;
+        if let Some((above, below)) = explained.parts(figure)? {
             writeln!(out, "             = {above} ÷ {below}")?;
         }
     }
-    for figure in &split {
-        writeln!(out, "    {:<24} {}", figure.segment.join(", "), figure_words(figure, &books))?;
+    for figure in split {
+        writeln!(out, "    {:<24} {}", figure.segment.join(", "), figure_words(figure, books))?;
     }
-    facts::write(&mut out, &books, &found, arguments.limit, language)?;
+    facts::write(&mut out, books, found, arguments.limit, language)?;
     if !of_ledger {
         return Ok(Outcome::Done);
     }
@@ -233,7 +295,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 
     // The customers that moved it most come first.
     let mut by_customer: Vec<(i128, u32)> = Vec::new();
-    for row in &rows {
+    for row in rows {
         match by_customer.last_mut() {
             Some((sum, customer)) if *customer == row.customer => *sum += row.delta_micros,
             _ => by_customer.push((row.delta_micros, row.customer)),
@@ -258,7 +320,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 row.movement.confidence.name(),
             )?;
             if let Some(origin) = origins.of(row.movement.fact) {
-                let known: Vec<String> = stated(&books, row.movement.fact)?
+                let known: Vec<String> = stated(books, row.movement.fact)?
                     .into_iter()
                     .filter(|(column, _)| {
                         !["source", "import", "withdrawn", "subscription", "customer"].contains(&column.as_str())

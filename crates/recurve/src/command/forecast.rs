@@ -13,9 +13,9 @@ use rayon::prelude::*;
 
 use super::{CommandError, Outcome, retention::levels};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{Cell, Listing, Sheet},
     series::{self, Series},
-    session::Options,
+    session::{Options, Session},
 };
 
 #[derive(Debug, clap::Args)]
@@ -63,11 +63,7 @@ const MONTHS: u32 = 12;
 
 /// Forecasts the business, or the series of a file.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let asked = Asked {
-        levels: levels(&arguments.level)?,
-        horizon: arguments.horizon.unwrap_or(MONTHS) as usize,
-        season: arguments.season.map(|period| period as usize),
-    };
+    let asked = Asked::of(arguments)?;
     match &arguments.series {
         Some(file) => of_file(options, arguments, file, &asked),
         None => company::run(options, arguments, &asked),
@@ -80,6 +76,25 @@ struct Asked {
     levels: Vec<f64>,
     horizon: usize,
     season: Option<usize>,
+}
+
+impl Asked {
+    fn of(arguments: &Arguments) -> Result<Self, CommandError> {
+        Ok(Self {
+            levels: levels(&arguments.level)?,
+            horizon: arguments.horizon.unwrap_or(MONTHS) as usize,
+            season: arguments.season.map(|period| period as usize),
+        })
+    }
+}
+
+/// The forecast of the business.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let (outcome, lacking) = company::answer(session, arguments, &Asked::of(arguments)?, sheet)?;
+    for words in &lacking {
+        sheet.note(words);
+    }
+    Ok(outcome)
 }
 
 /// The columns of the intervals.

@@ -150,7 +150,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
     let segmentation = Segmentation::new(&books, &[], &session::filters(&arguments.filters)?)?;
-    let origins = Origins::load(&books)?;
+    let origins = Origins::kept(&books)?;
     let day = |text: &Option<String>, option| text.as_ref().map(|text| session::day(text, option)).transpose();
     let from = day(&arguments.range.from, "from")?.unwrap_or(Day::EARLIEST);
     let to = day(&arguments.range.to, "to")?.unwrap_or(Day::LATEST).min(books.first_day_to_come());

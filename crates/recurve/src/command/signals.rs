@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use outlook::verdict::signals;
+use outlook::{playbook::Case, signal::Finding, verdict::signals};
 
 use super::{CommandError, Outcome, verdict::write_findings};
 use crate::{
     judgement::{Asked, COLUMNS, Judged, row},
-    listing::{self, Format, Listing},
-    session::Options,
+    listing::{self, Format, Sheet},
+    session::{Options, Session},
 };
 
 #[derive(Debug, clap::Args)]
@@ -24,19 +24,35 @@ pub struct Arguments {
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let judged = Judged::open(options, &arguments.asked)?;
     let case = judged.case();
-    judged.knows(&arguments.only)?;
-    let mut found = signals(&case);
-    found.retain(|finding| arguments.only.is_empty() || arguments.only.contains(&finding.rule.id));
+    let found = of(&judged, &case, &arguments.only)?;
     if listing::format_of(options) == Format::Table {
         let mut out = listing::sink(options)?;
         write_findings(&mut out, &judged, &found.iter().collect::<Vec<_>>())?;
         out.flush()?;
         return Ok(Outcome::Done);
     }
-    let mut listing = Listing::begin(options, COLUMNS)?;
-    for finding in &found {
-        listing.row(&row(&judged, finding))?;
+    listing::write(options, |sheet| list(&judged, &found, sheet))
+}
+
+/// The signals of a month of the folder, a rule a row.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let judged = Judged::of_session(session, &arguments.asked)?;
+    let case = judged.case();
+    list(&judged, &of(&judged, &case, &arguments.only)?, sheet)
+}
+
+/// The findings of the rules that were asked for.
+fn of<'c>(judged: &Judged, case: &'c Case<'c>, only: &[String]) -> Result<Vec<Finding<'c>>, CommandError> {
+    judged.knows(only)?;
+    let mut found = signals(case);
+    found.retain(|finding| only.is_empty() || only.contains(&finding.rule.id));
+    Ok(found)
+}
+
+fn list(judged: &Judged, found: &[Finding<'_>], sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    sheet.begin(COLUMNS.iter().copied())?;
+    for finding in found {
+        sheet.row(&row(judged, finding))?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }

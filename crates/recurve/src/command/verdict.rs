@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use outlook::{
-    playbook::Kind,
+    playbook::{Case, Kind},
     signal::{Finding, State},
     verdict::{Verdict, judge},
     wording::{Value, Words, say_with},
@@ -12,11 +12,11 @@ use outlook::{
 use super::{CommandError, Outcome};
 use crate::{
     judgement::{Asked, COLUMNS, Judged, row},
-    listing::{self, Cell, Format, Listing},
-    session::Options,
+    listing::{self, Cell, Format, Sheet},
+    session::{Options, Session},
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     asked: Asked,
@@ -42,10 +42,7 @@ const UNKNOWN: Words = Words::fixed("Not known", "未知", "Inconnu");
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let judged = Judged::open(options, &arguments.asked)?;
     let case = judged.case();
-    judged.knows(&arguments.only)?;
-    let mut verdict = judge(&case);
-    let is_asked = |id: &String| arguments.only.is_empty() || arguments.only.contains(id);
-    verdict.findings.retain(|finding| is_asked(&finding.rule.id));
+    let verdict = judged_by(&judged, &case, &arguments.only)?;
     if listing::format_of(options) == Format::Table {
         let mut out = listing::sink(options)?;
         writeln!(out, "{}", heading(&judged, &verdict))?;
@@ -55,7 +52,32 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         out.flush()?;
         return Ok(Outcome::Done);
     }
-    let mut listing = Listing::begin(options, COLUMNS)?;
+    listing::write(options, |sheet| list(&judged, &verdict, arguments, sheet))
+}
+
+/// The verdict on a month of the folder, a rule a row.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let judged = Judged::of_session(session, &arguments.asked)?;
+    let case = judged.case();
+    let verdict = judged_by(&judged, &case, &arguments.only)?;
+    list(&judged, &verdict, arguments, sheet)
+}
+
+/// The verdict, with the findings of the rules that were asked for.
+fn judged_by<'c>(judged: &Judged, case: &'c Case<'c>, only: &[String]) -> Result<Verdict<'c>, CommandError> {
+    judged.knows(only)?;
+    let mut verdict = judge(case);
+    verdict.findings.retain(|finding| only.is_empty() || only.contains(&finding.rule.id));
+    Ok(verdict)
+}
+
+fn list(
+    judged: &Judged,
+    verdict: &Verdict<'_>,
+    arguments: &Arguments,
+    sheet: &mut dyn Sheet,
+) -> Result<Outcome, CommandError> {
+    sheet.begin(COLUMNS.iter().copied())?;
     let stage = verdict.stage.map_or("not_known", Kind::name);
     let summary = [("outcome", verdict.outcome.name()), ("stage", stage)];
     for (rule, state) in summary.into_iter().filter(|_| arguments.only.is_empty()) {
@@ -66,14 +88,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         if rule == "outcome"
             && let Some(says) = cells.get_mut(4)
         {
-            *says = Cell::text(heading(&judged, &verdict));
+            *says = Cell::text(heading(judged, verdict));
         }
-        listing.row(&cells)?;
+        sheet.row(&cells)?;
     }
     for finding in &verdict.findings {
-        listing.row(&row(&judged, finding))?;
+        sheet.row(&row(judged, finding))?;
     }
-    listing.end()?;
     Ok(Outcome::Done)
 }
 

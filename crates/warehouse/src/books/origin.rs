@@ -1,6 +1,7 @@
 //! Where a fact came from: the import, the file, and the row in it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -29,6 +30,18 @@ pub struct Origin<'a> {
 }
 
 impl Origins {
+    /// Where the facts of some books came from: read once, and kept as long as the books are.
+    ///
+    /// # Errors
+    /// When the facts cannot be read.
+    pub fn kept(books: &Books) -> Result<Arc<Self>, BooksError> {
+        if let Some(origins) = books.origins.get() {
+            return Ok(Arc::clone(origins));
+        }
+        let origins = Arc::new(Self::load(books)?);
+        Ok(Arc::clone(books.origins.get_or_init(|| origins)))
+    }
+
     /// Reads where the facts of the books came from.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use revenue::calendar::{Day, Moment};
 use revenue::money::print_scaled;
 
 use super::ImportError;
-use super::withdrawal::{Latest, fault};
+use super::withdrawal::{Identity, Latest, fault, naming, rows_with};
 use crate::kind::{DECIMAL_SCALE, Kind, ValueKind};
 use crate::lake::Lake;
 use crate::source::rows::needs_guard;
@@ -47,12 +47,41 @@ pub fn export(
     source: Option<&str>,
     as_known_at: Option<i64>,
 ) -> Result<Export, ImportError> {
+    gather(lake, kind, source, as_known_at, None)
+}
+
+/// As [`export`], of the facts alone that have a text in a column, such as those of one customer.
+///
+/// # Errors
+/// When the lake cannot be read.
+pub fn export_of(
+    lake: &Lake,
+    kind: &'static Kind,
+    having: (&str, &str),
+    as_known_at: Option<i64>,
+) -> Result<Export, ImportError> {
+    gather(lake, kind, None, as_known_at, Some(having))
+}
+
+fn gather(
+    lake: &Lake,
+    kind: &'static Kind,
+    source: Option<&str>,
+    as_known_at: Option<i64>,
+    having: Option<(&str, &str)>,
+) -> Result<Export, ImportError> {
     let mut facts = Vec::new();
     let mut attributes: BTreeSet<String> = BTreeSet::new();
     if lake.tables()?.iter().any(|table| table == kind.table) {
-        let mut latest = Latest::find(lake, kind, source, as_known_at)?;
+        // A later version may have another text there: all versions of a fact are looked at, once it is meant.
+        let among = having.map(|having| naming(lake, kind, as_known_at, having)).transpose()?;
+        let mut latest = Latest::find_among(lake, kind, source, as_known_at, among.as_ref())?;
         for batch in lake.read(kind.table, &[], as_known_at)? {
-            let batch = latest.of(kind, &batch?, |_| true).map_err(fault)?;
+            let is_meant = |identity: &Identity| among.as_ref().is_none_or(|among| among.contains(identity));
+            let mut batch = latest.of(kind, &batch?, is_meant).map_err(fault)?;
+            if let Some((name, text)) = having {
+                batch = rows_with(&batch, name, text).map_err(fault)?;
+            }
             if batch.num_rows() == 0 {
                 continue;
             }
@@ -128,6 +157,25 @@ impl Export {
         line
     }
 
+    /// The next row with the import and the row of its file that stated it.
+    pub fn next_with_place(&mut self) -> Option<(Vec<Option<String>>, i64, i64)> {
+        loop {
+            let batch = self.batches.front()?;
+            if self.row < batch.num_rows() {
+                let number = |name: &str| {
+                    let numbers = batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<Int64Type>());
+                    numbers.map_or(0, |numbers| numbers.value(self.row))
+                };
+                let (import, row) = (number("import"), number("row"));
+                let cells = self.cells(batch, self.row);
+                self.row += 1;
+                return Some((cells, import, row));
+            }
+            self.batches.pop_front();
+            self.row = 0;
+        }
+    }
+
     fn cells(&self, batch: &RecordBatch, row: usize) -> Vec<Option<String>> {
         let mut cells = Vec::with_capacity(self.columns.len());
         for column in self.kind.columns {
@@ -158,16 +206,7 @@ impl Iterator for Export {
     type Item = Vec<Option<String>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let batch = self.batches.front()?;
-            if self.row < batch.num_rows() {
-                let cells = self.cells(batch, self.row);
-                self.row += 1;
-                return Some(cells);
-            }
-            self.batches.pop_front();
-            self.row = 0;
-        }
+        self.next_with_place().map(|(cells, _, _)| cells)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::kind::Kind;
 use crate::lake::{Import, Lake, Progress};
 
 /// A fact's identity: the hash of its source and the values of its key. Sixteen bytes never meet by chance.
-type Identity = [u8; 16];
+pub(super) type Identity = [u8; 16];
 
 /// The facts that a file has.
 #[derive(Default)]
@@ -80,6 +80,17 @@ impl Latest {
         source: Option<&str>,
         as_known_at: Option<i64>,
     ) -> Result<Self, ImportError> {
+        Self::find_among(lake, kind, source, as_known_at, None)
+    }
+
+    /// The same of some facts alone.
+    pub(super) fn find_among(
+        lake: &Lake,
+        kind: &Kind,
+        source: Option<&str>,
+        as_known_at: Option<i64>,
+        among: Option<&HashSet<Identity>>,
+    ) -> Result<Self, ImportError> {
         let ranks: HashMap<i64, usize> =
             lake.imports(as_known_at)?.iter().enumerate().map(|(rank, import)| (import.id, rank)).collect();
         let mut latest = Self { versions: HashMap::new(), ranks };
@@ -91,7 +102,8 @@ impl Latest {
             let contents = hashes(&stored, &batch).map_err(fault)?;
             let places = Places::of(&batch).map_err(fault)?;
             for (row, (identity, content)) in identities.into_iter().zip(contents).enumerate() {
-                if source.is_some_and(|source| places.sources.value(row) != source) {
+                let is_meant = among.is_none_or(|among| among.contains(&identity));
+                if !is_meant || source.is_some_and(|source| places.sources.value(row) != source) {
                     continue;
                 }
                 let version = latest.version(&places, row);
@@ -216,6 +228,32 @@ fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowEr
         }
     }
     hashes(&names, batch)
+}
+
+/// The identities of the facts of which any version has a text in a column.
+pub(super) fn naming(
+    lake: &Lake,
+    kind: &Kind,
+    as_known_at: Option<i64>,
+    (name, text): (&str, &str),
+) -> Result<HashSet<Identity>, ImportError> {
+    let mut found = HashSet::new();
+    for batch in lake.read(kind.table, &[], as_known_at)? {
+        let named = rows_with(&batch?, name, text).map_err(fault)?;
+        if named.num_rows() > 0 {
+            found.extend(identities(kind, &named).map_err(fault)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The rows of a batch that have a text in a column.
+pub(super) fn rows_with(batch: &RecordBatch, name: &str, text: &str) -> Result<RecordBatch, ArrowError> {
+    let texts = batch.column_by_name(name).and_then(|array| array.as_string_opt::<i32>());
+    let has = (0..batch.num_rows())
+        .map(|row| texts.is_some_and(|texts| texts.is_valid(row) && texts.value(row) == text))
+        .collect::<Vec<bool>>();
+    filter_record_batch(batch, &BooleanArray::from(has))
 }
 
 /// The hash of the values of some columns, for each row.

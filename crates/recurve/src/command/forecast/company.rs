@@ -38,7 +38,7 @@ pub fn run(options: &Options, arguments: &Arguments, asked: &Asked) -> Result<Ou
 }
 
 /// The forecasts, and which metrics have none, with the reason.
-fn answer(
+pub fn answer(
     session: &Session,
     arguments: &Arguments,
     asked: &Asked,

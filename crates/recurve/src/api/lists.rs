@@ -1,0 +1,484 @@
+//! Lists: what commands print row by row, a page at a time.
+
+use std::{cmp::Ordering, collections::BinaryHeap, sync::Arc};
+
+use clap::{Args, FromArgMatches};
+use revenue::money::parse_scaled;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    query::Reader,
+    refusal::Refusal,
+    route::{Route, Shape, Work, answer_body},
+};
+use crate::{
+    command::{
+        CommandError, Outcome, advice, check, cohorts, customers, experiments, forecast, funnel, health, identities,
+        leads, levers, movements, prices, quarantine, recognition, reconcile, restatements, retention, signals,
+        verdict,
+    },
+    listing::{Cell, Sheet},
+    session::Session,
+};
+
+/// The lists, each with the options of its command that can be asked for over the web: none that reads a file.
+pub fn routes() -> Vec<Route> {
+    let range = ["from", "to", "where"];
+    vec![
+        Route::list(
+            "/cohorts",
+            "What is left of the customers of each period",
+            &["measure", "grain", "from", "to", "by", "where"],
+            cohorts::list,
+        )
+        .for_shared(),
+        Route::list("/movements", "The movements of MRR, with the fact that made each", &range, movements::answer),
+        Route::list("/customers", "Customers with what they pay", &["at", "paying", "where"], customers::answer),
+        Route::list(
+            "/health",
+            "How customers are doing, the least healthy first, with the reasons",
+            &["at", "where"],
+            health::answer,
+        ),
+        Route::list("/health/model", "What the health index is made of", &["model"], health::answer),
+        Route::list(
+            "/leads",
+            "Leads with their scores and what raised and lowered them",
+            &["lead", "at", "stage", "where"],
+            leads::answer,
+        ),
+        Route::list(
+            "/funnel",
+            "How many people took each of some steps",
+            &["step", "window", "from", "to", "by", "where"],
+            funnel::answer,
+        )
+        .for_shared(),
+        Route::list(
+            "/identities",
+            "Which visitors, leads and users could be joined to customers",
+            &[],
+            identities_apart,
+        ),
+        Route::list(
+            "/retention",
+            "How long customers stay, and how cohorts will go on",
+            &["by", "where", "at", "horizon", "level", "fit"],
+            retention::answer,
+        )
+        .for_shared(),
+        Route::list("/recognition", "In which month what was billed is earned", &["from", "to"], recognition::answer)
+            .for_shared(),
+        Route::list(
+            "/reconcile",
+            "MRR beside what was invoiced and collected",
+            &["from", "to", "orphans"],
+            reconcile::answer,
+        ),
+        Route::list("/check", "The laws of the ledger on these data, and the files that hold them", &[], check::answer),
+        Route::list(
+            "/restatements",
+            "What was restated between two times, and by which import",
+            &["between", "from", "to", "grain"],
+            restatements::answer,
+        ),
+        Route::list(
+            "/experiments",
+            "Tests of prices and pages, with what can be said of each arm",
+            &["name", "control", "shares", "measures", "window", "churn_window", "at"],
+            experiments::answer,
+        )
+        .for_shared(),
+        Route::list(
+            "/verdict",
+            "How the business does, rule by rule, on what evidence and since when",
+            &["period", "only"],
+            verdict::answer,
+        )
+        .for_shared(),
+        Route::list(
+            "/signals",
+            "Signals of danger, and those to do more of something",
+            &["period", "only"],
+            signals::answer,
+        ),
+        Route::list("/advice", "What to do, in order; or whom to call", &["period", "calls"], advice::answer),
+        Route::list(
+            "/prices",
+            "Customers on old prices beside those on the list price of their plan",
+            &["at", "days", "customers"],
+            prices::answer,
+        ),
+        Route::list(
+            "/levers",
+            "What moves revenue most, ranked, with what had to be assumed",
+            &["months", "set", "assumptions", "at"],
+            levers::answer,
+        ),
+        Route::list(
+            "/forecast",
+            "What comes next and how sure that is; how each model did on the past; drivers; cash",
+            &["metric", "horizon", "level", "model", "backtest", "drivers", "set", "cash"],
+            forecast::answer,
+        )
+        .for_shared(),
+        Route::list(
+            "/quarantine",
+            "Refused rows, with the reason and how to mend it",
+            &["import", "code", "settled"],
+            quarantine::answer,
+        ),
+    ]
+}
+
+/// Ids are numbered as facts are read, and the report counts the numbers: it must not see what others read.
+fn identities_apart(
+    session: &Session,
+    asked: &identities::Arguments,
+    sheet: &mut dyn Sheet,
+) -> Result<Outcome, CommandError> {
+    identities::answer(&session.apart()?, asked, sheet)
+}
+
+/// What a list answers.
+#[derive(Serialize, ToSchema)]
+pub struct Listed {
+    /// Its columns, in order.
+    columns: Vec<Column>,
+    /// The rows of this page, by column. Exact decimals and days are texts, whole numbers are numbers; the values of the
+    /// dimensions that were asked for stand in the object `segment`.
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, Option<serde_json::Value>>>)]
+    pub rows: Vec<serde_json::Map<String, serde_json::Value>>,
+    /// How many rows there are in all.
+    total: u64,
+    /// Where the next page begins: the parameter `cursor` of the next question. Nothing on the last page.
+    next: Option<String>,
+    /// What is to be known of the list as a whole, such as what has no row in it and why.
+    notes: Vec<String>,
+}
+
+/// A column of a list.
+#[derive(Serialize, ToSchema)]
+pub struct Column {
+    name: String,
+    /// number, whole, day or text; text where the page has no value in it.
+    kind: &'static str,
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Paging {
+    /// Where the page begins: `next` of the page before
+    #[arg(long, value_name = "CURSOR", default_value_t = 0)]
+    cursor: usize,
+    /// How many rows a page has, up to 10000
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+    /// Sort by a column, with a minus before it from the greatest down
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// Only rows in which this stands somewhere, whatever its case
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    search: Option<String>,
+}
+
+/// The longest page.
+const LONGEST: usize = 10_000;
+/// How deep a sorted list can be paged through: so many rows are held.
+const DEEPEST: usize = 100_000;
+
+/// A row with what it is sorted by.
+struct Sorted {
+    key: Key,
+    number: u64,
+    cells: Vec<Cell>,
+}
+
+/// What a row is sorted by: nothing comes last in both directions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    Number(i128),
+    Text(String),
+    Nothing,
+}
+
+impl Key {
+    fn of(cell: Option<&Cell>) -> Self {
+        match cell {
+            None | Some(Cell::Empty) => Key::Nothing,
+            Some(Cell::Whole(number)) => Key::Number(i128::from(*number).saturating_mul(1_000_000_000_000)),
+            Some(Cell::Number(text)) => parse_scaled(text, 12).map_or_else(|| Key::Text(text.clone()), Key::Number),
+            Some(Cell::Text(text)) => Key::Text(text.to_lowercase()),
+            Some(Cell::Day(day)) => Key::Text(day.to_string()),
+        }
+    }
+
+    fn compare(&self, other: &Self, is_descending: bool) -> Ordering {
+        let turned = |order: Ordering| if is_descending { order.reverse() } else { order };
+        match (self, other) {
+            (Key::Nothing, Key::Nothing) => Ordering::Equal,
+            (Key::Nothing, _) => Ordering::Greater,
+            (_, Key::Nothing) => Ordering::Less,
+            (Key::Number(one), Key::Number(other)) => turned(one.cmp(other)),
+            (Key::Text(one), Key::Text(other)) => turned(one.cmp(other)),
+            (Key::Number(_), Key::Text(_)) => turned(Ordering::Less),
+            (Key::Text(_), Key::Number(_)) => turned(Ordering::Greater),
+        }
+    }
+}
+
+/// A row in the heap of those that are kept: the one that leaves first is the greatest.
+struct Candidate {
+    row: Sorted,
+    is_descending: bool,
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.row.key.compare(&other.row.key, self.is_descending).then(self.row.number.cmp(&other.row.number))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Candidate {}
+
+/// One page of a list that is being listed: rows beyond it are counted, not held.
+pub struct Page {
+    paging: Paging,
+    sort: Option<(String, bool)>,
+    /// The dimensions that the list is split by: their columns make the object `segment`.
+    by: Vec<String>,
+    columns: Vec<String>,
+    sorted_by: usize,
+    rows: Vec<Vec<Cell>>,
+    candidates: BinaryHeap<Candidate>,
+    total: u64,
+    notes: Vec<String>,
+}
+
+impl Page {
+    /// All of a short list.
+    pub fn whole() -> Self {
+        Self {
+            paging: Paging { limit: LONGEST, ..Paging::default() },
+            sort: None,
+            by: Vec::new(),
+            columns: Vec::new(),
+            sorted_by: 0,
+            rows: Vec::new(),
+            candidates: BinaryHeap::new(),
+            total: 0,
+            notes: Vec::new(),
+        }
+    }
+
+    /// A page that is asked for.
+    pub fn new(paging: Paging, by: Vec<String>) -> Result<Self, Refusal> {
+        if !(1..=LONGEST).contains(&paging.limit) {
+            return Err(Refusal::bad(format!("`limit` is from 1 to {LONGEST}")));
+        }
+        let sort = paging.sort.as_deref().map(|text| match text.strip_prefix('-') {
+            Some(column) => (column.to_owned(), true),
+            None => (text.to_owned(), false),
+        });
+        if sort.is_some() && paging.cursor.saturating_add(paging.limit) > DEEPEST {
+            return Err(Refusal::bad(format!("a sorted list is paged through up to row {DEEPEST}; filter it")));
+        }
+        let paging = Paging { search: paging.search.map(|text| text.to_lowercase()), ..paging };
+        Ok(Self {
+            paging,
+            sort,
+            by,
+            columns: Vec::new(),
+            sorted_by: 0,
+            rows: Vec::new(),
+            candidates: BinaryHeap::new(),
+            total: 0,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The page.
+    pub fn end(mut self) -> Listed {
+        if self.sort.is_some() {
+            let sorted = std::mem::take(&mut self.candidates).into_sorted_vec();
+            self.rows = sorted.into_iter().skip(self.paging.cursor).map(|candidate| candidate.row.cells).collect();
+        }
+        let kind = |index: usize| {
+            let first = self.rows.iter().filter_map(|row| row.get(index)).find(|cell| **cell != Cell::Empty);
+            match first {
+                Some(Cell::Number(_)) => "number",
+                Some(Cell::Whole(_)) => "whole",
+                Some(Cell::Day(_)) => "day",
+                _ => "text",
+            }
+        };
+        let columns =
+            self.columns.iter().enumerate().map(|(index, name)| Column { name: name.clone(), kind: kind(index) });
+        let columns = columns.collect();
+        let object = |row: &Vec<Cell>| {
+            let mut object = serde_json::Map::new();
+            let mut segment = serde_json::Map::new();
+            for (name, cell) in self.columns.iter().zip(row) {
+                let of = if self.by.contains(name) { &mut segment } else { &mut object };
+                of.insert(name.clone(), cell.json());
+            }
+            if !self.by.is_empty() {
+                object.insert("segment".to_owned(), segment.into());
+            }
+            object
+        };
+        let end = self.paging.cursor.saturating_add(self.rows.len());
+        Listed {
+            columns,
+            rows: self.rows.iter().map(object).collect(),
+            total: self.total,
+            notes: std::mem::take(&mut self.notes),
+            next: ((end as u64) < self.total && !self.rows.is_empty()).then(|| end.to_string()),
+        }
+    }
+}
+
+impl Sheet for Page {
+    fn head(&mut self, columns: Vec<String>) -> Result<(), CommandError> {
+        if let Some((name, _)) = &self.sort {
+            let place = columns.iter().position(|column| column == name);
+            self.sorted_by = place.ok_or_else(|| {
+                CommandError::Usage(format!("there is no column `{name}`; there are {}", columns.join(", ")))
+            })?;
+        }
+        self.columns = columns;
+        Ok(())
+    }
+
+    fn note(&mut self, words: &str) {
+        self.notes.push(words.to_owned());
+    }
+
+    fn row(&mut self, cells: &[Cell]) -> Result<(), CommandError> {
+        if let Some(text) = &self.paging.search
+            && !cells.iter().any(|cell| cell.print().to_lowercase().contains(text))
+        {
+            return Ok(());
+        }
+        let number = self.total;
+        self.total += 1;
+        let end = self.paging.cursor.saturating_add(self.paging.limit);
+        match &self.sort {
+            None if number >= self.paging.cursor as u64 && number < end as u64 => self.rows.push(cells.to_vec()),
+            None => {}
+            Some((_, is_descending)) => {
+                let key = Key::of(cells.get(self.sorted_by));
+                let row = Sorted { key, number, cells: Vec::new() };
+                let mut candidate = Candidate { row, is_descending: *is_descending };
+                if self.candidates.len() >= end && self.candidates.peek().is_some_and(|last| candidate >= *last) {
+                    return Ok(());
+                }
+                candidate.row.cells = cells.to_vec();
+                self.candidates.push(candidate);
+                if self.candidates.len() > end {
+                    self.candidates.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What answers a list.
+type List<Q> = fn(&Session, &Q, &mut dyn Sheet) -> Result<Outcome, CommandError>;
+
+impl Route {
+    /// A list, read by the options `allowed` of its command.
+    pub fn list<Q>(path: &'static str, words: &'static str, allowed: &[&str], answer: List<Q>) -> Self
+    where
+        Q: Args + FromArgMatches + 'static,
+    {
+        // A list without options of its own names one that there is not, because naming none means all.
+        let allowed = if allowed.is_empty() { &["-"][..] } else { allowed };
+        let reader = Reader::of::<Q>(allowed);
+        let paging = Reader::of::<Paging>(&[]);
+        let of_paging = paging.own_parameters();
+        let mut parameters = reader.parameters();
+        parameters.extend(of_paging.iter().cloned());
+        let names: Vec<String> = of_paging.into_iter().map(|parameter| parameter.name).collect();
+        let work: Work = Arc::new(move |session, pairs, is_shared| {
+            let (of_paging, of_question): (Vec<_>, Vec<_>) =
+                pairs.iter().cloned().partition(|(name, _)| names.contains(name));
+            let by = of_question.iter().filter(|(name, _)| name == "by").flat_map(|(_, names)| names.split(','));
+            let by = by.map(|name| name.trim().to_owned()).collect();
+            let mut page = Page::new(paging.read::<Paging>(&of_paging, true)?.question, by)?;
+            let asked = reader.read::<Q>(&of_question, is_shared)?;
+            let session = session.again(asked.view.over(&session.options))?;
+            answer(&session, &asked.question, &mut page)?;
+            answer_body(&session, page.end())
+        });
+        Self::asked(path, words, parameters, Shape::versioned::<Listed>(), work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(paging: Paging) -> Listed {
+        let mut page = Page::new(paging, Vec::new()).unwrap();
+        page.head(vec!["name".to_owned(), "mrr".to_owned()]).unwrap();
+        for (name, mrr) in [("ada", "9.50"), ("bob", "10.00"), ("Eve", ""), ("max", "-1.00")] {
+            let mrr = if mrr.is_empty() { Cell::Empty } else { Cell::Number(mrr.to_owned()) };
+            page.row(&[Cell::text(name), mrr]).unwrap();
+        }
+        page.end()
+    }
+
+    fn names(listed: &Listed) -> Vec<&str> {
+        listed.rows.iter().map(|row| row["name"].as_str().unwrap()).collect()
+    }
+
+    fn paging(limit: usize) -> Paging {
+        Paging { limit, ..Paging::default() }
+    }
+
+    #[test]
+    fn pages_follow_each_other() {
+        let first = page(paging(3));
+        assert_eq!((names(&first), first.total), (vec!["ada", "bob", "Eve"], 4));
+        let cursor = first.next.unwrap().parse().unwrap();
+        let second = page(Paging { cursor, ..paging(3) });
+        assert_eq!((names(&second), second.next.as_deref()), (vec!["max"], None));
+    }
+
+    #[test]
+    fn numbers_are_sorted_as_numbers_and_nothing_comes_last() {
+        let sorted = |sort: &str| page(Paging { sort: Some(sort.to_owned()), ..paging(10) });
+        assert_eq!(names(&sorted("mrr")), ["max", "ada", "bob", "Eve"]);
+        assert_eq!(names(&sorted("-mrr")), ["bob", "ada", "max", "Eve"]);
+        let second = page(Paging { sort: Some("-mrr".to_owned()), cursor: 1, ..paging(2) });
+        assert_eq!((names(&second), second.next.as_deref()), (vec!["ada", "max"], Some("3")));
+    }
+
+    #[test]
+    fn a_search_keeps_what_holds_the_text() {
+        let found = page(Paging { search: Some("EV".to_owned()), ..paging(10) });
+        assert_eq!((names(&found), found.total), (vec!["Eve"], 1));
+    }
+
+    #[test]
+    fn a_column_that_there_is_not_is_named() {
+        let mut page = Page::new(Paging { sort: Some("colour".to_owned()), ..paging(10) }, Vec::new()).unwrap();
+        let error = page.head(vec!["name".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("colour") && error.contains("name"), "{error}");
+    }
+}

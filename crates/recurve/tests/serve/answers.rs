@@ -1,0 +1,259 @@
+//! What is answered: the same as the command line says, once, and anew when the data changes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{folder::Folder, server::Server};
+
+/// A company with every kind of fact.
+fn company() -> (Folder, String) {
+    let folder = Folder::empty();
+    let said = folder.run(&["demo", "--customers", "60", "--months", "14", "--seed", "3"]);
+    let end = said.out.split("seen on ").nth(1).unwrap()[..10].to_owned();
+    (folder, end)
+}
+
+/// What the command line says, as JSON.
+fn cli(folder: &Folder, words: &[&str]) -> Vec<Value> {
+    let said = folder.run(&[words, &["--format", "json"]].concat());
+    assert!(matches!(said.code, Some(0 | 3)), "{words:?}: {}", said.error);
+    serde_json::from_str(&said.out).unwrap()
+}
+
+#[test]
+fn figures_are_those_of_the_command_line_for_every_metric() {
+    let (folder, end) = company();
+    let server = Server::start(&folder, &["--open", "--now", &end]);
+    let (from, to) = ("2025-07-01".to_owned(), end.clone());
+    let options = ["--from", &from, "--to", &to, "--now", &end];
+    let wanted = cli(&folder, &[&["metric", "--all"][..], &options].concat());
+    let answer = server.get(&format!("/figures?all=true&from={from}&to={to}")).is(200).json();
+    let found = answer["figures"].as_array().unwrap();
+    assert_eq!(found.len(), wanted.len());
+    let metrics: BTreeMap<&str, ()> = found.iter().map(|figure| (figure["metric"].as_str().unwrap(), ())).collect();
+    assert!(metrics.len() > 80, "{} metrics", metrics.len());
+    for (wanted, found) in wanted.iter().zip(found) {
+        for name in ["metric", "variant", "period", "value", "unit", "note", "lower", "upper"] {
+            let plain = |value: &Value| if value.is_null() { json!("") } else { value.clone() };
+            assert_eq!(plain(&found[name]), plain(&wanted[name]), "{name} of {found} and {wanted}");
+        }
+        for (dimension, value) in found["segment"].as_object().unwrap() {
+            assert_eq!(value, &wanted[dimension], "{found}");
+        }
+    }
+}
+
+#[test]
+fn lists_are_those_of_the_command_line() {
+    let (folder, end) = company();
+    let server = Server::start(&folder, &["--open", "--now", &end]);
+    let from = "2025-07-01".to_owned();
+    let range = format!("from={from}&to={end}");
+    let lists: &[(&str, &[&str])] = &[
+        ("/movements?where=plan=team", &["movements", "--where", "plan=team"]),
+        ("/customers?paying=true", &["customers", "--paying"]),
+        ("/cohorts?measure=revenue", &["cohorts", "--measure", "revenue"]),
+        ("/health", &["health"]),
+        ("/health/model?model=true", &["health", "--model"]),
+        ("/leads", &["leads"]),
+        ("/funnel?step=visit&step=signup&step=customer", &["funnel", "visit", "signup", "customer"]),
+        ("/identities", &["identities"]),
+        ("/retention", &["retention"]),
+        ("/recognition", &["recognition"]),
+        (&format!("/reconcile?{range}"), &["reconcile", "--from", &from, "--to", &end]),
+        ("/check", &["check"]),
+        ("/experiments", &["experiments"]),
+        ("/verdict", &["verdict"]),
+        ("/signals", &["signals"]),
+        ("/advice", &["advice"]),
+        ("/advice?calls=true", &["advice", "--calls"]),
+        ("/levers", &["levers"]),
+        ("/prices", &["prices"]),
+        ("/forecast?metric=mrr&horizon=6", &["forecast", "mrr", "--horizon", "6"]),
+        ("/forecast?drivers=true", &["forecast", "--drivers"]),
+        ("/quarantine", &["quarantine"]),
+    ];
+    for (path, words) in lists {
+        let wanted = cli(&folder, &[words, &["--now", &end][..]].concat());
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let answer = server.get(&format!("{path}{joint}limit=10000")).is(200).json();
+        let found = answer["rows"].as_array().unwrap();
+        assert_eq!(answer["total"], json!(wanted.len()), "{path}");
+        assert_eq!(found.len(), wanted.len(), "{path}");
+        for (wanted, found) in wanted.iter().zip(found) {
+            let (mut found, segment) = (found.as_object().unwrap().clone(), found.get("segment"));
+            for (name, value) in segment.and_then(Value::as_object).into_iter().flatten() {
+                found.insert(name.clone(), value.clone());
+            }
+            for (name, value) in wanted.as_object().unwrap() {
+                assert_eq!(&found[name], value, "{path}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_overview_adds_up_and_equals_the_figures() {
+    let (folder, end) = company();
+    let server = Server::start(&folder, &["--open", "--now", &end]);
+    let overview = server.get("/overview").is(200).json();
+    let month = overview["month"].as_str().unwrap();
+    for card in overview["figures"].as_array().unwrap() {
+        let id = card["metric"].as_str().unwrap();
+        let to = overview["today"].as_str().unwrap();
+        let figures = server.get(&format!("/figures?metric={id}&from={month}&to={to}")).is(200).json();
+        let current = &figures["figures"][0];
+        assert_eq!(
+            (&card["current"]["value"], &card["current"]["note"]),
+            (&current["value"], &current["note"]),
+            "{id}"
+        );
+        assert!(!card["current"]["partial"].as_bool().unwrap() && card["to_date"]["partial"].as_bool().unwrap());
+        assert_eq!(card["to_date"]["through"], overview["today"], "{id}");
+        // The part of the month before ends on the same day, or with the month.
+        let through = card["previous_to_date"]["through"].as_str().unwrap();
+        assert!(
+            through[8..] == overview["today"].as_str().unwrap()[8..] || card["previous_to_date"]["partial"] == false
+        );
+    }
+    let micros = |value: &Value| -> i128 {
+        let text = value.as_str().unwrap();
+        let (whole, decimals) = text.trim_start_matches('-').split_once('.').unwrap_or((text, ""));
+        let sum = format!("{whole}{decimals:0<6}").parse::<i128>().unwrap();
+        if text.starts_with('-') { -sum } else { sum }
+    };
+    let months = overview["movements"].as_array().unwrap();
+    for month in months {
+        let sum: i128 = ["new", "expansion", "reactivation", "contraction", "churn", "fx", "transferred"]
+            .iter()
+            .map(|kind| micros(&month[*kind]))
+            .sum();
+        assert_eq!(micros(&month["opening"]) + sum, micros(&month["closing"]), "{month}");
+        assert_eq!(sum, micros(&month["net"]), "{month}");
+    }
+    for pair in months.windows(2) {
+        assert_eq!(pair[0]["closing"], pair[1]["opening"]);
+    }
+    let steps = overview["bridge"].as_array().unwrap();
+    let sum: i128 = steps[..steps.len() - 1].iter().map(|step| micros(&step["value"])).sum();
+    assert_eq!(sum, micros(&steps[steps.len() - 1]["value"]));
+    assert!(overview["cohorts"].as_array().unwrap().len() > 6);
+    assert!(overview["at_risk"].is_array(), "{}", overview["at_risk_note"]);
+}
+
+#[test]
+fn a_customer_opens_down_to_the_rows_of_files() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let page = server.get("/customers/ann").is(200).json();
+    assert_eq!(page["customer"]["mrr"], "30.00");
+    assert_eq!(page["customer"]["first_paid"], "2024-01-01");
+    let movements = page["movements"].as_array().unwrap();
+    // The plan of 10 ends and one of 30 begins: an expansion by 20.
+    let told: Vec<(&str, &str)> =
+        movements.iter().map(|row| (row["kind"].as_str().unwrap(), row["delta"].as_str().unwrap())).collect();
+    assert_eq!(told, [("new", "10.00"), ("expansion", "-10.00"), ("expansion", "30.00")]);
+    assert_eq!(movements[2]["fact"], "subscriptions.csv:3");
+    let facts = page["facts"].as_array().unwrap();
+    assert_eq!(facts.len(), 2);
+    assert_eq!((&facts[0]["source"], &facts[0]["value"]), (&json!("subscriptions.csv:3"), &json!("30")));
+    assert_eq!(facts[0]["fields"]["plan"], "team");
+    assert_eq!(server.get("/customers/nobody").status, 404);
+    let facts = server.get("/facts/subscriptions?sort=-value&limit=2").is(200).json();
+    assert_eq!((&facts["total"], &facts["rows"][0]["value"]), (&json!(3), &json!("30")));
+}
+
+#[test]
+fn a_figure_opens_to_contributions_that_add_up() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let opened = server.get("/explain?metric=mrr&period=2024-03&lang=fr").is(200).json();
+    assert_eq!(
+        (&opened["value"], &opened["opening"], &opened["closing"]),
+        (&json!("30.00"), &json!("10.00"), &json!("30.00"))
+    );
+    assert_eq!(opened["moved"], "20.00");
+    assert_eq!(opened["count"], 2);
+    let second = &opened["contributions"][1];
+    let told = (&second["customer"], &second["value"], &second["source"]);
+    assert_eq!(told, (&json!("ann"), &json!("30.00"), &json!("subscriptions.csv:3")));
+    let first = server.get("/explain?metric=mrr&period=2024-03&limit=1").is(200).json();
+    assert_eq!((&first["count"], &first["next"]), (&json!(2), &json!("1")));
+    let rest = server.get("/explain?metric=mrr&period=2024-03&limit=1&cursor=1").is(200).json();
+    assert_eq!((&rest["contributions"][0], &rest["next"]), (second, &json!(null)));
+    assert!(opened["name"].as_str().unwrap().contains("mensuel"), "{}", opened["name"]);
+    let ratio = server.get("/explain?metric=customer_churn&period=2024-02").is(200).json();
+    assert_eq!((&ratio["numerator"], &ratio["denominator"]), (&json!("1.00"), &json!("2.00")));
+    assert_eq!(server.get("/explain?metric=mrr&period=soon").status, 400);
+}
+
+#[test]
+fn what_did_not_change_is_not_sent_again_and_what_did_is_told() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let mut stream = server.listen();
+    let (name, first) = stream.next().unwrap();
+    assert_eq!(name, "data_version");
+    let path = "/figures?metric=mrr&from=2024-01-01&to=2024-07-01";
+    let reply = server.get(path).is(200);
+    let tag = reply.header("etag").unwrap().to_owned();
+    assert_eq!(reply.header("cache-control"), Some("private, no-cache"));
+    assert_eq!(reply.json()["data_version"], first["data_version"]);
+    let again = server.with("GET", path, &[("if-none-match", &tag)], None).is(304);
+    assert_eq!((again.text.as_str(), again.header("etag")), ("", Some(tag.as_str())));
+    assert_eq!(server.with("GET", "/figures?metric=arr", &[("if-none-match", &tag)], None).status, 200);
+
+    // Another process imports: open pages hear of it, and the next question is answered from the new facts.
+    folder.file("more.csv", "subscription,customer,currency,amount,interval,start\ns3,cleo,USD,5,month,2024-05-01\n");
+    folder.run(&["import", "subscriptions", "more.csv"]).ends_with(0);
+    let (_, told) = stream.find(|(name, _)| name == "data_version").unwrap();
+    assert_ne!(told["data_version"], first["data_version"]);
+    let anew = server.with("GET", path, &[("if-none-match", &tag)], None).is(200);
+    assert_eq!(anew.json()["data_version"], told["data_version"]);
+    assert_eq!(anew.json()["figures"][5]["value"], "35.00");
+
+    // So is a setting.
+    folder.run(&["init", "--set", "gross_margin=0.5"]).ends_with(0);
+    let (_, later) = stream.find(|(name, _)| name == "data_version").unwrap();
+    assert_ne!(later["data_version"], told["data_version"]);
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_in_words() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    for (path, status, code, says) in [
+        ("/figures?metric=mrrr", 404, "unknown_metric", "did you mean `mrr`"),
+        ("/figures?metric=mrr&colour=1", 400, "usage", "there is no parameter `colour`"),
+        ("/figures?metric=mrr&grain=decade", 400, "usage", "day, week, month"),
+        ("/figures?metric=mrr&by=shoe", 400, "unknown_dimension", "shoe"),
+        ("/figures?metric=mrr&from=tomorrow", 400, "usage", "tomorrow"),
+        ("/figures?metric=mrr&policy=..%2F..%2Fetc%2Fpasswd", 400, "usage", "no name of a policy"),
+        ("/figures?metric=mrr&policy=strype", 400, "unknown_policy", "strype"),
+        ("/movements?sort=colour", 400, "usage", "colour"),
+        ("/movements?limit=0", 400, "usage", "limit"),
+        ("/retention?survivors=/etc/passwd", 400, "usage", "there is no parameter `survivors`"),
+        ("/facts/shoes", 400, "usage", "subscriptions"),
+        ("/customers/nobody", 404, "not_found", "nobody"),
+        ("/nothing", 404, "not_found", "openapi"),
+    ] {
+        let reply = server.get(path).is(status);
+        assert_eq!(reply.code(), code, "{path}");
+        assert!(reply.text.contains(says), "{path}: {}", reply.text);
+    }
+    assert_eq!(server.with("PUT", "/figures", &[], None).is(405).code(), "method_not_allowed");
+}
+
+#[test]
+fn a_folder_without_facts_says_what_it_needs() {
+    let folder = Folder::empty();
+    let server = Server::open(&folder);
+    let session = server.get("/session").is(200).json();
+    assert_eq!((&session["has_data"], &session["needs_setup"]), (&json!(false), &json!(true)));
+    let overview = server.get("/overview").is(200).json();
+    assert!(overview["figures"][0]["current"]["value"].is_null());
+    assert!(overview["figures"][0]["current"]["note"].as_str().unwrap().contains("needs subscription"));
+    let lacks = server.get("/catalogue?lang=zh").is(200).json();
+    assert_eq!(lacks["metrics"][0]["lacks"], json!(["subscription"]));
+}

@@ -1,0 +1,127 @@
+//! Facts that come over the web, and what people keep.
+
+use serde_json::json;
+
+use crate::{folder::Folder, server::Server};
+
+const GOOD: &str = "subscription,customer,currency,amount,interval,start\ns3,cleo,USD,5,month,2024-05-01\n";
+const BROKEN: &str = "subscription,customer,currency,amount,interval,start\n\
+                      s3,cleo,USD,5,month,2024-05-01\ns4,dan,QQQ,7,month,2024-05-01\ns5,eva,USD,many,month,2024-05-01\n";
+
+#[test]
+fn a_look_says_what_is_wrong_and_writes_nothing() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let before = server.get("/session").json()["data_version"].clone();
+    let look = server
+        .upload(Some(("broken.csv", BROKEN)), &[("kind", "subscriptions"), ("dry_run", "true")], &[])
+        .is(200)
+        .json();
+    assert_eq!(
+        (&look["state"], &look["read"], &look["accepted"], &look["refused"]),
+        (&json!("previewed"), &json!(3), &json!(1), &json!(2))
+    );
+    let codes: Vec<&str> =
+        look["issues"].as_array().unwrap().iter().map(|issue| issue["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["currency-unknown", "number-unreadable"]);
+    assert_eq!(look["issues"][0]["row"], 3);
+    assert!(look["issues"][0]["help"].as_str().unwrap().contains("USD"));
+    let mapped = look["mapping"].as_array().unwrap().iter().find(|column| column["column"] == "amount").unwrap();
+    assert_eq!((&mapped["header"], &mapped["is_required"]), (&json!("amount"), &json!(true)));
+    assert!(look["preview_columns"].as_array().unwrap().contains(&json!("customer")));
+    assert!(look["preview"][0].as_array().unwrap().contains(&json!("cleo")));
+    assert_eq!(server.get("/session").json()["data_version"], before);
+
+    // The same upload becomes facts without being sent again.
+    let upload = look["upload"].as_str().unwrap();
+    let done = server.upload(None, &[("upload", upload), ("kind", "subscriptions")], &[]).is(200).json();
+    assert_eq!((&done["state"], &done["accepted"], &done["refused"]), (&json!("done"), &json!(1), &json!(2)));
+    let figures = server.get("/figures?metric=mrr&from=2024-05-01&to=2024-06-01").json();
+    assert_eq!(figures["figures"][0]["value"], "35.00", "who imported sees it at once");
+    assert_ne!(figures["data_version"], before);
+    let shown = server.get(&format!("/imports/{}", done["id"])).is(200).json();
+    assert_eq!(shown["import"], done["import"]);
+    assert_eq!(server.get("/quarantine").json()["total"], 2);
+    assert_eq!(server.get("/sources").json()["rows"][0]["file"], "broken.csv");
+    assert_eq!(
+        server.upload(None, &[("upload", upload), ("kind", "subscriptions")], &[]).status,
+        404,
+        "it is gone once it is facts"
+    );
+}
+
+#[test]
+fn what_cannot_be_imported_is_refused_in_words() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let refused = |file: Option<(&str, &str)>, parts: &[(&str, &str)], status: u16, code: &str| {
+        assert_eq!(server.upload(file, parts, &[]).is(status).code(), code, "{parts:?}");
+    };
+    refused(None, &[("kind", "subscriptions")], 400, "usage");
+    refused(Some(("export.csv", GOOD)), &[], 422, "kind_needed");
+    refused(Some(("export.csv", GOOD)), &[("kind", "shoes")], 400, "usage");
+    refused(Some(("export.csv", GOOD)), &[("kind", "subscriptions"), ("colour", "red")], 400, "usage");
+    refused(Some(("export.csv", GOOD)), &[("kind", "subscriptions"), ("map", "amount=x")], 400, "usage");
+    refused(
+        Some(("export.csv", "a,b\n1,2\n")),
+        &[("kind", "subscriptions"), ("dry_run", "true")],
+        422,
+        "not_importable",
+    );
+    refused(None, &[("upload", "../../etc"), ("kind", "subscriptions")], 404, "not_found");
+    let failed = server.upload(Some(("export.csv", "a,b\n1,2\n")), &[("kind", "subscriptions")], &[]).is(422).json();
+    assert_eq!((&failed["state"], &failed["error"]["code"]), (&json!("failed"), &json!("not_importable")));
+    assert!(failed["upload"].is_string(), "it can be tried again with another mapping");
+    let parts =
+        [("kind", "subscriptions"), ("upload", failed["upload"].as_str().unwrap()), ("map", r#"{"subscription":"a"}"#)];
+    assert!(server.upload(None, &parts, &[]).is(422).text.contains("customer"));
+}
+
+#[test]
+fn the_same_file_twice_changes_nothing() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let first = server.upload(Some(("subscriptions.csv", GOOD)), &[], &[]).is(200).json();
+    assert_eq!((&first["state"], &first["kind"]), (&json!("done"), &json!("subscriptions")));
+    let again = server.upload(Some(("subscriptions.csv", GOOD)), &[], &[]).is(200).json();
+    assert_eq!((&again["state"], &again["import"]), (&json!("unchanged"), &first["import"]));
+}
+
+#[test]
+fn notes_are_facts_and_can_be_withdrawn() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let note = |day: &str, words: &str| server.post("/notes", &json!({ "day": day, "words": words })).is(200).json();
+    let first = note("2024-02-01", "Prices, \"new\"");
+    note("2024-01-01", "Launch");
+    let rows = server.get("/notes").is(200).json();
+    assert_eq!(rows["total"], 2);
+    assert_eq!((&rows["rows"][1]["words"], &rows["rows"][1]["id"]), (&json!("Prices, \"new\""), &first["id"]));
+    let exported = folder.run(&["export", "notes"]).ends_with(0);
+    exported.says(&["Launch"]);
+    let id = first["id"].as_str().unwrap();
+    server.with("DELETE", &format!("/notes/{id}"), &[], None).is(200);
+    let rows = server.get("/notes").is(200).json();
+    assert_eq!((&rows["total"], &rows["rows"][0]["words"]), (&json!(1), &json!("Launch")));
+    assert_eq!(server.with("DELETE", &format!("/notes/{id}"), &[], None).status, 404);
+    assert_eq!(server.post("/notes", &json!({ "day": "soon", "words": "x" })).status, 422);
+}
+
+#[test]
+fn targets_and_views_are_kept() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let target = json!({ "metric": "mrr", "day": "2024-12-31", "value": "7500", "words": "month six" });
+    let id = server.post("/targets", &target).is(200).json()["id"].as_str().unwrap().to_owned();
+    let kept = server.get("/targets").is(200).json();
+    assert_eq!((&kept["rows"][0]["value"], &kept["rows"][0]["id"]), (&json!("7500"), &json!(id)));
+    assert_eq!(server.post("/targets", &json!({ "metric": "mrrr", "day": "2024-12-31", "value": "1" })).status, 404);
+    assert_eq!(server.post("/targets", &json!({ "metric": "mrr", "day": "2024-12-31", "value": "much" })).status, 422);
+    server.with("DELETE", &format!("/targets/{id}"), &[], None).is(200);
+    assert_eq!(server.get("/targets").json()["rows"], json!([]));
+    server.post("/views", &json!({ "name": "France", "address": "/mrr?f=country:is:FR" })).is(200);
+    assert_eq!(server.get("/views").is(200).json()["rows"][0]["name"], "France");
+    for address in ["//evil.example", "https://evil.example", "javascript:alert(1)"] {
+        assert_eq!(server.post("/views", &json!({ "name": "x", "address": address })).status, 422);
+    }
+}
