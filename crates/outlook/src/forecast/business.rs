@@ -286,6 +286,12 @@ impl Business {
         Some(Outlook { steps, judged })
     }
 
+    /// Whether a model has something to say of a series today.
+    #[must_use]
+    pub fn speaks(&self, series: &Series, model: Model, drivers: &Drivers) -> bool {
+        self.ahead(series, model, self.months(), 1, drivers).is_some()
+    }
+
     /// How a model would have done on a series. What was agreed at the time is not known any more, so drivers do without.
     #[must_use]
     pub fn judge(&self, series: &Series, model: Model, horizon: usize, levels: &[f64]) -> Judged {
@@ -332,10 +338,13 @@ impl Business {
     }
 }
 
-/// Of models with their accuracy, the one that did best: with the least mean absolute error. Nothing where none was judged.
+/// Of models with their accuracy, the one that did best: with the least mean absolute error. One that could not be asked as
+/// often as another was not asked the same, and is left out. Nothing where none was judged.
 #[must_use]
 pub fn best<'a>(judged: impl IntoIterator<Item = (Model, &'a Accuracy)>) -> Option<Model> {
-    let scored = judged.into_iter().filter(|(model, _)| Model::BELIEVED.contains(model));
+    let believed: Vec<_> = judged.into_iter().filter(|(model, _)| Model::BELIEVED.contains(model)).collect();
+    let origins = believed.iter().map(|(_, accuracy)| accuracy.origins).max()?;
+    let scored = believed.into_iter().filter(|(_, accuracy)| accuracy.origins == origins);
     // Where nothing ever changed every error is zero, and the first will do.
     let scored = scored.map(|(model, accuracy)| (accuracy.mase.unwrap_or(accuracy.smape), model));
     scored.min_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1))).map(|(_, model)| model)
@@ -401,6 +410,19 @@ mod tests {
         let found = business.cash(&cash, base, &business.drivers_today(None), 60).unwrap();
         assert_eq!((found.ends, found.break_even), ([Some(5); 3], None));
         assert!((found.burn.unwrap() - 300.0).abs() < 1e-9 && (found.least_cash - (1_500.0 - 18_000.0)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_model_that_could_not_always_be_asked_is_not_the_best() {
+        let did = |origins: usize, mase: f64| Accuracy { origins, smape: 1.0, mase: Some(mase), held: vec![] };
+        let (often, seldom) = (did(10, 0.9), did(4, 0.1));
+        let judged = [(Model::Statistical, &often), (Model::Scenario(Scenario::Base), &seldom)];
+        assert_eq!(best(judged), Some(Model::Statistical));
+        assert_eq!(best([(Model::Naive, &often)]), None);
+        // What fell below zero has no rate of growth.
+        let (business, fell) = (business(24), series(Subject::Other, [3.0, 1.0, -1.0]));
+        assert!(!business.speaks(&fell, Model::Scenario(Scenario::Base), &Drivers::default()));
+        assert!(business.speaks(&fell, Model::Statistical, &Drivers::default()));
     }
 
     #[test]

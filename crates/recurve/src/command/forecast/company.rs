@@ -15,7 +15,10 @@ use outlook::{
 use revenue::{calendar::Day, money::Currency};
 use warehouse::{
     catalogue::{ResolvedMetric, Unit},
-    engine::forecast::{Known, SUBJECTS, known},
+    engine::{
+        EngineError,
+        forecast::{Known, SUBJECTS, known},
+    },
     lake::Access,
 };
 
@@ -50,7 +53,10 @@ pub fn answer(
         [] => SUBJECTS.iter().map(|(id, _)| (*id).to_owned()).collect(),
         named => named.to_vec(),
     };
-    let known = known(&books, &catalogue, &ids, &assumptions)?;
+    let known = known(&books, &catalogue, &ids, &assumptions).map_err(|error| match error {
+        EngineError::Lookup(error) => CommandError::Lookup(error),
+        other => CommandError::Engine(other),
+    })?;
     let company = Company { drivers: drivers(&known, arguments)?, known, currency: books.reporting };
     if arguments.drivers {
         return company.list_drivers(sheet).map(|outcome| (outcome, Vec::new()));
@@ -181,6 +187,13 @@ impl Company {
         Model::ALL.iter().map(|(model, _)| (*model, judge(*model))).collect()
     }
 
+    /// The model that did best, of those that have something to say today.
+    fn best(&self, series: &Series, past: &[Past]) -> Option<Model> {
+        let speaks = |model: &Model| self.known.business.speaks(series, *model, &self.drivers);
+        let judged = past.iter().filter_map(|(model, accuracy)| Some((*model, accuracy.as_ref()?)));
+        best(judged.filter(|(model, _)| speaks(model)))
+    }
+
     fn forecast(&self, shown: &Shown<'_>, models: &[Option<Model>], asked: &Asked) -> Vec<Vec<Cell>> {
         let mut rows = Vec::new();
         for model in models {
@@ -188,8 +201,7 @@ impl Company {
                 Some(model) => (*model, None),
                 None => {
                     let past = self.past(shown.series, asked);
-                    let judged = past.iter().filter_map(|(model, accuracy)| Some((*model, accuracy.as_ref()?)));
-                    match best(judged) {
+                    match self.best(shown.series, &past) {
                         Some(model) => (model, Some(chosen(model, &past))),
                         None => (Model::Statistical, Some("too few months to say which model is best".to_owned())),
                     }
@@ -259,7 +271,7 @@ impl Company {
 
     fn backtest(&self, shown: &Shown<'_>, asked: &Asked) -> Vec<Vec<Cell>> {
         let past = self.past(shown.series, asked);
-        let best = best(past.iter().filter_map(|(model, accuracy)| Some((*model, accuracy.as_ref()?))));
+        let best = self.best(shown.series, &past);
         let mut rows = Vec::new();
         for (model, accuracy) in &past {
             let Some(accuracy) = accuracy else { continue };
@@ -290,7 +302,7 @@ impl Company {
         let cash = self.known.series.iter().find(|(_, series)| series.subject == Subject::Cash);
         let series = cash.map(|(_, series)| series).filter(|series| !series.values.is_empty()).ok_or_else(|| {
             CommandError::Usage(
-                "no balance is known at the end of the last full month; import balances with `recurve import cash_balances \
+                "no balance is known at the end of the last full month; import balances with `recurve import cash-balances \
                  FILE`"
                     .to_owned(),
             )
