@@ -28,6 +28,7 @@ pub mod recognition;
 pub mod reconcile;
 pub mod restatements;
 pub mod retention;
+mod review;
 mod serve;
 pub mod signals;
 mod target;
@@ -73,6 +74,9 @@ pub enum Command {
     Target(target::Arguments),
     /// Find days, weeks or months, whole or in a part, that were off, and what drives them
     Anomalies(anomalies::Arguments),
+    /// Review a day, a week or a month: the figures, what was off, and the questions to ask each month
+    #[command(visible_alias = "report")]
+    Review(review::Arguments),
     /// Say what to do, in the order in which the numbers ask for it, and whom to call
     Advice(advice::Arguments),
     /// Play through what moves revenue most on your own contracts, ranked: churn, prices, annual plans, selling and converting
@@ -222,6 +226,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Signals(arguments) => signals::run(options, &arguments),
         Command::Target(arguments) => target::run(options, &arguments),
         Command::Anomalies(arguments) => anomalies::run(options, &arguments),
+        Command::Review(arguments) => review::run(options, &arguments),
         Command::Advice(arguments) => advice::run(options, &arguments),
         Command::Levers(arguments) => levers::run(options, &arguments),
         Command::Funnel(arguments) => funnel::run(options, &arguments),

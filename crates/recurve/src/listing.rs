@@ -18,7 +18,8 @@ use crate::{command::CommandError, session::Options};
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Aligned columns, for reading.
+    /// Aligned columns, or text, for reading.
+    #[value(alias = "text")]
     Table,
     /// RFC 4180, with a header.
     Csv,
@@ -28,6 +29,10 @@ pub enum Format {
     Jsonl,
     /// Parquet, all columns as text.
     Parquet,
+    /// A page of its own, for reviews.
+    Html,
+    /// Markdown, for reviews.
+    Md,
 }
 
 /// One value of a list.
@@ -183,6 +188,12 @@ impl Listing {
             }
             Format::Json => Sink::Json(out),
             Format::Jsonl => Sink::Jsonl(out),
+            Format::Html | Format::Md => {
+                return Err(CommandError::Usage(
+                    "only reviews are written as html or md; a list takes table, csv, json, jsonl or parquet"
+                        .to_owned(),
+                ));
+            }
             Format::Parquet => {
                 if options.output.is_none() && std::io::stdout().is_terminal() {
                     return Err(CommandError::Usage(

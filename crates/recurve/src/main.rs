@@ -8,6 +8,7 @@ mod command;
 mod judgement;
 mod listing;
 mod policies;
+mod review;
 mod series;
 mod session;
 mod shelf;

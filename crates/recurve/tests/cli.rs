@@ -63,6 +63,12 @@ const COMMANDS: &[&str] = &[
     "experiments",
     "levers",
     "prices",
+    "verdict",
+    "signals",
+    "advice",
+    "target",
+    "anomalies",
+    "review",
 ];
 
 #[test]

@@ -276,3 +276,49 @@ pub fn calls(books: &Books, month: Day, end: Day) -> Result<Vec<Call>, EngineErr
     found.sort_by_key(|(customer, call)| (call.group, std::cmp::Reverse(call.mrr_micros), *customer));
     Ok(found.into_iter().map(|(_, call)| call).collect())
 }
+
+/// Something that people wanted to remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The day that it is about.
+    pub day: Day,
+    /// What it is: annotation, interview, competitor or plan.
+    pub kind: String,
+    /// What it is about.
+    pub title: String,
+    /// The words.
+    pub body: String,
+    /// Who wrote it.
+    pub author: String,
+}
+
+/// The notes of the days `[from, to)`, in order.
+///
+/// # Errors
+/// When facts cannot be read.
+pub fn notes(books: &Books, from: Day, to: Day) -> Result<Vec<Note>, EngineError> {
+    const TABLE: &str = "note";
+    if !books.has_facts(TABLE)? {
+        return Ok(Vec::new());
+    }
+    let mut wanted = crate::observed::Wanted::default();
+    wanted.days.insert("day".to_owned());
+    wanted.texts.extend(["kind", "title", "body", "author"].map(str::to_owned));
+    let observed = books.shelf.get(books, TABLE, wanted)?;
+    let text = |column: &str, fact: usize| {
+        observed.texts(column).and_then(|texts| texts.of(fact)).unwrap_or_default().to_owned()
+    };
+    let days = observed.days("day");
+    let of_days = (0..observed.len()).filter(|fact| (from.0..to.0).contains(&days[*fact]));
+    let mut found: Vec<Note> = of_days
+        .map(|fact| Note {
+            day: Day(days[fact]),
+            kind: Some(text("kind", fact)).filter(|kind| !kind.is_empty()).unwrap_or("annotation".to_owned()),
+            title: text("title", fact),
+            body: text("body", fact),
+            author: text("author", fact),
+        })
+        .collect();
+    found.sort_by(|one, other| (one.day, &one.title).cmp(&(other.day, &other.title)));
+    Ok(found)
+}
