@@ -24,12 +24,11 @@ fn main() {
         for (what, times) in world.took_place() {
             *took_place.entry(what).or_default() += times;
         }
-        let truth = world.truth();
         let shape = Shape::ALL[usize::try_from(seed % 3).unwrap_or(0)];
         for (source, name) in Source::ALL {
             let history = rebuild(&world, shape, *source);
             let strict = *source == Source::Events;
-            let verdict = judge(&truth, &history.rows, &policy, &zone, world.now, strict);
+            let verdict = judge(&world, &history, &policy, &zone, strict);
             if !verdict.unexplained.is_empty() {
                 let worlds = bad.entry(*source).or_default();
                 *worlds += 1;
@@ -47,10 +46,12 @@ fn main() {
         let Some(verdict) = verdicts.get(source) else { continue };
         let met: usize = verdict.met.values().sum();
         println!(
-            "{name}: {} true movements; met {met} ({:?}); other {} explained, {} not, in {} worlds",
+            "{name}: {} true movements; met {met} ({:?}); assumed otherwise {}, missing around an assumption {}; unexplained {}, \
+             in {} worlds",
             verdict.movements,
             verdict.met,
             verdict.explained,
+            verdict.missing,
             verdict.unexplained.len(),
             bad.get(source).unwrap_or(&0)
         );

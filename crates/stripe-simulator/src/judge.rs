@@ -17,6 +17,7 @@ use serde_json::Value;
 use stripe::{
     Catalogue, Evidence,
     history::{self, History, Row},
+    issue::Code,
 };
 
 use crate::{
@@ -261,8 +262,10 @@ pub struct Verdict {
     pub movements: usize,
     /// Those that were rebuilt as they were, by how sure the rebuilt ones are.
     pub met: BTreeMap<&'static str, usize>,
-    /// Those that differ, where a row around them is marked *assumed*.
+    /// Rebuilt ones that are none, where they are marked *assumed*.
     pub explained: usize,
+    /// True ones that are missing, where something around them is marked *assumed*.
+    pub missing: usize,
     /// Differences that nothing explains, in words.
     pub unexplained: Vec<String>,
 }
@@ -275,19 +278,23 @@ impl Verdict {
             *self.met.entry(name).or_default() += count;
         }
         self.explained += other.explained;
+        self.missing += other.missing;
         self.unexplained.extend(other.unexplained);
     }
 }
 
-/// Compares two histories of a world under a policy.
+/// Compares what was rebuilt of a world with what really was, under a policy.
 ///
-/// A difference on a day is explained where a rebuilt row of the customer is marked *assumed* and holds, begins or ends on
-/// that day. `strict` compares causes and reasons too.
+/// A rebuilt movement that is none is explained where its customer has a movement on that day that is marked *assumed*.
+/// A movement that is missing is explained where a rebuilt row of the customer is marked *assumed* and holds, begins or
+/// ends on that day, or an issue says that something of the subscription changed undated around it. `strict` compares
+/// causes and reasons too.
 #[must_use]
-pub fn judge(truth: &[Row], rebuilt: &[Row], policy: &Policy, zone: &Zone, now: i64, strict: bool) -> Verdict {
+pub fn judge(world: &World, rebuilt: &History, policy: &Policy, zone: &Zone, strict: bool) -> Verdict {
+    let truth = world.truth();
     let ticks = Ticks::new(&Policy::default(), zone.clone());
     let day = |second: i64| ticks.of(Moment::Instant(second * 1_000_000));
-    let today = day(now);
+    let today = day(world.now);
     let plain = |movement: &Movement| {
         let mut movement = movement.clone();
         movement.confidence = Confidence::Exact;
@@ -300,34 +307,59 @@ pub fn judge(truth: &[Row], rebuilt: &[Row], policy: &Policy, zone: &Zone, now: 
     let until_now = |rows: &[Row]| -> Vec<Movement> {
         movements(rows, policy, zone).into_iter().filter(|movement| movement.day <= today).collect()
     };
-    let mut verdict = Verdict::default();
-    let true_ones = until_now(truth);
-    let mut left: Vec<Movement> = true_ones.iter().map(plain).collect();
-    verdict.movements = left.len();
-    let mut differs: Vec<(String, i32, String)> = Vec::new();
-    for movement in until_now(rebuilt) {
-        let sure = movement.confidence.name();
-        match left.iter().position(|other| *other == plain(&movement)) {
-            Some(at) => {
-                left.swap_remove(at);
-                *verdict.met.entry(sure).or_default() += 1;
-            }
-            None => differs.push((movement.customer.clone(), movement.day, format!("rebuilt {movement:?}"))),
+    let owner: BTreeMap<&str, &str> =
+        truth.iter().map(|row| (row.subscription.as_str(), row.customer.as_str())).collect();
+    let mut marks: Vec<(&str, i32, i32)> = Vec::new();
+    for row in rebuilt.rows.iter().filter(|row| row.confidence == Confidence::Assumed) {
+        marks.push((&row.customer, day(row.start), row.end.map_or(NEVER, day)));
+    }
+    for issue in rebuilt.issues.iter().filter(|issue| issue.code == Code::ChangeUndated) {
+        if let (Some((from, to)), Some(customer)) = (issue.between, owner.get(issue.object.as_str())) {
+            marks.push((customer, day(from), day(to)));
         }
     }
-    differs
-        .extend(left.iter().map(|movement| (movement.customer.clone(), movement.day, format!("missing {movement:?}"))));
-    for (customer, on, words) in differs {
-        let explains = |row: &&Row| {
-            row.confidence == Confidence::Assumed
-                && row.customer == customer
-                && day(row.start) <= on
-                && row.end.is_none_or(|end| on <= day(end))
-        };
-        if rebuilt.iter().any(|row| explains(&row)) {
-            verdict.explained += 1;
+
+    let is_marked = |movement: &Movement| {
+        marks
+            .iter()
+            .any(|(customer, from, to)| *customer == movement.customer && *from <= movement.day && movement.day <= *to)
+    };
+    let unsure = |movement: &Movement| Movement { confidence: Confidence::Exact, ..movement.clone() };
+
+    let mut verdict = Verdict::default();
+    let mut left: Vec<Movement> = until_now(&truth).iter().map(plain).collect();
+    verdict.movements = left.len();
+    let made = until_now(&rebuilt.rows);
+    let assumed: BTreeSet<(&str, i32)> = made
+        .iter()
+        .filter(|movement| movement.confidence == Confidence::Assumed)
+        .map(|movement| (movement.customer.as_str(), movement.day))
+        .collect();
+    for movement in &made {
+        match left.iter().position(|other| *other == plain(movement)) {
+            Some(at) => {
+                left.swap_remove(at);
+                *verdict.met.entry(movement.confidence.name()).or_default() += 1;
+            }
+            None if assumed.contains(&(movement.customer.as_str(), movement.day)) => verdict.explained += 1,
+            None if is_marked(movement) && {
+                // The same change of the same part, named otherwise by what else is assumed of the day.
+                let named = |other: &Movement| Movement { kind: movement.kind, cause: movement.cause, ..other.clone() };
+                let at =
+                    left.iter().position(|other| named(other) == Movement { reason: other.reason, ..unsure(movement) });
+                at.map(|at| left.swap_remove(at)).is_some()
+            } =>
+            {
+                verdict.explained += 1;
+            }
+            None => verdict.unexplained.push(format!("rebuilt {movement:?}")),
+        }
+    }
+    for movement in left {
+        if is_marked(&movement) {
+            verdict.missing += 1;
         } else {
-            verdict.unexplained.push(words);
+            verdict.unexplained.push(format!("missing {movement:?}"));
         }
     }
     verdict

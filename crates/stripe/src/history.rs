@@ -30,11 +30,11 @@ use crate::{
     event,
     evidence::Evidence,
     fact::{Fact, moment},
-    field::{id, integer, members, part},
+    field::{id, integer, members},
     invoice::{self, Invoice},
     issue::{Code, Issue},
     lines::{self, Billed, Side},
-    price::{PriceTerms, Prices},
+    price::PriceTerms,
     subscription::{self, Cancel, Catalogue, Subscription},
     track::{Seen, Track},
 };
@@ -89,6 +89,17 @@ pub struct Standing {
     pub cancel_reason: Option<String>,
 }
 
+impl Standing {
+    /// Whether nothing is to be paid for it.
+    fn is_free(&self) -> bool {
+        let whole = self.price.billed_picos(self.quantity).unwrap_or(0);
+        let off = self.discount.is_some_and(|discount| {
+            discount.percent_millionths >= 100_000_000 || discount.amount_picos > 0 && discount.amount_picos >= whole
+        });
+        off || whole == 0 || !pays(self.status) || self.status == Status::Trialing
+    }
+}
+
 /// What became of a customer's subscriptions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
@@ -106,8 +117,7 @@ pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue, now: i64) -> History 
     let mut invoices: Vec<Invoice> =
         evidence.invoices.values().filter_map(|found| read(found, &mut history.issues)).collect();
     invoices.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-    let mut prices = catalogue.prices.clone();
-    prices.extend(lines::inferred(&invoices, &catalogue.prices));
+    let prices = lines::known(&invoices, &catalogue.prices);
     let failures = evidence.failures();
 
     let mut names: BTreeSet<String> = evidence.subscriptions.keys().cloned().collect();
@@ -150,6 +160,11 @@ fn of_subscription(event: &event::Event) -> bool {
         && event.object.get("object").and_then(Value::as_str) == Some("subscription")
 }
 
+/// Whether a state is one in which something is paid, or to be paid.
+fn pays(status: Status) -> bool {
+    matches!(status, Status::Active | Status::Trialing | Status::PastDue)
+}
+
 /// A price and how much of it.
 type Sold = (PriceTerms, i64);
 
@@ -176,7 +191,7 @@ struct Work<'a> {
     name: &'a str,
     evidence: &'a Evidence,
     catalogue: &'a Catalogue,
-    prices: &'a Prices,
+    prices: &'a lines::Known,
     invoices: Vec<&'a Invoice>,
     failures: &'a BTreeMap<String, Vec<i64>>,
     now: i64,
@@ -527,7 +542,7 @@ impl<'a> Work<'a> {
             match invoice.paid {
                 Some(paid) => {
                     if given_up {
-                        self.add(&mut track, seen(*last_failed, 2, true, Status::Unpaid, None, Confidence::Assumed));
+                        self.add(&mut track, seen(*last_failed, 2, true, Status::PastDue, None, Confidence::Assumed));
                         self.issues.push(Issue::new(
                             Code::UnpaidAssumed,
                             &invoice.id,
@@ -540,7 +555,7 @@ impl<'a> Work<'a> {
                     self.add(&mut track, seen(*last_failed, 2, true, Status::Unpaid, None, derived));
                 }
                 None if given_up && ended.is_some_and(|ended| ended > last_failed + 3_600) => {
-                    self.add(&mut track, seen(*last_failed, 2, true, Status::Unpaid, None, Confidence::Assumed));
+                    self.add(&mut track, seen(*last_failed, 2, true, Status::PastDue, None, Confidence::Assumed));
                     self.issues.push(Issue::new(
                         Code::UnpaidAssumed,
                         &invoice.id,
@@ -596,6 +611,8 @@ impl<'a> Work<'a> {
             said.entry(&billed.item).or_default().push(billed);
         }
         let phases = self.phases();
+        // Where any period of the subscription ended, others begin without a change.
+        let turns: BTreeSet<i64> = said.values().flatten().map(|said| said.end).collect();
         let current: BTreeMap<&str, &subscription::Item> =
             latest.map(|latest| latest.items.iter().map(|item| (item.id.as_str(), item)).collect()).unwrap_or_default();
         let names: BTreeSet<&str> = said.keys().chain(current.keys()).copied().collect();
@@ -619,15 +636,14 @@ impl<'a> Work<'a> {
                 match said.side {
                     Side::Full => {
                         // A period that does not begin where another ended began with a change.
-                        let changed =
-                            !ends.contains(&said.start) || phases.contains(&said.start) || said.start == start;
+                        let scheduled = phases.contains(&(said.start, said.price.id.clone(), said.quantity));
+                        let changed = !turns.contains(&said.start) || scheduled || said.start == start;
                         found.push(seen(said.start, 3, changed, sold, sure, &said.source));
                     }
                     Side::Credit => {
                         found.push(seen(said.start, 1, false, sold, sure, &said.source));
-                        let goes_on = own
-                            .iter()
-                            .any(|other| other.start == said.start && matches!(other.side, Side::Debit | Side::Full));
+                        let goes_on = said.replaced
+                            || own.iter().any(|other| other.start == said.start && other.side == Side::Full);
                         if !goes_on && ended.is_none_or(|ended| said.start < ended) {
                             found.push(seen(said.start, 2, true, None, Confidence::Derived, &said.source));
                         }
@@ -667,15 +683,21 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The seconds at which phases of a schedule begin.
-    fn phases(&self) -> BTreeSet<i64> {
+    /// What the phases of schedules changed, and when: the price, the quantity and the second.
+    fn phases(&self) -> BTreeSet<(i64, String, i64)> {
         let mut found = BTreeSet::new();
         for (_, schedule) in self.evidence.schedules.values() {
             let of = id(schedule, "subscription").or_else(|| id(schedule, "released_subscription"));
-            if of == Some(self.name) {
-                found.extend(members(schedule, "phases").iter().filter_map(|phase| integer(phase, "start_date")));
-                let completed = integer(schedule, "released_at").or_else(|| integer(schedule, "completed_at"));
-                found.extend(completed.filter(|_| part(schedule, "phases").is_some()));
+            if of != Some(self.name) {
+                continue;
+            }
+            // With the first phase nothing changed: it is what was there when the schedule was made.
+            for phase in members(schedule, "phases").iter().skip(1) {
+                let Some(start) = integer(phase, "start_date") else { continue };
+                for item in members(phase, "items") {
+                    let price = id(item, "price").or_else(|| id(item, "plan")).unwrap_or_default();
+                    found.insert((start, price.to_owned(), integer(item, "quantity").unwrap_or(1)));
+                }
             }
         }
         found
@@ -708,8 +730,9 @@ impl<'a> Work<'a> {
                         billed.discounts.contains(&discount.id)
                     }
                     Scope::Subscription | Scope::Customer => {
+                        // A proration on it may name what was there when its change was made.
                         invoice.discount_ids.contains(&discount.id)
-                            || said.billed.iter().any(|said| said.discounts.contains(&discount.id))
+                            || whole.any(|said| said.discounts.contains(&discount.id))
                     }
                 };
                 self.add(track, seen(said.at, 2, false, named));
@@ -721,24 +744,52 @@ impl<'a> Work<'a> {
 
     /// Makes rows of the tracks.
     fn compose(&mut self, rows: &mut Vec<Row>) {
-        let status = Track::of(std::mem::take(&mut self.tracks.status));
-        let cancel = Track::of(std::mem::take(&mut self.tracks.cancel));
-        let items: BTreeMap<String, Track<Option<Sold>>> =
-            std::mem::take(&mut self.tracks.items).into_iter().map(|(item, seen)| (item, Track::of(seen))).collect();
-        let discounts: BTreeMap<String, Track<bool>> =
-            std::mem::take(&mut self.tracks.discounts).into_iter().map(|(of, seen)| (of, Track::of(seen))).collect();
+        let status = Track::of(std::mem::take(&mut self.tracks.status), |(status, _)| !pays(*status));
+        let cancel = Track::of(std::mem::take(&mut self.tracks.cancel), |_| false);
+        let items: BTreeMap<String, Track<Option<Sold>>> = std::mem::take(&mut self.tracks.items)
+            .into_iter()
+            .map(|(item, seen)| (item, Track::of(seen, Option::is_none)))
+            .collect();
+        let discounts: BTreeMap<String, Track<bool>> = std::mem::take(&mut self.tracks.discounts)
+            .into_iter()
+            .map(|(of, seen)| (of, Track::of(seen, |_| false)))
+            .collect();
+
+        let mut undated: BTreeSet<(i64, i64, &str)> =
+            status.undated().map(|(from, to)| (from, to, "its state")).collect();
+        undated.extend(items.values().flat_map(|track| track.undated().map(|(from, to)| (from, to, "its items"))));
+        undated
+            .extend(discounts.values().flat_map(|track| track.undated().map(|(from, to)| (from, to, "its discounts"))));
+        for (from, to, what) in undated {
+            let words = format!("{what} changed between {} and {}", moment(from), moment(to));
+            self.issues.push(Issue { between: Some((from, to)), ..Issue::new(Code::ChangeUndated, self.name, words) });
+        }
 
         let mut cuts: BTreeSet<i64> = status.cuts().chain(cancel.cuts()).collect();
         cuts.extend(items.values().flat_map(Track::cuts));
         cuts.extend(discounts.values().flat_map(Track::cuts));
         cuts.extend(self.discounts.values().filter_map(|discount| discount.end));
-        let cuts: Vec<i64> = cuts.into_iter().filter(|cut| *cut <= self.now).collect();
-
         let mut open: BTreeMap<&str, Row> = BTreeMap::new();
-        for cut in cuts {
+        let mut unsure_until: BTreeMap<&str, i64> = BTreeMap::new();
+        while let Some(cut) = cuts.pop_first().filter(|cut| *cut <= self.now) {
             let mut standing = self.standing(cut, &status, &cancel, &items, &discounts);
             for item in items.keys() {
-                let found = standing.remove(item.as_str());
+                let mut found = standing.remove(item.as_str());
+                // Who was worth nothing until an assumed time begins to be worth something at an assumed time: the mark
+                // stands on the first day, as there is no span before it that could carry one.
+                if let (Some(row), Some((stands, ..))) = (open.get(item.as_str()), &found)
+                    && row.confidence == Confidence::Assumed
+                    && row.standing.is_free()
+                    && !stands.is_free()
+                {
+                    unsure_until.insert(item.as_str(), cut + DAY_SECONDS);
+                    cuts.insert(cut + DAY_SECONDS);
+                }
+                if let (Some((_, confidence, _)), Some(until)) = (&mut found, unsure_until.get(item.as_str()))
+                    && cut < *until
+                {
+                    *confidence = Confidence::Assumed;
+                }
                 let goes_on = match (open.get(item.as_str()), &found) {
                     (Some(row), Some((stands, confidence, _))) => {
                         row.standing == *stands && row.confidence == *confidence

@@ -29,7 +29,7 @@ pub enum Code {
     ChangeUndated,
     /// A subscription is known from its invoices alone, so that its end can only be assumed.
     EndAssumed,
-    /// The end of unpaid time is not stated anywhere.
+    /// Whether a subscription was past due or unpaid is not stated anywhere.
     UnpaidAssumed,
 }
 
@@ -62,7 +62,7 @@ pub const CODES: &[CodeWords] = &[
     CodeWords { code: Code::EventMissing, name: "event_missing", means: "Events of a subscription are missing; what happened in between was taken from invoices, or assumed.", mend: "Sync: events of the last 30 days can be fetched again." },
     CodeWords { code: Code::ChangeUndated, name: "change_undated", means: "Something changed between two times, and nothing says when; the later one is assumed.", mend: "Nothing: Stripe keeps no trace of changes without proration. From the first event on they are exact." },
     CodeWords { code: Code::EndAssumed, name: "end_assumed", means: "Nothing but invoices is known of a subscription; its end is assumed at the end of what was billed.", mend: "Sync its subscription." },
-    CodeWords { code: Code::UnpaidAssumed, name: "unpaid_assumed", means: "An invoice was paid long after the tries were given up; that the subscription was unpaid in between is assumed.", mend: "Nothing: Stripe keeps no trace of it. From the first event on it is exact." },
+    CodeWords { code: Code::UnpaidAssumed, name: "unpaid_assumed", means: "After the last try to collect an invoice the subscription was past due or unpaid, and nothing says which; past due is assumed.", mend: "Nothing: Stripe keeps no trace of it. From the first event on it is exact." },
 ];
 
 /// Something that could not be read, or cannot be known.
@@ -74,11 +74,13 @@ pub struct Issue {
     pub object: String,
     /// What exactly, in words.
     pub words: String,
+    /// The seconds between which it is, where it is about a time.
+    pub between: Option<(i64, i64)>,
 }
 
 impl Issue {
     pub(crate) fn new(code: Code, object: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { code, object: object.into(), words: words.into() }
+        Self { code, object: object.into(), words: words.into(), between: None }
     }
 
     /// The words of its code.

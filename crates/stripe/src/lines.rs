@@ -28,6 +28,8 @@ pub(crate) struct Billed {
     pub(crate) fits: bool,
     /// A full period that cost nothing although its price is not nought: a trial.
     pub(crate) free: bool,
+    /// Of a credit: whether something takes the place of what is given back.
+    pub(crate) replaced: bool,
     /// The discounts that were taken off.
     pub(crate) discounts: Vec<String>,
     pub(crate) source: String,
@@ -46,14 +48,23 @@ pub(crate) enum Side {
     Usage,
 }
 
+/// Prices by which lines are understood.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Those that were shown, and those that follow from whole lines.
+    pub(crate) prices: Prices,
+    /// What a quantity of a price of unknown shape costs, where a whole line says so.
+    pub(crate) amounts: BTreeMap<(String, i64), PriceTerms>,
+}
+
 /// Puts the lines of an invoice (or waiting invoice items) together that are parts of one statement: tiers are billed
 /// line by line.
-pub(crate) fn billed(lines: &[Line], prices: &Prices) -> Vec<Billed> {
+pub(crate) fn billed(lines: &[Line], known: &Known) -> Vec<Billed> {
     let mut groups: BTreeMap<(String, i64, i64, Side, String), Vec<&Line>> = BTreeMap::new();
     for line in lines {
         let Some(item) = line.item.clone() else { continue };
         let price_id = line.price_id.clone().unwrap_or_default();
-        let metered = price_of(line, prices).is_some_and(|price| price.metered);
+        let metered = price_of(line, &known.prices).is_some_and(|price| price.metered);
         let side = match (line.proration, metered) {
             (true, _) if line.amount < 0 => Side::Credit,
             // Of two sides that cost nothing neither can be told from the other.
@@ -64,7 +75,14 @@ pub(crate) fn billed(lines: &[Line], prices: &Prices) -> Vec<Billed> {
         };
         groups.entry((item, line.start, line.end, side, price_id)).or_default().push(line);
     }
-    groups.into_values().filter_map(|lines| statement(&lines, prices)).collect()
+    let mut said: Vec<Billed> = groups.into_values().filter_map(|lines| statement(&lines, known)).collect();
+    for credit in said.iter_mut().filter(|said| said.side == Side::Credit) {
+        // Also by what nothing is known of but that it costs something.
+        credit.replaced = lines
+            .iter()
+            .any(|line| line.item.as_ref() == Some(&credit.item) && line.start == credit.start && line.amount > 0);
+    }
+    said
 }
 
 fn price_of<'a>(line: &'a Line, prices: &'a Prices) -> Option<&'a PriceTerms> {
@@ -73,13 +91,13 @@ fn price_of<'a>(line: &'a Line, prices: &'a Prices) -> Option<&'a PriceTerms> {
     known.or(line.price.as_ref())
 }
 
-fn statement(lines: &[&Line], prices: &Prices) -> Option<Billed> {
+fn statement(lines: &[&Line], shown: &Known) -> Option<Billed> {
     let first = lines.first()?;
     let proration = first.proration;
     let amount: i64 = lines.iter().map(|line| line.amount).sum();
     let quantities = || lines.iter().filter_map(|line| line.quantity);
     let whole: i64 = quantities().sum();
-    let known = price_of(first, prices);
+    let known = price_of(first, &shown.prices);
     let metered = known.is_some_and(|price| price.metered);
     let side = match (proration, amount < 0, metered) {
         (true, true, _) => Side::Credit,
@@ -110,11 +128,19 @@ fn statement(lines: &[&Line], prices: &Prices) -> Option<Billed> {
             (price.clone(), fitting.unwrap_or(own), fitting.is_some() || free && lines.len() == 1, free)
         }
         Some(price) => (price.clone(), lines.iter().find_map(|line| line.quantity).unwrap_or(1), true, false),
+        None if proration => {
+            // Of a price of which nothing is known, a part of a period says nothing.
+            let quantity = lines.iter().find_map(|line| line.quantity)?;
+            let found = shown.amounts.get(&(first.price_id.clone()?, quantity))?;
+            (found.clone(), quantity, true, false)
+        }
         None => {
             // Neither price nor rhythm are shown: both follow from the amount and the period of whole lines.
-            let (interval, interval_count) =
-                if proration { (Interval::OneOff, 1) } else { rhythm(first.start, first.end)? };
+            let (interval, interval_count) = rhythm(first.start, first.end)?;
             let unit = first.unit.as_deref().and_then(|unit| picos_of_decimal(unit, first.currency));
+            // A line for a tier's flat amount counts no units.
+            let units: i64 = lines.iter().filter(|line| line.unit.is_some()).filter_map(|line| line.quantity).sum();
+            let quantity = if lines.len() > 1 { units } else { first.quantity.unwrap_or(1) };
             let mut price = PriceTerms {
                 id: first.price_id.clone().unwrap_or_default(),
                 product: first.product.clone().unwrap_or_default(),
@@ -125,13 +151,13 @@ fn statement(lines: &[&Line], prices: &Prices) -> Option<Billed> {
                 interval_count,
                 metered: false,
             };
-            let per_unit = unit.is_some() && (proration || amount == 0 || lines.len() == 1 && gives(&price, whole));
+            let per_unit = unit.is_some() && lines.len() == 1 && (amount == 0 || gives(&price, quantity));
             if !per_unit {
                 price.pricing = Pricing::Flat;
                 price.amount_picos = picos(amount, first.currency);
             }
-            let free = per_unit && !proration && amount == 0 && !gives(&price, whole);
-            (price, whole.max(i64::from(first.quantity.is_none())), true, free)
+            let free = amount == 0 && (unit.is_none() || !gives(&price, quantity));
+            (price, quantity, true, free)
         }
     };
     Some(Billed {
@@ -143,6 +169,7 @@ fn statement(lines: &[&Line], prices: &Prices) -> Option<Billed> {
         quantity,
         fits,
         free,
+        replaced: false,
         discounts,
         source: first.id.clone(),
     })
@@ -168,22 +195,32 @@ pub(crate) fn rhythm(start: i64, end: i64) -> Option<(Interval, i32)> {
     Some(if days % 7 == 0 { (Interval::Week, days / 7) } else { (Interval::Day, days) })
 }
 
-/// Prices as they follow from the whole lines of invoices, where nothing else shows them.
-pub(crate) fn inferred(invoices: &[Invoice], known: &Prices) -> Prices {
+/// Prices as they were shown, and as they follow from the whole lines of invoices where nothing else shows them.
+pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
+    let mut known = Known { prices: prices.clone(), amounts: BTreeMap::new() };
     let mut found: BTreeMap<String, Option<PriceTerms>> = BTreeMap::new();
-    for invoice in invoices {
-        for said in billed(&invoice.lines, known) {
-            if said.side != Side::Full || known.contains_key(&said.price.id) || said.price.pricing != Pricing::PerUnit {
-                continue;
-            }
-            // A price that seems to be several is none.
-            let entry = found.entry(said.price.id.clone()).or_insert_with(|| Some(said.price.clone()));
-            if entry.as_ref() != Some(&said.price) {
-                *entry = None;
-            }
+    let mut amounts: BTreeMap<(String, i64), Option<PriceTerms>> = BTreeMap::new();
+    let settle = |entry: &mut Option<PriceTerms>, price: &PriceTerms| {
+        // What seems to be several prices is none.
+        if entry.as_ref() != Some(price) {
+            *entry = None;
+        }
+    };
+    for said in invoices.iter().flat_map(|invoice| billed(&invoice.lines, &known)) {
+        let id = &said.price.id;
+        if said.side != Side::Full || said.free || known.prices.contains_key(id) {
+            continue;
+        }
+        let per_unit = (said.price.pricing == Pricing::PerUnit).then(|| said.price.clone());
+        settle(found.entry(id.clone()).or_insert(per_unit.clone()), &said.price);
+        if per_unit.is_none() {
+            found.insert(id.clone(), None);
+            settle(amounts.entry((id.clone(), said.quantity)).or_insert(Some(said.price.clone())), &said.price);
         }
     }
-    found.into_iter().filter_map(|(id, price)| Some((id, price?))).collect()
+    known.prices.extend(found.into_iter().filter_map(|(id, price)| Some((id, price?))));
+    known.amounts = amounts.into_iter().filter_map(|(of, price)| Some((of, price?))).collect();
+    known
 }
 
 #[cfg(test)]

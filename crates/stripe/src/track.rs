@@ -3,6 +3,8 @@
 
 use revenue::timeline::Confidence;
 
+const DAY_SECONDS: i64 = 86_400;
+
 /// What was seen of something at one second.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen<T> {
@@ -25,6 +27,8 @@ pub(crate) struct Step<T> {
     /// Where nothing says when it began to hold: the last second at which it is known not to have held yet.
     pub(crate) unsure_from: Option<i64>,
     pub(crate) confidence: Confidence,
+    /// Whether it came to be undated.
+    appeared: bool,
     pub(crate) source: String,
 }
 
@@ -37,8 +41,9 @@ pub(crate) struct Track<T> {
 }
 
 impl<T: Clone + PartialEq> Track<T> {
-    /// Pieces a track together. What changed undated is taken to have changed when it was first seen.
-    pub(crate) fn of(mut seen: Vec<Seen<T>>) -> Self {
+    /// Pieces a track together. What changed undated is taken to have changed when it was first seen; what came to be
+    /// undated (there is nothing before it that could be marked) is assumed until it is seen again.
+    pub(crate) fn of(mut seen: Vec<Seen<T>>, absent: impl Fn(&T) -> bool) -> Self {
         seen.sort_by_key(|seen| (seen.at, seen.rank));
         let mut steps: Vec<Step<T>> = Vec::new();
         let mut last_seen = i64::MIN;
@@ -46,8 +51,13 @@ impl<T: Clone + PartialEq> Track<T> {
             let unsure_from = match steps.last() {
                 Some(step) if step.value == found.value => {
                     last_seen = last_seen.max(found.at);
-                    // The same, but known better from here on.
-                    if found.confidence >= step.confidence || step.confidence < Confidence::Assumed {
+                    // The same, but known better from here on, or no longer known well.
+                    // On the next day at the earliest: movements are of days, and each needs its mark.
+                    let better = step.confidence == Confidence::Assumed
+                        && found.confidence < step.confidence
+                        && (!step.appeared || found.at >= step.from + DAY_SECONDS);
+                    let worse = found.changed && found.confidence > step.confidence;
+                    if !better && !worse {
                         continue;
                     }
                     None
@@ -57,11 +67,14 @@ impl<T: Clone + PartialEq> Track<T> {
                 None => Some(found.at),
             };
             last_seen = last_seen.max(found.at);
+            let unsure_from = unsure_from.filter(|from| *from < found.at);
+            let appears = unsure_from.is_some() && steps.last().is_some_and(|step| absent(&step.value));
             steps.push(Step {
                 from: found.at,
                 value: found.value,
-                unsure_from: unsure_from.filter(|from| *from < found.at),
-                confidence: found.confidence,
+                unsure_from,
+                confidence: if appears { Confidence::Assumed } else { found.confidence },
+                appeared: appears,
                 source: found.source,
             });
         }
@@ -75,6 +88,11 @@ impl<T: Clone + PartialEq> Track<T> {
         let unsure = self.steps.get(next).and_then(|step| step.unsure_from).is_some_and(|from| from <= second);
         let confidence = if unsure || second > self.last_seen { Confidence::Assumed } else { step.confidence };
         Some((step, confidence))
+    }
+
+    /// The times in which it changed, and nothing says when.
+    pub(crate) fn undated(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        self.steps.iter().filter_map(|step| Some((step.unsure_from?, step.from)))
     }
 
     /// The seconds at which it, or how sure it is, changes.
@@ -94,8 +112,11 @@ mod tests {
 
     #[test]
     fn what_changed_undated_is_unsure_since_it_was_last_seen() {
-        let track =
-            Track::of(vec![seen(10, true, 'a'), seen(30, false, 'b'), seen(20, false, 'a'), seen(40, true, 'c')]);
+        let track = Track::of(
+            vec![seen(10, true, 'a'), seen(30, false, 'b'), seen(20, false, 'a'), seen(40, true, 'c')],
+            |value| *value == '-',
+        );
+        assert_eq!(track.undated().collect::<Vec<_>>(), [(20, 30)]);
         let at = |second| track.at(second).map(|(step, confidence)| (step.value, confidence));
         for (second, answer) in [
             (9, None),
