@@ -37,6 +37,8 @@ pub enum Source {
     ListsAndEvents,
     /// Invoices with their lines, and nothing else.
     Invoices,
+    /// The lists, and every event.
+    Everything,
 }
 
 impl Source {
@@ -46,6 +48,7 @@ impl Source {
         (Source::Lists, "lists alone"),
         (Source::ListsAndEvents, "lists and 30 days of events"),
         (Source::Invoices, "invoices alone"),
+        (Source::Everything, "lists and all events"),
     ];
 }
 
@@ -93,9 +96,6 @@ fn rates() -> (Rates, Exchange) {
 }
 
 /// The ledger of rows, in US dollars, by the method that makes every ledger.
-///
-/// # Panics
-/// Never; what cannot be valued gives a ledger without it.
 #[must_use]
 pub fn movements(rows: &[Row], policy: &Policy, zone: &Zone) -> Vec<Movement> {
     let (rates, exchange) = rates();
@@ -179,11 +179,19 @@ pub fn movements(rows: &[Row], policy: &Policy, zone: &Zone) -> Vec<Movement> {
 }
 
 /// Rebuilds every customer of a world from one source, as a sync would.
-///
-/// # Panics
-/// Never: the account has no faults.
 #[must_use]
 pub fn rebuild(world: &World, shape: Shape, source: Source) -> History {
+    rebuild_with(world, shape, source, |events| events)
+}
+
+/// Rebuilds every customer of a world from one source, with events that are lost, doubled or out of order on their way.
+#[must_use]
+pub fn rebuild_with(
+    world: &World,
+    shape: Shape,
+    source: Source,
+    deliver: impl FnOnce(Vec<Value>) -> Vec<Value>,
+) -> History {
     let mut account = Account::new(world, shape);
     let mut catalogue = Catalogue::default();
     let mut by_customer: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -209,7 +217,7 @@ pub fn rebuild(world: &World, shape: Shape, source: Source) -> History {
     let lists: &[&str] = match source {
         Source::Events => &[],
         Source::Invoices => &["/v1/invoices"],
-        Source::Lists | Source::ListsAndEvents => &[
+        Source::Lists | Source::ListsAndEvents | Source::Everything => &[
             "/v1/subscriptions",
             "/v1/subscription_schedules",
             "/v1/invoices",
@@ -228,11 +236,11 @@ pub fn rebuild(world: &World, shape: Shape, source: Source) -> History {
         }
     }
     let events = match source {
-        Source::Events => account.all_events(),
+        Source::Events | Source::Everything => account.all_events(),
         Source::ListsAndEvents => walk(&mut account, "/v1/events", &[]),
         Source::Lists | Source::Invoices => Vec::new(),
     };
-    for event in events {
+    for event in deliver(events) {
         let object = event.pointer("/data/object");
         let customer = object.and_then(|object| object.get("customer")).and_then(Value::as_str);
         if let Some(customer) = customer {

@@ -928,6 +928,41 @@ impl<'a> Work<'a> {
     }
 }
 
+impl History {
+    /// The trials among the rows as facts of the kind `trials`, with when they turned into paying.
+    #[must_use]
+    pub fn trials(&self) -> Vec<Fact> {
+        let mut found: BTreeMap<&str, Fact> = BTreeMap::new();
+        for row in self.rows.iter().filter(|row| row.standing.status == Status::Trialing) {
+            let next = self.rows.iter().find(|next| {
+                next.subscription == row.subscription && next.item == row.item && Some(next.start) == row.end
+            });
+            let paid = next.filter(|next| matches!(next.standing.status, Status::Active | Status::PastDue));
+            let mut values = vec![
+                ("trial", row.subscription.clone()),
+                ("customer", row.customer.clone()),
+                ("plan", row.standing.price.id.clone()),
+                ("start", moment(row.start)),
+            ];
+            let end = row.standing.trial_end.or(row.end).filter(|end| *end > row.start);
+            values.extend(end.map(|end| ("end", moment(end))));
+            values.extend(paid.map(|paid| ("converted", moment(paid.start))));
+            let fact = Fact { kind: "trials", values, source: row.source.clone(), confidence: row.confidence };
+            match found.get_mut(row.subscription.as_str()) {
+                // Rows of one trial that follow each other are one trial; its first item stands for it.
+                Some(first) if paid.is_some() && first.value("converted").is_none() => {
+                    first.values.extend(fact.values.into_iter().filter(|(column, _)| *column == "converted"));
+                }
+                Some(_) => {}
+                None => {
+                    found.insert(&row.subscription, fact);
+                }
+            }
+        }
+        found.into_values().collect()
+    }
+}
+
 impl Row {
     /// The row as a fact of the kind `subscriptions`.
     #[must_use]

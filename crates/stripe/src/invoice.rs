@@ -44,6 +44,8 @@ pub struct Line {
     pub discounts: Vec<(String, i64)>,
     /// Minor units of tax on top.
     pub tax: i64,
+    /// Minor units of tax that are in the amount.
+    pub tax_inside: i64,
 }
 
 /// An invoice.
@@ -135,11 +137,7 @@ pub(crate) fn read_line(
             discounts.push((named.to_owned(), 0));
         }
     }
-    let tax = members(line, "taxes").iter().chain(members(line, "tax_amounts"));
-    let tax = tax
-        .filter(|tax| !flag(tax, "inclusive") && text(tax, "tax_behavior") != Some("inclusive"))
-        .filter_map(|tax| integer(tax, "amount"))
-        .sum();
+    let (tax, tax_inside) = taxes(line);
     Some(Line {
         id: of.to_owned(),
         amount,
@@ -156,7 +154,22 @@ pub(crate) fn read_line(
         proration: flag(details, "proration") || flag(line, "proration"),
         discounts,
         tax,
+        tax_inside,
     })
+}
+
+/// The taxes of a line in minor units: on top of its amount, and in it.
+pub(crate) fn taxes(line: &Value) -> (i64, i64) {
+    let (mut on_top, mut inside) = (0, 0);
+    for tax in members(line, "taxes").iter().chain(members(line, "tax_amounts")) {
+        let minor = integer(tax, "amount").unwrap_or(0);
+        if flag(tax, "inclusive") || text(tax, "tax_behavior") == Some("inclusive") {
+            inside += minor;
+        } else {
+            on_top += minor;
+        }
+    }
+    (on_top, inside)
 }
 
 /// Reads an invoice.

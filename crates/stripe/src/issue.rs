@@ -23,6 +23,10 @@ pub enum Code {
     DiscountRounded,
     /// An amount off each invoice of a subscription whose items are billed in different rhythms.
     DiscountOverIntervals,
+    /// An invoice shows its first lines alone.
+    LinesMissing,
+    /// A payment is no customer's.
+    CustomerMissing,
     /// Events are missing: the next one begins with another state than the last one left.
     EventMissing,
     /// Something changed between two times, and nothing says when.
@@ -59,6 +63,8 @@ pub const CODES: &[CodeWords] = &[
     CodeWords { code: Code::DiscountUnknown, name: "discount_unknown", means: "A discount came as an id, and no object says what it takes off.", mend: "Fetch with expand[]=data.discounts." },
     CodeWords { code: Code::DiscountRounded, name: "discount_rounded", means: "Stacked discounts are no exact percentage; they were rounded at the eighth decimal.", mend: "Nothing; the difference is far below a cent." },
     CodeWords { code: Code::DiscountOverIntervals, name: "discount_over_intervals", means: "An amount off each invoice meets items that are billed in different rhythms; it was taken from those billed most often.", mend: "Give such coupons as a percentage." },
+    CodeWords { code: Code::LinesMissing, name: "lines_missing", means: "An invoice shows its first lines alone.", mend: "Fetch the other pages of its lines." },
+    CodeWords { code: Code::CustomerMissing, name: "customer_missing", means: "A payment, refund or dispute is no customer's, or its charge is not known.", mend: "Fetch the charge; payments of guests belong to no customer and stay out." },
     CodeWords { code: Code::EventMissing, name: "event_missing", means: "Events of a subscription are missing; what happened in between was taken from invoices, or assumed.", mend: "Sync: events of the last 30 days can be fetched again." },
     CodeWords { code: Code::ChangeUndated, name: "change_undated", means: "Something changed between two times, and nothing says when; the later one is assumed.", mend: "Nothing: Stripe keeps no trace of changes without proration. From the first event on they are exact." },
     CodeWords { code: Code::EndAssumed, name: "end_assumed", means: "Nothing but invoices is known of a subscription; its end is assumed at the end of what was billed.", mend: "Sync its subscription." },

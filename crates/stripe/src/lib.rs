@@ -17,6 +17,7 @@ pub mod history;
 pub mod invoice;
 pub mod issue;
 mod lines;
+pub mod object;
 pub mod price;
 pub mod signature;
 pub mod subscription;
