@@ -346,3 +346,71 @@ export interface Page<Row> {
   next: string | null;
   total: number | null;
 }
+
+/** A month ahead; `lower_80` and `upper_80` are the ends of the interval of 80 %. */
+export type ForecastRow = {
+  metric: string;
+  model: string;
+  period: string;
+  mean: Decimal | null;
+  unit: string;
+  note: string | null;
+} & { [End in `${'lower' | 'upper'}_${'50' | '80' | '95'}`]?: Decimal | null } & Record<
+    string,
+    string | null | undefined
+  >;
+
+/** How a model did on the past. */
+export interface BacktestRow {
+  metric: string;
+  model: string;
+  origins: number;
+  smape: Decimal | null;
+  mase: Decimal | null;
+  held_50: Decimal | null;
+  held_80: Decimal | null;
+  held_95: Decimal | null;
+  best: string | null;
+  note: string | null;
+}
+
+export interface DriverRow {
+  driver: string;
+  value: Decimal;
+  unit: string;
+  note: string | null;
+}
+
+/** A rule, and whether it fired. */
+export interface JudgedRow {
+  kind: string;
+  rule: string;
+  state: string;
+  months: number | null;
+  says: string | null;
+  fired: number | null;
+  judged: number | null;
+  followed: number | null;
+  of: number | null;
+  anyway: number | null;
+  all: number | null;
+  evidence: string | null;
+}
+
+export interface AdviceRow {
+  rank: number;
+  stage: string;
+  advice: string;
+  title: string;
+  says: string;
+  evidence: string | null;
+}
+
+export interface CallRow {
+  group: string;
+  customer: string;
+  mrr: Decimal;
+  currency: string;
+  day: string | null;
+  says: string;
+}

@@ -1,6 +1,12 @@
 // Every question that the app asks, and how its answer is read. Nothing else knows the paths of the API.
 import { address, type Query, type Question } from './api';
 import type {
+  AdviceRow,
+  BacktestRow,
+  CallRow,
+  DriverRow,
+  ForecastRow,
+  JudgedRow,
   Catalogue,
   CheckRow,
   CohortCell,
@@ -68,6 +74,13 @@ export const questions = {
   recognition: (query: Query) => rows<RecognitionRow>('/recognition', query),
   reconcile: (query: Query) => rows<ReconcileRow>('/reconcile', query),
   check: (query: Query) => rows<CheckRow>('/check', query),
+  forecast: (query: Query) => rows<ForecastRow>('/forecast', query),
+  backtest: (query: Query) => rows<BacktestRow>('/forecast', query),
+  drivers: (query: Query) => rows<DriverRow>('/forecast', query),
+  verdict: (query: Query) => rows<JudgedRow>('/verdict', query),
+  signals: (query: Query) => rows<JudgedRow>('/signals', query),
+  advice: (query: Query) => rows<AdviceRow>('/advice', query),
+  calls: (query: Query) => rows<CallRow>('/advice', query),
   sources: (query: Query) => one<Sources>('/sources', query),
   quarantine: (query: Query) => rows<Quarantined>('/quarantine', query),
   notes: () => rows<Note>('/notes'),
