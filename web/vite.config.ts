@@ -10,8 +10,24 @@ export default defineConfig({
     target: 'es2022',
     // data: URLs and an inline polyfill would break the content security policy.
     assetsInlineLimit: 0,
+    // One sheet: it is small, and a page that comes later need not wait for its own.
+    cssCodeSplit: false,
     modulePreload: { polyfill: false },
     sourcemap: false,
+    rollupOptions: {
+      output: {
+        // Few files for the first page: what many pages share is one, and what comes from others is another.
+        codeSplitting: {
+          groups: [
+            { name: 'vendor', test: /node_modules/ },
+            {
+              name: 'shared',
+              test: /src\/(?:lib|charts|ui)\/(?!Customer|Dialog|Drawer|Help|Import|NoteDialog|Palette|People|Ranks|Scatter|Segment)/,
+            },
+          ],
+        },
+      },
+    },
   },
   server: { proxy: { '/api': { target: api, changeOrigin: false } } },
 });

@@ -130,6 +130,10 @@ export const app = {
     const [id = '', variant] = split(asked);
     return this.metric(id)?.name ?? (variant ? `${id} ${variant}` : id);
   },
+  /** The same where there is little room: a long name that has an abbreviation goes by it. */
+  short(asked: string): string {
+    return shortened(this.name(asked));
+  },
   /** Kinds of facts that are there. */
   has(kind: string): boolean {
     return (session_?.kinds ?? []).some((known) => known.kind === kind && known.facts > 0);
@@ -138,6 +142,12 @@ export const app = {
     return catalogue_.dimensions.find((dimension) => dimension.id === id)?.name ?? id;
   },
 };
+
+/** `Net revenue retention (NRR)` is NRR where there is little room. */
+export function shortened(name: string): string {
+  const long = /[\u3400-\u9fff]/.test(name) ? 10 : 22;
+  return name.length > long ? (/[(（]([A-Z]{2,5})[)）]$/.exec(name)?.[1] ?? name) : name;
+}
 
 /** `nrr.month` is a metric and a variant. */
 export function split(asked: string): [string, string | null] {

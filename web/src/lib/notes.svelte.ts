@@ -5,7 +5,13 @@ import { questions } from './questions';
 
 let list = $state.raw<Note[]>([]);
 
+/** What stands on charts: what was noted of a day. Interviews and the like are read where notes are listed. */
+const ON_CHARTS = 'annotation';
+
 export const notes = {
+  get onCharts(): Note[] {
+    return list.filter((note) => note.kind === ON_CHARTS);
+  },
   get list(): Note[] {
     return list;
   },

@@ -6,7 +6,7 @@ export const words: Dictionary = {
     days: (count) => `${count} 天`,
     hours: (count) => `${count} 小时`,
     minutes: (count) => `${count} 分钟`,
-    points: (count) => `${count} 个百分点`,
+    points: (count) => `${count} 百分点`,
   },
   overview: '总览',
   today: '今日',
