@@ -6,7 +6,7 @@ import { addDays, addMonths, day, isDay, startOf, unreadable, windowOf, type Win
 import { parameter, route } from './router.svelte';
 
 let session_ = $state.raw<Session | null>(null);
-let catalogue_ = $state.raw<Catalogue>({ metrics: [], dimensions: [] });
+let catalogue_ = $state.raw<Catalogue>({ sections: [], metrics: [], dimensions: [] });
 
 export interface Filter {
   dimension: string;

@@ -1,119 +1,40 @@
 // What the server answers. Exact numbers are decimal strings; what is undefined is null, with a note that says why.
+// Shapes that the API describes come from its description (`npm run schema`); rows of lists are described here, by the
+// columns that the commands of the same names print.
+import type { components } from './schema';
+
+type Described = components['schemas'];
+
+/** What may be absent by the description is always told, as null. */
+type Told<Value> = Value extends readonly (infer Item)[]
+  ? Told<Item>[]
+  : Value extends object
+    ? { [Key in keyof Value]-?: Told<Exclude<Value[Key], undefined>> }
+    : Value;
 
 export type Decimal = string;
 
-export interface Kind {
-  kind: string;
-  facts: number;
-  last_import_at: string | null;
-}
-
-export interface Session {
-  version: string;
-  /** Who is logged in; null where nobody has to be. */
-  user: { name: string; role: string } | null;
-  /** What who asks may do. */
-  role: string;
-  needs_setup: boolean;
-  language: string | null;
-  currency: string | null;
-  time_zone: string;
-  policy: string;
-  data_version: string;
-  data_as_of: string | null;
-  has_data: boolean;
-  now: string;
-  today: string;
-  kinds: Kind[];
-  policies?: string[];
-  /** Why there are no books, where they cannot be opened. */
-  trouble?: string | null;
-}
-
-export interface Metric {
-  id: string;
-  name: string;
-  definition: string;
-  formula: string;
-  unit: string;
-  better: string;
-  section: string;
-  kind: string;
-  needs: string[];
-  /** Those of them that are not known. */
-  lacks: string[];
-  variants: { id: string; name: string; is_default?: boolean }[];
-  /** What it is split by unless something else is asked for. */
-  dimensions?: string[];
-}
-
-export interface Dimension {
-  id: string;
-  name: string;
-  values?: string[];
-}
-
-export interface Catalogue {
-  sections?: { id: string; name: string }[];
-  metrics: Metric[];
-  dimensions: Dimension[];
-}
-
-export interface Figure {
-  metric: string;
-  variant: string | null;
-  period: string;
-  partial: boolean;
-  segment: Record<string, string>;
-  value: Decimal | null;
-  unit: string;
-  note: string | null;
-}
-
-export interface Movement {
-  customer: string;
-  day: string;
-  subscription: string;
-  plan: string | null;
-  kind: string;
-  delta: Decimal;
-  currency: string;
-  mrr_before: Decimal;
-  mrr_after: Decimal;
-  source: string;
-  fact: string;
-  confidence: string;
-}
-
-export interface Customer {
-  customer: string;
-  mrr: Decimal;
-  currency: string;
-  first_paid: string | null;
-  last_change: string | null;
-  last_kind: string | null;
-  left: string | null;
-  segment: string | null;
-  health: Decimal | null;
-}
-
-/** A fact as a source stated it: what it is, when, and which row of which file says so. */
-export interface Fact {
-  kind: string;
-  id: string;
-  day: string;
-  words: string;
-  value: Decimal | null;
-  unit: string | null;
-  source: string;
-}
-
-export interface CustomerPage {
-  customer: Customer;
-  attributes: Record<string, string>;
-  movements: Movement[];
-  facts: Fact[];
-}
+export type Kind = Told<Described['KnownKind']>;
+export type Session = Told<Described['Asking']>;
+export type Metric = Told<Described['Entry']>;
+export type Dimension = Told<Described['NamedDimension']>;
+export type Catalogue = Told<Described['Dictionary']>;
+export type Figure = Told<Described['Said']>;
+export type Fact = Told<Described['Fact']>;
+export type CustomerPage = Told<Described['CustomerPage']>;
+export type Explanation = Told<Described['Explanation']>;
+export type Contribution = Told<Described['Contributed']>;
+export type Import = Told<Described['Imported']>;
+export type KnowableKind = Told<Described['AnyKind']>;
+export type Sources = Told<Described['Sources']>;
+export type ImportReport = Told<Described['Report']>;
+export type Target = Told<Described['KeptTarget']>;
+export type SavedView = Told<Described['KeptView']>;
+export type User = Told<Described['UserRow']>;
+export type Pass = Told<Described['PassRow']>;
+export type Deed = Told<Described['DeedRow']>;
+export type Movement = Told<Described['Moved']>;
+export type Customer = Told<Described['CustomerRow']>;
 
 export interface CohortCell {
   cohort: string;
@@ -192,90 +113,6 @@ export interface CheckRow {
   words: string;
 }
 
-/** One line under a figure: a movement of a customer, or a fact that was counted. */
-export interface Contribution {
-  customer: string;
-  day: string | null;
-  words: string;
-  kind: string | null;
-  value: Decimal | null;
-  unit: string;
-  source: string;
-  confidence: string | null;
-  mrr_before: Decimal | null;
-  mrr_after: Decimal | null;
-}
-
-export interface Explanation {
-  metric: string;
-  variant: string | null;
-  period: { from: string; to: string; grain: string; partial: boolean };
-  name: string;
-  definition: string;
-  formula: string;
-  policy: string;
-  settings: { name: string; value: string }[];
-  value: Decimal | null;
-  unit: string;
-  note: string | null;
-  opening: Decimal | null;
-  closing: Decimal | null;
-  numerator: Decimal | null;
-  denominator: Decimal | null;
-  contributions: Contribution[];
-  count: number;
-  next: string | null;
-}
-
-export interface Import {
-  id: number;
-  file: string;
-  kind: string;
-  source: string;
-  rows: number;
-  accepted: number;
-  refused: number;
-  at: string;
-}
-
-/** A kind of facts that can be imported. */
-export interface KnowableKind {
-  kind: string;
-  words: string;
-  columns: { name: string; words: string; is_required: boolean }[];
-}
-
-export interface Sources {
-  rows: Import[];
-  all_kinds: KnowableKind[];
-}
-
-/** What an import did, or would do. */
-export interface ImportReport {
-  /** The number by which it is asked for; nothing for a look. */
-  id: number | null;
-  /** running, done, unchanged, stopped, failed or previewed. */
-  state: string;
-  /** The file, for the next request. */
-  upload: string | null;
-  kind: string;
-  file: string;
-  mapping: { column: string; words: string; is_required: boolean; header: string | null; constant: string | null }[];
-  attributes: string[];
-  habits: string[];
-  read: number;
-  accepted: number;
-  refused: number;
-  withdrawn: number;
-  issues: { row: number; column: string | null; code: string; message: string; help: string }[];
-  counts: { code: string; count: number }[];
-  odd: string[];
-  preview_columns: string[];
-  preview: (string | null)[][];
-  progress: { phase: string; bytes: number; bytes_total: number; rows: number } | null;
-  error: { code: string; message: string; help: string } | null;
-}
-
 /** A row that could not be read, and is kept. */
 export interface Quarantined {
   import: string | number;
@@ -285,50 +122,6 @@ export interface Quarantined {
   code: string;
   message: string;
   help: string | null;
-}
-
-/** A value that a metric is to reach by a day. */
-export interface Target {
-  id: string;
-  metric: string;
-  day: string;
-  value: Decimal;
-  words: string | null;
-  created_by: string;
-}
-
-/** A name for an address of the app. */
-export interface SavedView {
-  id: string;
-  name: string;
-  address: string;
-}
-
-export interface User {
-  id: number;
-  name: string;
-  role: string;
-  created_at: string;
-  is_disabled: boolean;
-}
-
-/** A link or a token. */
-export interface Pass {
-  id: number;
-  kind: string;
-  label: string;
-  created_by: string;
-  created_at: string;
-  expires_at: string | null;
-  revoked_at: string | null;
-  used_at: string | null;
-}
-
-export interface Deed {
-  at: string;
-  who: string;
-  action: string;
-  object: string;
 }
 
 export interface Note {
