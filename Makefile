@@ -18,12 +18,13 @@ SERVE ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint unit doctest format web check-web bench docs install release clean-data tools nextest node
+.PHONY: help run test lint unit doctest format web check-web check-browser web-too bench docs install release clean-data tools nextest node
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: tools ## Build Recurve, make a demo company in ./recurve-data and open its dashboard (SERVE=0: only show its last month)
+run: tools ## Build Recurve, make a demo company in ./recurve-data and open its dashboard (SERVE=0: only its last month; WEB=0: without Node)
+	@if [ "$(WEB)" != 0 ] && command -v npm >/dev/null; then $(MAKE) --no-print-directory web; fi
 	@echo "Building. From nothing this takes some minutes on two cores, afterwards seconds."
 	cargo build $(LOCKED) --release -p recurve
 	$(RECURVE) --data "$(DATA)" demo
@@ -36,7 +37,7 @@ run: tools ## Build Recurve, make a demo company in ./recurve-data and open its 
 		echo "The dashboard: make web, then make run again. The HTTP API: $(RECURVE) --data $(DATA) --now $(DEMO_DAY) serve --open"; \
 	fi
 
-test: lint unit doctest format ## Run every check: clippy, all tests, the examples in the documentation, formatting
+test: lint unit doctest format web-too ## Run every check: clippy, all tests, the examples in the documentation, formatting, the dashboard
 
 lint: tools ## Clippy over everything; a warning is an error
 	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
@@ -56,7 +57,18 @@ web: web/dist/index.html ## Build the dashboard (Node 20.19 or later); the next 
 
 check-web: web ## Every check of the dashboard that needs no browser
 	cd web && npm run --silent check:format && npm run --silent check:lint && npm run --silent check:types \
-		&& npm run --silent check:unit && npm run --silent check:size
+		&& npm run --silent check:schema && npm run --silent check:unit && npm run --silent check:size
+
+check-browser: web tools ## Every page of the dashboard in Chromium, against the program with the dashboard inside (some minutes)
+	@command -v chromium >/dev/null || [ -n "$(CHROMIUM)" ] || { \
+		echo "Chromium is not there: apt-get install chromium fonts-noto-cjk, or set CHROMIUM to its path" >&2; exit 1; }
+	REQUIRE_UI=1 cargo build $(LOCKED) --release -p recurve
+	cd web && RECURVE='$(RECURVE)' npm run --silent check:browser
+
+# The part of `make test` that needs Node: left out, and said so, where there is none.
+web-too:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-web; \
+	else echo "npm is not there: the dashboard was not checked"; fi
 
 # npm's registry is asked only when the lock file is newer than what is installed.
 web/node_modules/.installed: web/package.json web/package-lock.json | node
