@@ -1,7 +1,7 @@
 //! The commands: one file each.
 
 pub mod advice;
-mod anomalies;
+pub mod anomalies;
 mod bench;
 pub mod check;
 pub mod cohorts;
@@ -31,7 +31,7 @@ pub mod retention;
 mod review;
 mod serve;
 pub mod signals;
-mod target;
+pub mod target;
 pub mod verdict;
 
 use warehouse::{

@@ -202,6 +202,13 @@ pub struct Imports {
     writing: Mutex<()>,
 }
 
+impl Imports {
+    /// The turn of whoever writes to the folder.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        hold(&self.writing)
+    }
+}
+
 struct Job {
     report: Mutex<Report>,
     interrupted: AtomicBool,
@@ -470,7 +477,7 @@ pub fn writable(server: &Server) -> Result<Lake, CommandError> {
 }
 
 fn work(server: &Server, request: &ImportRequest, job: &Job) -> Result<Report, CommandError> {
-    let _turn = hold(&server.imports.writing);
+    let _turn = server.imports.turn();
     let lake = writable(server)?;
     let mut progress = |step: Progress| {
         hold(&job.report).progress = Some(Done {

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     command::{
-        CommandError, Outcome, advice, check, cohorts, customers, experiments, forecast, funnel, health, identities,
-        leads, levers, movements, prices, quarantine, recognition, reconcile, restatements, retention, signals,
-        verdict,
+        CommandError, Outcome, advice, anomalies, check, cohorts, customers, experiments, forecast, funnel, health,
+        identities, leads, levers, movements, prices, quarantine, recognition, reconcile, restatements, retention,
+        signals, verdict,
     },
     listing::{Cell, Sheet},
     session::Session,
@@ -115,6 +115,12 @@ pub fn routes() -> Vec<Route> {
             "What moves revenue most, ranked, with what had to be assumed",
             &["months", "set", "assumptions", "at"],
             levers::answer,
+        ),
+        Route::list(
+            "/anomalies",
+            "What was off, how far, and which part drives it",
+            &["metric", "by", "grain", "from", "to"],
+            anomalies::answer,
         ),
         Route::list(
             "/forecast",

@@ -1,4 +1,4 @@
-//! What people keep: notes, which are facts, and targets and views, which are settings.
+//! What people keep: notes, which are facts, targets, which are settings of the folder, and views.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     http::{Method, StatusCode},
 };
-use revenue::{calendar::Day, money::parse_scaled};
+use revenue::calendar::Day;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use warehouse::{
@@ -19,14 +19,14 @@ use super::{
     access::Caller,
     company::instant,
     doors,
-    imports::import_now,
+    imports::{import_now, writable},
     people::secret,
     refusal::Refusal,
     route::{Route, Who},
     server::Server,
 };
 use crate::{
-    command::{CommandError, Outcome},
+    command::{CommandError, Outcome, target},
     listing::{Cell, Sheet},
     session::{Session, clock},
 };
@@ -39,9 +39,15 @@ pub fn routes() -> Vec<Route> {
             .gives::<Added>(),
         Route::other(Method::DELETE, "/notes/{id}", Who::Editor, "Withdraw a note that was kept here", remove_note)
             .gives::<Added>(),
-        Route::other(Method::GET, "/targets", Who::Shared, "Targets of metrics", targets).gives::<Targets>(),
+        Route::list(
+            "/targets",
+            "Targets, where they should be by now, and the chance of being met",
+            &["period"],
+            target::answer,
+        )
+        .for_shared(),
         Route::other(Method::POST, "/targets", Who::Editor, "Keep a target", add_target)
-            .takes::<Target>()
+            .takes::<NewTarget>()
             .gives::<Added>(),
         Route::other(Method::DELETE, "/targets/{id}", Who::Editor, "Forget a target", remove_target).gives::<Added>(),
         Route::other(Method::GET, "/views", Who::Viewer, "Views that were saved", views).gives::<Views>(),
@@ -236,32 +242,36 @@ async fn remove_note(
 }
 
 /// A target of a metric.
-#[derive(Serialize, Deserialize, ToSchema, Clone)]
-pub struct Target {
-    /// The metric, such as mrr or nrr.month.
+#[derive(Deserialize, ToSchema)]
+pub struct NewTarget {
+    /// The metric, such as mrr or customer_churn.midpoint.
     metric: String,
-    /// The last day by which it is to be reached.
-    day: String,
-    /// The value, as a decimal.
-    value: String,
-    /// What it is for.
-    words: Option<String>,
+    /// What should be reached, such as 15000 or 5%.
+    wanted: String,
+    /// The month at whose end it should be reached.
+    by: String,
+    /// The month from which the way is measured; the last full one unless set.
+    from: Option<String>,
+    /// Whose it is.
+    owner: Option<String>,
 }
 
-/// Something that is kept, with who kept it.
-#[derive(Serialize, ToSchema)]
-pub struct KeptTarget {
-    id: String,
-    #[serde(flatten)]
-    target: Target,
-    created_by: String,
-    created_at: String,
-}
-
-/// Targets.
-#[derive(Serialize, ToSchema)]
-pub struct Targets {
-    rows: Vec<KeptTarget>,
+/// Changes settings of the folder, and waits until the change is served.
+async fn change<T: Send + 'static>(
+    server: &Arc<Server>,
+    work: impl FnOnce(&Session) -> Result<T, CommandError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let of = Arc::clone(server);
+    let changed = tokio::task::spawn_blocking(move || {
+        let _turn = of.imports.turn();
+        let lake = writable(&of)?;
+        let known = of.version.borrow().known;
+        let session = Session::of_kept(of.options.clone(), lake, Arc::clone(&of.shelf), known)?;
+        work(&session)
+    });
+    let changed = changed.await.map_err(|_| Refusal::failed())??;
+    server.catch_up_with_settings().await;
+    Ok(changed)
 }
 
 /// A view: a name for an address of the app.
@@ -335,42 +345,35 @@ async fn forget(server: &Arc<Server>, kind: &'static str, caller: &Caller, id: i
     }
 }
 
-const TARGET: &str = "target";
 const VIEW: &str = "view";
-
-async fn targets(State(server): State<Arc<Server>>) -> Result<Json<Targets>, Refusal> {
-    let rows = kept::<Target>(&server, TARGET).await?.into_iter();
-    let rows = rows.map(|(id, target, created_by, created_at)| KeptTarget { id, target, created_by, created_at });
-    Ok(Json(Targets { rows: rows.collect() }))
-}
 
 async fn add_target(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    Json(asked): Json<Target>,
+    Json(asked): Json<NewTarget>,
 ) -> Result<Json<Added>, Refusal> {
-    day(&asked.day)?;
-    if parse_scaled(&asked.value, 12).is_none() {
-        return Err(wrong(format!("`{}` is no decimal; write it as 1234.56", asked.value)));
-    }
-    let (of, id) = (Arc::clone(&server), asked.metric.clone());
-    tokio::task::spawn_blocking(move || -> Result<(), CommandError> {
-        let catalogue = crate::session::catalogue(&of.options.data)?;
-        let (id, variant) = id.split_once('.').map_or((id.as_str(), None), |(id, variant)| (id, Some(variant)));
-        catalogue.resolve(id, variant)?;
-        Ok(())
+    let id = change(&server, move |session| {
+        let owner = asked.owner.as_deref().unwrap_or_default();
+        let from = asked.from.as_deref();
+        target::add(
+            session,
+            &target::Wanted { metric: &asked.metric, wanted: &asked.wanted, by: &asked.by, from, owner },
+        )
     })
-    .await
-    .map_err(|_| Refusal::failed())??;
-    keep(&server, TARGET, &caller, &asked).await
+    .await?;
+    doors::note(&server, &caller.name, "set a target", &id).await?;
+    Ok(Json(Added { id }))
 }
 
 async fn remove_target(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
 ) -> Result<Json<Added>, Refusal> {
-    forget(&server, TARGET, &caller, id).await
+    let name = id.clone();
+    change(&server, move |session| target::remove(session, &name)).await?;
+    doors::note(&server, &caller.name, "took a target away", &id).await?;
+    Ok(Json(Added { id }))
 }
 
 async fn views(State(server): State<Arc<Server>>) -> Result<Json<Views>, Refusal> {

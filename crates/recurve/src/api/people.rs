@@ -208,7 +208,7 @@ pub struct Pass {
     pub used_at: Option<i64>,
 }
 
-/// Something that people keep: a view or a target.
+/// Something that people keep, such as a view.
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// Its number.

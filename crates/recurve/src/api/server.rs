@@ -167,6 +167,19 @@ impl Server {
         let _ = tokio::time::timeout(Duration::from_secs(20), served).await;
     }
 
+    /// Waits until what the folder says now is served.
+    pub async fn catch_up_with_settings(self: &Arc<Self>) {
+        let of = Arc::clone(self);
+        let now = tokio::task::spawn_blocking(move || known(&of.lake, &of.options)).await;
+        self.look_now.notify_one();
+        if let Ok(Ok(now)) = now {
+            let mut version = self.version.subscribe();
+            let served = version.wait_for(|live| live.known == now || live.known.snapshot > now.snapshot);
+            // Whoever gives up waiting hears of it by the stream.
+            let _ = tokio::time::timeout(Duration::from_secs(20), served).await;
+        }
+    }
+
     /// Answers a question about the data: from what is kept, or by working it out when it is its turn.
     pub async fn answer(
         self: &Arc<Self>,

@@ -20,7 +20,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{self, Cell, Format},
+    listing::{self, Cell, Format, Sheet},
     session::{self, Options, Session},
 };
 
@@ -74,9 +74,38 @@ const RATE: Words = Words::fixed(
     "{points} points de {series} séries examinés ; le seul hasard en ferait attendre {rate} ici.",
 );
 
+/// What was found, and how it is said.
+struct Looked {
+    report: Report,
+    grain: Grain,
+    currency: Currency,
+    language: Language,
+}
+
 /// Lists what was off, the latest first.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    let looked = looked(&session, arguments)?;
+    if listing::format_of(options) == Format::Table {
+        let mut out = listing::sink(options)?;
+        for finding in &looked.report.findings {
+            writeln!(out, "* {}", says(finding, looked.grain, looked.currency, looked.language))?;
+        }
+        writeln!(out, "{}", rate(&looked.report, looked.language))?;
+        out.flush()?;
+        return Ok(Outcome::Done);
+    }
+    listing::write(options, |sheet| list(&looked, sheet))
+}
+
+/// What was off, and how many false alarms are to be expected among it.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let looked = looked(session, arguments)?;
+    sheet.note(&rate(&looked.report, looked.language));
+    list(&looked, sheet)
+}
+
+fn looked(session: &Session, arguments: &Arguments) -> Result<Looked, CommandError> {
     let books = session.books()?;
     let grain = arguments.grain;
     if !matches!(grain, Grain::Day | Grain::Week | Grain::Month) {
@@ -100,65 +129,54 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     } else {
         arguments.ids.iter().map(|id| (id.clone(), arguments.by.clone())).collect()
     };
-    let report = look(&session, &books, &watched, grain, told_from, to)?;
-    let (currency, language) = (books.reporting, session.language()?);
-    if listing::format_of(options) == Format::Table {
-        let mut out = listing::sink(options)?;
-        for finding in &report.findings {
-            writeln!(out, "* {}", says(finding, grain, currency, language))?;
-        }
-        writeln!(out, "{}", rate(&report, language))?;
-        out.flush()?;
-        return Ok(Outcome::Done);
-    }
-    listing::write(options, |sheet| {
-        sheet.begin([
-            "metric",
-            "variant",
-            "dimension",
-            "part",
-            "first",
-            "last",
-            "peak",
-            "value",
-            "expected",
-            "unit",
-            "deviations",
-            "bad",
-            "driver_dimension",
-            "driver",
-            "driver_share",
-            "says",
+    let report = look(session, &books, &watched, grain, told_from, to)?;
+    Ok(Looked { report, grain, currency: books.reporting, language: session.language()? })
+}
+
+fn list(looked: &Looked, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    sheet.begin([
+        "metric",
+        "variant",
+        "dimension",
+        "part",
+        "first",
+        "last",
+        "peak",
+        "value",
+        "expected",
+        "unit",
+        "deviations",
+        "bad",
+        "driver_dimension",
+        "driver",
+        "driver_share",
+        "says",
+    ])?;
+    for finding in &looked.report.findings {
+        let number = |number: f64| Cell::Number(format!("{number:.4}"));
+        let (first, last, peak) = finding.periods;
+        let of = |text: Option<&String>| text.map_or(Cell::Empty, |text| Cell::text(text.as_str()));
+        let unit = finding.metric.variant.unit;
+        sheet.row(&[
+            Cell::text(finding.metric.metric.id.as_str()),
+            Cell::text(finding.metric.variant.name.as_str()),
+            of(finding.part.as_ref().map(|(dimension, _)| dimension)),
+            of(finding.part.as_ref().map(|(_, part)| part)),
+            Cell::Day(first),
+            Cell::Day(last),
+            Cell::Day(peak),
+            number(finding.episode.peak.value),
+            number(finding.episode.peak.expected),
+            Cell::text(if unit_of(unit) == Unit::Money { looked.currency.code() } else { unit.name() }),
+            Cell::Number(format!("{:.1}", finding.episode.peak.deviations)),
+            finding.is_bad.map_or(Cell::Empty, |bad| Cell::text(if bad { "yes" } else { "no" })),
+            of(finding.driver.as_ref().map(|(dimension, ..)| dimension)),
+            of(finding.driver.as_ref().map(|(_, part, _)| part)),
+            finding.driver.as_ref().map_or(Cell::Empty, |(.., driver)| Cell::Number(format!("{:.3}", driver.share))),
+            Cell::text(says(finding, looked.grain, looked.currency, looked.language)),
         ])?;
-        for finding in &report.findings {
-            let number = |number: f64| Cell::Number(format!("{number:.4}"));
-            let (first, last, peak) = finding.periods;
-            let of = |text: Option<&String>| text.map_or(Cell::Empty, |text| Cell::text(text.as_str()));
-            let unit = finding.metric.variant.unit;
-            sheet.row(&[
-                Cell::text(finding.metric.metric.id.as_str()),
-                Cell::text(finding.metric.variant.name.as_str()),
-                of(finding.part.as_ref().map(|(dimension, _)| dimension)),
-                of(finding.part.as_ref().map(|(_, part)| part)),
-                Cell::Day(first),
-                Cell::Day(last),
-                Cell::Day(peak),
-                number(finding.episode.peak.value),
-                number(finding.episode.peak.expected),
-                Cell::text(if unit_of(unit) == Unit::Money { currency.code() } else { unit.name() }),
-                Cell::Number(format!("{:.1}", finding.episode.peak.deviations)),
-                finding.is_bad.map_or(Cell::Empty, |bad| Cell::text(if bad { "yes" } else { "no" })),
-                of(finding.driver.as_ref().map(|(dimension, ..)| dimension)),
-                of(finding.driver.as_ref().map(|(_, part, _)| part)),
-                finding
-                    .driver
-                    .as_ref()
-                    .map_or(Cell::Empty, |(.., driver)| Cell::Number(format!("{:.3}", driver.share))),
-                Cell::text(says(finding, grain, currency, language)),
-            ])?;
-        }
-        Ok(Outcome::Done)
-    })
+    }
+    Ok(Outcome::Done)
 }
 
 /// Looks metrics through, with as much of the past as says what was usual.

@@ -70,6 +70,8 @@ fn lists_are_those_of_the_command_line() {
         ("/advice?calls=true", &["advice", "--calls"]),
         ("/levers", &["levers"]),
         ("/prices", &["prices"]),
+        ("/anomalies?metric=mrr_new", &["anomalies", "mrr_new"]),
+        ("/targets", &["target", "list"]),
         ("/forecast?metric=mrr&horizon=6", &["forecast", "mrr", "--horizon", "6"]),
         ("/forecast?drivers=true", &["forecast", "--drivers"]),
         ("/quarantine", &["quarantine"]),

@@ -111,14 +111,22 @@ fn notes_are_facts_and_can_be_withdrawn() {
 fn targets_and_views_are_kept() {
     let folder = Folder::small();
     let server = Server::open(&folder);
-    let target = json!({ "metric": "mrr", "day": "2024-12-31", "value": "7500", "words": "month six" });
+    let target = json!({ "metric": "mrr", "wanted": "7500", "by": "2024-12", "owner": "Ada" });
     let id = server.post("/targets", &target).is(200).json()["id"].as_str().unwrap().to_owned();
-    let kept = server.get("/targets").is(200).json();
-    assert_eq!((&kept["rows"][0]["value"], &kept["rows"][0]["id"]), (&json!("7500"), &json!(id)));
-    assert_eq!(server.post("/targets", &json!({ "metric": "mrrr", "day": "2024-12-31", "value": "1" })).status, 404);
-    assert_eq!(server.post("/targets", &json!({ "metric": "mrr", "day": "2024-12-31", "value": "much" })).status, 422);
+    let named = || {
+        let rows = server.get("/targets").is(200).json()["rows"].clone();
+        rows.as_array().unwrap().iter().find(|row| row["target"] == id.as_str()).cloned()
+    };
+    let kept = named().unwrap();
+    assert_eq!(
+        (&kept["wanted"], &kept["owner"], &kept["by"]),
+        (&json!("7500.00"), &json!("Ada"), &json!("2024-12-01"))
+    );
+    folder.run(&["target", "list"]).ends_with(0).says(&["Ada"]);
+    assert_eq!(server.post("/targets", &json!({ "metric": "mrrr", "wanted": "1", "by": "2024-12" })).status, 404);
+    assert_eq!(server.post("/targets", &json!({ "metric": "mrr", "wanted": "much", "by": "2024-12" })).status, 400);
     server.with("DELETE", &format!("/targets/{id}"), &[], None).is(200);
-    assert_eq!(server.get("/targets").json()["rows"], json!([]));
+    assert_eq!(named(), None);
     server.post("/views", &json!({ "name": "France", "address": "/mrr?f=country:is:FR" })).is(200);
     assert_eq!(server.get("/views").is(200).json()["rows"][0]["name"], "France");
     for address in ["//evil.example", "https://evil.example", "javascript:alert(1)"] {
