@@ -1,4 +1,4 @@
-//! Cohorts: the customers who first paid in one period, and what is left of them after 0, 1, 2, … periods.
+//! Cohorts: those who first paid, or signed up, in one period, and what is left of them after 0, 1, 2, … periods.
 //!
 //! A stock is taken at the end of each period, so age 0 is the end of the period in which the cohort began: it may
 //! already be smaller than the cohort was. Only whole periods are shown; the running one has no end yet.
@@ -18,13 +18,13 @@ use crate::{
 /// What is left of one cohort, or of one segment of it, at one age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {
-    /// The first day of the period in which the customers first paid.
+    /// The first day of the period in which its members began: first paid, or signed up.
     pub cohort: Day,
     /// The segment, as numbered by the caller.
     pub segment: u32,
     /// How many whole periods later: 0 is the end of the cohort's own period.
     pub age: u32,
-    /// How many customers first paid in the cohort's period.
+    /// How many members began in the cohort's period.
     pub size_customers: u64,
     /// What they paid a month when they first paid, in micro-units: the sum of their first `new` movements.
     pub size_micros: i128,
@@ -32,6 +32,17 @@ pub struct Cell {
     pub customers: u64,
     /// Their MRR at the end of that period, in micro-units.
     pub micros: i128,
+}
+
+/// Someone who belongs to a cohort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The day on which they began.
+    pub start: Day,
+    /// The segment, as numbered by the caller.
+    pub segment: u32,
+    /// The customer whom they became; nothing for those who never paid.
+    pub customer: Option<u32>,
 }
 
 /// The whole calendar periods from the one that holds `from` to the last that ends by `through`, and which of them a
@@ -89,16 +100,29 @@ struct Slot {
 /// through all ages. A customer who came back after so long that the policy calls it new again stays in the cohort
 /// of the first payment: a cohort never grows.
 pub fn triangle(ledger: &Ledger, grain: Grain, from: Day, through: Day, segment_of: &dyn Fn(u32) -> u32) -> Vec<Cell> {
+    let customers = 0..u32::try_from(ledger.customers()).unwrap_or(u32::MAX);
+    let members = customers.filter_map(|customer| {
+        let first = first_payment(ledger, ledger.of_customer(customer as usize))?;
+        Some(Member { start: Day(ledger.day[first]), segment: segment_of(customer), customer: Some(customer) })
+    });
+    triangle_of(ledger, grain, from, through, members)
+}
+
+/// The triangle of members who may begin before they pay, such as those who signed up; who never paid counts in the size
+/// of the cohort. Each customer is one member at the most. Who paid already when they began is there from age 0 on.
+pub fn triangle_of(
+    ledger: &Ledger,
+    grain: Grain,
+    from: Day,
+    through: Day,
+    members: impl Iterator<Item = Member>,
+) -> Vec<Cell> {
     let periods = Periods::new(from, through, grain);
     let mut numbers: HashMap<(usize, u32), usize> = HashMap::new();
     let mut slots: Vec<Slot> = Vec::new();
     let mut steps: Vec<Step> = Vec::new();
-    for (customer, offsets) in (0u32..).zip(ledger.offsets.windows(2)) {
-        let rows = offsets[0] as usize..offsets[1] as usize;
-        let Some(first) = first_payment(ledger, rows.clone()) else { continue };
-        let first_day = ledger.day[first];
-        let Some(cohort) = periods.of(first_day) else { continue };
-        let segment = segment_of(customer);
+    for Member { start, segment, customer } in members {
+        let Some(cohort) = periods.of(start.0) else { continue };
         let number = match numbers.entry((cohort, segment)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(unknown) => {
@@ -111,6 +135,9 @@ pub fn triangle(ledger: &Ledger, grain: Grain, from: Day, through: Day, segment_
         let slot = &mut slots[number];
         let ages = &mut steps[slot.steps.clone()];
         slot.size_customers += 1;
+        let Some(rows) = customer.map(|customer| ledger.of_customer(customer as usize)) else { continue };
+        let Some(first_day) = first_payment(ledger, rows.clone()).map(|first| ledger.day[first]) else { continue };
+        let begin = periods.firsts[cohort].0;
         let mut pays = false;
         let mut still_first = true;
         for row in rows {
@@ -120,7 +147,7 @@ pub fn triangle(ledger: &Ledger, grain: Grain, from: Day, through: Day, segment_
                 slot.size_micros += i128::from(ledger.delta_micros[row]);
             }
             // What lies beyond the last whole period is not shown yet.
-            let Some(period) = periods.of(day) else { break };
+            let Some(period) = periods.of(day.max(begin)) else { break };
             let Some(step) = ages.get_mut(period - cohort) else { break };
             step.micros += i128::from(ledger.delta_micros[row]);
             let pays_now = pays_after(pays, kind);

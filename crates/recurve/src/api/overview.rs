@@ -315,7 +315,7 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
     bridge.push(Step { step: "closing", value: money("mrr", month) });
     let (at_risk, at_risk_note) = match session.hides_customers {
         true => (None, Some("a shared link does not name customers".to_owned())),
-        false => at_risk(&books, &asked.filters)?,
+        false => at_risk(session, &books, &asked.filters)?,
     };
     let imports = imports(session)?;
     let first = running.plus_months(-months).to_string();
@@ -367,6 +367,7 @@ fn rows(
 fn cohort_rows(session: &Session, filters: &[String], running: Day) -> Result<Vec<CohortRow>, CommandError> {
     let asked = cohorts::Arguments {
         measure: cohorts::Measure::Customers,
+        start: cohorts::Start::FirstPayment,
         grain: Grain::Month,
         range: Range { from: Some(running.plus_months(-COHORTS_MONTHS).to_string()), to: None },
         by: Vec::new(),
@@ -386,12 +387,17 @@ fn cohort_rows(session: &Session, filters: &[String], running: Day) -> Result<Ve
 }
 
 /// Paying customers at risk, or why none are known.
-fn at_risk(books: &Books, filters: &[String]) -> Result<(Option<Vec<AtRisk>>, Option<String>), CommandError> {
+fn at_risk(
+    session: &Session,
+    books: &Books,
+    filters: &[String],
+) -> Result<(Option<Vec<AtRisk>>, Option<String>), CommandError> {
     let standings = Standings::new(books)?;
     let Some(model) = &standings.model else {
         return Ok((None, Some("no data: needs product_event".to_owned())));
     };
-    let segmentation = engine::segment::Segmentation::new(books, &[], &session::filters(filters)?)?;
+    let filters = session::filters(filters)?;
+    let segmentation = engine::survival::customers_by(books, &session.assumptions()?, &[], &filters)?;
     let end = books.first_day_to_come();
     let mut places = standings.before(end);
     places.retain(|place| {

@@ -2,15 +2,12 @@
 
 use revenue::{
     calendar::{Day, Grain},
-    cohort::triangle,
+    cohort::{Cell as Triangle, triangle, triangle_of},
     money::print_micros,
     movement::Kind,
 };
 use warehouse::{
-    engine::{
-        decimal, fraction,
-        segment::{OUTSIDE, Segmentation},
-    },
+    engine::{decimal, fraction, journey, segment::OUTSIDE, survival::customers_by},
     lake::Access,
 };
 
@@ -25,6 +22,9 @@ pub struct Arguments {
     /// What is counted
     #[arg(long, value_enum, default_value = "customers")]
     pub measure: Measure,
+    /// What a cohort begins with: the first payment, or the sign-up (of all who signed up, how many pay)
+    #[arg(long, value_enum, default_value = "first-payment")]
+    pub start: Start,
     /// How long a period is: day, week, month, quarter or year
     #[arg(long, value_parser = session::grain, default_value = "month")]
     pub grain: Grain,
@@ -47,9 +47,17 @@ pub enum Measure {
     Revenue,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Start {
+    /// The first payment
+    FirstPayment,
+    /// The first sign-up
+    Signup,
+}
+
 /// What is left of a cohort, or of a segment of it, at an age.
 pub struct Left {
-    /// The first day of the period in which its customers first paid.
+    /// The first day of the period in which its customers first paid, or signed up.
     pub cohort: Day,
     /// The value in each dimension asked for.
     pub segment: Vec<String>,
@@ -66,21 +74,38 @@ pub struct Left {
 /// The triangle by cohort, segment and age.
 pub fn answer(session: &Session, asked: &Arguments) -> Result<Vec<Left>, CommandError> {
     let books = session.books()?;
-    let segmentation = Segmentation::new(&books, &asked.by, &session::filters(&asked.filters)?)?;
+    let filters = session::filters(&asked.filters)?;
     let ledger = &books.ledger;
-    // A customer is in the segment of the first part that was paid.
-    let segment_of = |customer: u32| {
-        let first = ledger.of_customer(customer as usize).find(|row| ledger.kind[*row] == Kind::New);
-        first.map_or(OUTSIDE, |row| segmentation.segment(customer as usize, ledger.offer[row]))
-    };
     let day = |text: &Option<String>, option| text.as_ref().map(|text| session::day(text, option)).transpose();
-    let first_day = ledger.day.iter().min().map_or(session.today(), |day| Day(*day));
-    let from = day(&asked.range.from, "from")?.unwrap_or(first_day);
+    let from = day(&asked.range.from, "from")?;
     let through = day(&asked.range.to, "to")?.unwrap_or(Day::LATEST).min(session.today());
-    let cells = triangle(ledger, asked.grain, from, through, &segment_of);
+    let (cells, labels): (Vec<Triangle>, Vec<Vec<String>>) = match asked.start {
+        Start::FirstPayment => {
+            let segmentation = customers_by(&books, &session.assumptions()?, &asked.by, &filters)?;
+            // A customer is in the segment of the first part that was paid.
+            let segment_of = |customer: u32| {
+                let first = ledger.of_customer(customer as usize).find(|row| ledger.kind[*row] == Kind::New);
+                first.map_or(OUTSIDE, |row| segmentation.segment(customer as usize, ledger.offer[row]))
+            };
+            let first_day = ledger.day.iter().min().map_or(session.today(), |day| Day(*day));
+            (triangle(ledger, asked.grain, from.unwrap_or(first_day), through, &segment_of), segmentation.labels)
+        }
+        Start::Signup => {
+            let signed_up = journey::signed_up(&books, &session.assumptions()?, &asked.by, &filters)?;
+            let (members, labels) = signed_up.ok_or_else(|| {
+                CommandError::Usage(
+                    "no sign-up is known, so there are no cohorts of them: `recurve import signups FILE` brings them in"
+                        .to_owned(),
+                )
+            })?;
+            let first_day = members.iter().map(|member| member.start).min().unwrap_or(session.today());
+            let cells = triangle_of(ledger, asked.grain, from.unwrap_or(first_day), through, members.into_iter());
+            (cells, labels)
+        }
+    };
     let mut left = Vec::with_capacity(cells.len());
     for cell in cells.iter().filter(|cell| cell.segment != OUTSIDE) {
-        let Some(label) = segmentation.labels.get(cell.segment as usize) else { continue };
+        let Some(label) = labels.get(cell.segment as usize) else { continue };
         let (size, value) = match asked.measure {
             Measure::Customers => (i128::from(cell.size_customers), i128::from(cell.customers)),
             Measure::Revenue => (cell.size_micros, cell.micros),

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use revenue::{calendar::Day, money::print_micros, movement::Kind};
 use warehouse::{
     engine::{
-        segment::{OUTSIDE, Segmentation},
+        segment::OUTSIDE,
         standing::{Place, Standings},
+        survival::customers_by,
     },
     lake::Access,
 };
@@ -39,7 +40,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 /// Their rows, by id.
 pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
-    let segmentation = Segmentation::new(&books, &[], &session::filters(&arguments.filters)?)?;
+    let segmentation = customers_by(&books, &session.assumptions()?, &[], &session::filters(&arguments.filters)?)?;
     let end = match &arguments.at {
         Some(text) => session::day(text, "at")?.plus_days(1),
         None => books.first_day_to_come(),

@@ -71,14 +71,20 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
         filters: session::filters(&arguments.filters)?,
     };
     let answer = funnel::count(&books, &session.assumptions()?, &asked)?;
-    if let Some((place, names)) = answer.never.first_key_value() {
+    let known = |names: &[String]| {
         const SHOWN: usize = 12;
         let more = if names.len() > SHOWN { ", ..." } else { "" };
+        let first = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        format!("the facts name {first}{more}")
+    };
+    // A bare word that nothing is named by is misspelt more likely than not; `event:NAME` says that it is meant so.
+    let bare = |place: &usize| asked.steps.get(*place).filter(|step| !step.name.contains(':'));
+    if let Some((step, names)) = answer.never.iter().find_map(|(place, names)| Some((bare(place)?, names))) {
         return Err(CommandError::Usage(format!(
-            "nothing is named `{}`: it is no stage ({}), and the facts name {}{more}",
-            asked.steps[*place].name,
+            "nothing is named `{}`: it is no stage ({}), and {}",
+            step.name,
             STAGES.join(", "),
-            names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "),
+            known(names),
         )));
     }
     let tail = ["step", "name", "reached", "of_first", "of_previous", "note"].map(str::to_owned);
@@ -99,7 +105,11 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
         for (place, step) in asked.steps.iter().enumerate() {
             let of_step = |place: usize| reached.get(place).copied().unwrap_or_default();
             let before = of_step(place.saturating_sub(1));
-            let note = if before == 0 && place > 0 { "undefined: nobody reached the step before" } else { "" };
+            let note = match answer.never.get(&place) {
+                Some(names) => format!("nothing is named so: {}", known(names)),
+                None if before == 0 && place > 0 => "undefined: nobody reached the step before".to_owned(),
+                None => String::new(),
+            };
             let mut row: Vec<Cell> = label.iter().map(|value| Cell::text(value.as_str())).collect();
             row.extend([Cell::Whole(place as i64 + 1), Cell::text(step.name.as_str()), count(of_step(place))]);
             row.extend([share(of_step(place), of_step(0)), share(of_step(place), before), Cell::text(note)]);

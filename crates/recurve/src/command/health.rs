@@ -5,8 +5,8 @@ use warehouse::{
     books::Books,
     engine::{
         health::{EARLIER_DAYS, LEAVING_DAYS, Model, RECENT_DAYS, Way},
-        segment::Segmentation,
         standing::{Place, Standings},
+        survival::customers_by,
     },
     lake::Access,
 };
@@ -44,7 +44,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     let books = session.books()?;
     match arguments.model {
         true => model(sheet, &books),
-        false => customers(sheet, &books, arguments),
+        false => customers(session, sheet, &books, arguments),
     }
 }
 
@@ -56,12 +56,17 @@ fn no_events() -> CommandError {
     )
 }
 
-fn customers(sheet: &mut dyn Sheet, books: &Books, arguments: &Arguments) -> Result<Outcome, CommandError> {
+fn customers(
+    session: &Session,
+    sheet: &mut dyn Sheet,
+    books: &Books,
+    arguments: &Arguments,
+) -> Result<Outcome, CommandError> {
     let end = match &arguments.at {
         Some(text) => session::day(text, "at")?.plus_days(1),
         None => books.first_day_to_come(),
     };
-    let segmentation = Segmentation::new(books, &[], &session::filters(&arguments.filters)?)?;
+    let segmentation = customers_by(books, &session.assumptions()?, &[], &session::filters(&arguments.filters)?)?;
     let standings = Standings::new(books)?;
     let Some(model) = &standings.model else { return Err(no_events()) };
     let mut places = standings.before(end);

@@ -4,7 +4,10 @@ use revenue::calendar::Day;
 use revenue::money::print_micros;
 use warehouse::{
     books::{Books, Origins},
-    engine::segment::{OUTSIDE, Segmentation},
+    engine::{
+        segment::{OUTSIDE, Segmentation},
+        survival::customers_by,
+    },
     lake::Access,
 };
 
@@ -149,7 +152,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 /// Their rows, sorted by customer and day.
 pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
-    let segmentation = Segmentation::new(&books, &[], &session::filters(&arguments.filters)?)?;
+    let segmentation = customers_by(&books, &session.assumptions()?, &[], &session::filters(&arguments.filters)?)?;
     let origins = Origins::kept(&books)?;
     let day = |text: &Option<String>, option| text.as_ref().map(|text| session::day(text, option)).transpose();
     let from = day(&arguments.range.from, "from")?.unwrap_or(Day::EARLIEST);

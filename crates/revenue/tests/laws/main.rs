@@ -20,7 +20,7 @@ use company::{Company, Fact, companies, company};
 use proptest::prelude::*;
 use revenue::{
     calendar::{Day, Grain, Moment},
-    cohort::{Cell, cohorts_add_up, triangle},
+    cohort::{Cell, Member, cohorts_add_up, triangle, triangle_of},
     fact::Status,
     law,
     ledger::Ledger,
@@ -248,6 +248,54 @@ proptest! {
         let last_cohorts = triangle(&ledger, grain, later, through, &segment_of);
         let expected: Vec<Cell> = cells.into_iter().filter(|cell| cell.cohort >= later.first_of(grain)).collect();
         prop_assert_eq!(last_cohorts, expected);
+    }
+
+    /// Law 6 for cohorts that begin before or after the first payment, as those by sign-up do; some never pay.
+    #[test]
+    fn law_6_cohorts_of_any_beginning_add_up(company in company(), before in 0i32..200, through in 0i32..500) {
+        let books = Books::of(&company);
+        let ledger = books.build().ledger;
+        let Some(first) = ledger.day.iter().min().copied() else { return Ok(()) };
+        let (from, through) = (Day(first - 200), Day(first + through));
+        let customers = ledger.customers() as u32;
+        // Every third member became no customer.
+        let members: Vec<Member> = (0..customers)
+            .flat_map(|customer| {
+                let start = Day(first - before + (customer as i32 * 37) % 250);
+                let one = Member { start, segment: customer % 2, customer: Some(customer) };
+                [Some(one), (customer % 3 == 0).then_some(Member { customer: None, ..one })]
+            })
+            .flatten()
+            .collect();
+        let cells = triangle_of(&ledger, Grain::Month, from, through, members.iter().copied());
+        let (mut left, mut sizes) = ((0, 0), 0);
+        for cell in &cells {
+            prop_assert!(cell.customers <= cell.size_customers, "{cell:?}");
+            let end = (0..=cell.age).fold(cell.cohort, |end, _| end.next_of(Grain::Month));
+            if end.next_of(Grain::Month) > through {
+                left = (left.0 + cell.customers, left.1 + cell.micros);
+                sizes += cell.size_customers;
+            }
+        }
+        // Of those who began in whole periods all that is worth anything at the end of the last one.
+        let end = Day(through.first_of(Grain::Month).0);
+        let begun = |member: &&Member| member.start < end;
+        prop_assert_eq!(sizes as usize, members.iter().filter(begun).count());
+        let mut there = (0, 0);
+        for customer in members.iter().filter(begun).filter_map(|member| member.customer) {
+            let rows = ledger.of_customer(customer as usize).filter(|row| ledger.day[*row] < end.0);
+            let (mut pays, mut micros) = (false, 0i128);
+            for row in rows {
+                micros += i128::from(ledger.delta_micros[row]);
+                pays = match ledger.kind[row] {
+                    Kind::New | Kind::Reactivation => true,
+                    Kind::Churn => false,
+                    _ => pays,
+                };
+            }
+            there = (there.0 + u64::from(pays), there.1 + micros);
+        }
+        prop_assert_eq!(left, there);
     }
 
     /// Law 7: each currency's ledger holds what is stated in that currency.

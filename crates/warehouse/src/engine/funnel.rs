@@ -3,7 +3,7 @@
 //! A step is a stage (visited, signed up, became a customer) or a product event by its name. Who is one person says
 //! [`People`]: all who belong to one customer are one. How far each came says [`outlook::funnel`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use outlook::{
     funnel::{Event, STEPS, furthest},
@@ -15,14 +15,14 @@ use super::{
     Assumptions, EngineError,
     journey::{self, Traveller},
     label::Labels,
-    people::{self, People},
-    segment::{Filter, OUTSIDE, Segmentation, stated},
+    people::People,
+    segment::{Filter, OUTSIDE},
     tally::same_name,
 };
 use crate::{
     books::Books,
     catalogue::Setting,
-    observed::{NO_DAY, NO_ID, NO_INSTANT, Wanted, value_of_column},
+    observed::{NO_DAY, NO_ID, NO_INSTANT, Wanted},
 };
 
 /// A step of a funnel.
@@ -153,9 +153,6 @@ struct Taken {
 /// # Errors
 /// When facts cannot be read, or a dimension is not known.
 pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Result<Answer, EngineError> {
-    let dimensions: BTreeSet<String> =
-        funnel.by.iter().cloned().chain(funnel.filters.iter().map(|filter| filter.dimension.clone())).collect();
-    let dimensions: Vec<String> = dimensions.into_iter().collect();
     let mut answer = Answer { reached: Vec::new(), lacking: BTreeMap::new(), never: BTreeMap::new() };
     for (place, step) in funnel.steps.iter().enumerate() {
         if !books.has_facts(step.table())? {
@@ -178,18 +175,7 @@ pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Resul
         wanted.texts.extend(name.map(str::to_owned));
         tables.push((*table, *moment, *name, books.shelf.get(books, table, wanted)?));
     }
-    let people = People::load(books, true, &dimensions, &|customer| journey::first_paid(books, customer))?;
-    let attribution = assumptions.attribution;
-    let stated = stated(books, &funnel.by, &funnel.filters)?;
-    let attributes = people::attributed(books, &people, stated, &dimensions, attribution);
-    let segmentation = Segmentation::of_attributes(books, &funnel.by, &funnel.filters, attributes);
-    for name in &dimensions {
-        let by_people = people.statements(name).is_some_and(|statements| !statements.texts.is_empty());
-        let in_facts = ["visit", "signup", "lead"].iter().any(|table| value_of_column(table, name).is_some());
-        if !by_people && !in_facts {
-            segmentation.must_know(name)?;
-        }
-    }
+    let (people, segmentation) = journey::people_in_segments(books, assumptions, &funnel.by, &funnel.filters)?;
 
     let mut taken: Vec<Taken> = Vec::new();
     let mut midnights: HashMap<i32, i64> = HashMap::new();

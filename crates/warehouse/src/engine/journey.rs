@@ -6,11 +6,11 @@
 //! period in which they first reached a stage, so that a cohort never loses or gains members.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, btree_map},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map},
     sync::Arc,
 };
 
-use revenue::calendar::Day;
+use revenue::{calendar::Day, cohort::Member};
 
 use super::{
     Ahead, Assumptions, EngineError,
@@ -18,8 +18,8 @@ use super::{
     evidence::{Entry, Evidence},
     label::Labels,
     lead_score::{self, Leads, first_paid_day, first_paid_row},
-    people::{Attribution, People, TOUCHED},
-    segment::{Filter, OUTSIDE, Segmentation, UNKNOWN},
+    people::{self, Attribution, People, TOUCHED},
+    segment::{Filter, OUTSIDE, Segmentation, UNKNOWN, stated},
     tally::{
         Counted, DailySums, PICOS, Waiting,
         distinct::{DayOrder, Distinct},
@@ -193,6 +193,84 @@ pub fn looks_at_visits(
         return Ok(true);
     }
     Ok(counts.into_iter().any(Count::is_scored) && lead_score::looks_at_visits(books, &assumptions.lead_rules)?)
+}
+
+/// Who is who, and the customers in segments, for what is counted by parties: of a dimension that neither customers nor the
+/// facts about visitors, sign-ups and leads can have there is no answer.
+///
+/// # Errors
+/// When facts cannot be read, or nothing has a dimension.
+pub fn people_in_segments(
+    books: &Books,
+    assumptions: &Assumptions,
+    by: &[String],
+    filters: &[Filter],
+) -> Result<(People, Segmentation), EngineError> {
+    let dimensions: BTreeSet<String> =
+        by.iter().cloned().chain(filters.iter().map(|filter| filter.dimension.clone())).collect();
+    let dimensions: Vec<String> = dimensions.into_iter().collect();
+    let people = People::load(books, true, &dimensions, &|customer| first_paid(books, customer))?;
+    let stated = stated(books, by, filters)?;
+    let attributes = people::attributed(books, &people, stated, &dimensions, assumptions.attribution);
+    let segmentation = Segmentation::of_attributes(books, by, filters, attributes);
+    for name in &dimensions {
+        let by_people = people.statements(name).is_some_and(|statements| !statements.texts.is_empty());
+        let in_facts = ["visit", "signup", "lead"].iter().any(|table| value_of_column(table, name).is_some());
+        if !by_people && !in_facts {
+            segmentation.must_know(name)?;
+        }
+    }
+    Ok((people, segmentation))
+}
+
+/// Who signed up, as the members of cohorts: each party on the day of its first sign-up, with the customer whom it became,
+/// and the labels of their segments. `None` when no sign-up is known.
+///
+/// # Errors
+/// As [`people_in_segments`].
+pub fn signed_up(
+    books: &Books,
+    assumptions: &Assumptions,
+    by: &[String],
+    filters: &[Filter],
+) -> Result<Option<(Vec<Member>, Vec<Vec<String>>)>, EngineError> {
+    if !books.has_facts("signup")? {
+        return Ok(None);
+    }
+    let mut wanted = Wanted::default();
+    People::want("signup", &mut wanted);
+    wanted.days.insert("signed_up".to_owned());
+    let dimensions = by.iter().chain(filters.iter().map(|filter| &filter.dimension));
+    wanted.texts.extend(dimensions.filter(|name| value_of_column("signup", name).is_some()).cloned());
+    books.shelf.get(books, "signup", wanted)?;
+    let (people, segmentation) = people_in_segments(books, assumptions, by, filters)?;
+    let traveller = Traveller {
+        books,
+        people: &people,
+        segmentation: &segmentation,
+        by,
+        filters,
+        assumptions,
+        windows: &[],
+        ahead: None,
+    };
+    let mut labels = Labels::new(&segmentation.labels);
+    let entities = traveller.entities(Stage::Signup, &mut traveller.dimensions(), &mut labels)?;
+    let mut first: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
+    for (place, party) in entities.parties.iter().enumerate() {
+        let one = (entities.days[place], entities.segments[place]);
+        let known = first.entry(*party).or_insert(one);
+        *known = (*known).min(one);
+    }
+    let in_ledger = |customer: &u32| (*customer as usize) < books.ledger.customers();
+    let member = |(party, (day, segment)): (u32, (i32, u32))| Member {
+        start: Day(day),
+        segment,
+        customer: people.customer(party).filter(in_ledger),
+    };
+    let members: Vec<Member> = first.into_iter().map(member).collect();
+    let named = members.iter().map(|member| member.segment).max().map_or(0, |last| last as usize + 1);
+    Ok(Some((members, (0..named).map(|segment| labels.of(segment).to_vec()).collect())))
 }
 
 /// The columns that the measures of this module look at, by kind of fact.

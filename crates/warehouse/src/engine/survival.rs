@@ -17,7 +17,7 @@ use super::{
     Assumptions, EngineError,
     cube::{Days, Wanted, cube},
     journey, people,
-    people::People,
+    people::{Attribution, People},
     segment::{Filter, OUTSIDE, Segmentation, stated},
 };
 use crate::{
@@ -88,7 +88,8 @@ pub(super) fn quotient(value: f64) -> Option<BigRational> {
     Some(scaled / BigRational::from_integer(1_000_000_000_000i64.into()))
 }
 
-/// The customers of some books by dimensions, of which some may be worked out from what brought them.
+/// The customers of some books by dimensions, of which some may be worked out from what brought them. Each of them is in one
+/// segment, so that the first touch counts where they would be shared out over all.
 ///
 /// # Errors
 /// When facts cannot be read, or a dimension is not known.
@@ -103,7 +104,10 @@ pub fn customers_by(
     let dimensions: Vec<String> = dimensions.into_iter().collect();
     let mut attributes = stated(books, by, filters)?;
     if dimensions.iter().any(|name| people::TOUCHED.contains(&name.as_str())) {
-        let attribution = assumptions.attribution;
+        let attribution = match assumptions.attribution {
+            Attribution::Linear => Attribution::FirstTouch,
+            whole => whole,
+        };
         let people = books.cubes.people((true, dimensions.clone(), attribution), || {
             Ok(People::load(books, true, &dimensions, &|customer| journey::first_paid(books, customer))?)
         })?;
