@@ -32,6 +32,9 @@ mod kinds;
 #[path = "cli/retention.rs"]
 mod retention;
 
+#[path = "cli/segments.rs"]
+mod segments;
+
 use std::process::Stdio;
 
 use folder::{Folder, Said};

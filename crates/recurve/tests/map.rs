@@ -6,6 +6,13 @@
 // Helpers of tests may stop a test as loudly as the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "scenario/page.rs"]
+#[allow(dead_code, reason = "pages are read here, and played in scenarios.rs")]
+mod page;
+
+#[path = "scenario/shown.rs"]
+mod shown;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
@@ -14,9 +21,11 @@ use std::{
 };
 
 use outlook::playbook::Playbook;
+use page::Page;
 use revenue::policy::{Policy, SETTINGS};
+use shown::{Stated, StatedByVariant, stated_by};
 use warehouse::{
-    catalogue::{Catalogue, markdown},
+    catalogue::{Catalogue, ShownIn, Unit, markdown},
     kind::{Choice, KINDS, Kind, Need, Rule, ValueKind},
     playbook,
     source::{issue::ISSUES, limits, preset},
@@ -358,7 +367,7 @@ fn no_file_names_a_place_on_one_machine() {
 #[test]
 fn generated_pages_are_what_the_tables_say() {
     let made = [
-        ("docs/metrics.md", markdown(&Catalogue::built_in().unwrap())),
+        ("docs/metrics.md", metrics_page()),
         ("docs/policy.md", policy_page()),
         ("docs/import.md", import_page()),
         ("docs/playbook.md", playbook::document::markdown(&playbook())),
@@ -379,6 +388,62 @@ fn generated_pages_are_what_the_tables_say() {
         }
     }
     none(&wrong, "generated pages are out of date; `make docs` writes them anew");
+}
+
+/// What each page of `tests/scenarios` states of each metric and variant, by the path of the page.
+fn stated_of_metrics(catalogue: &Catalogue) -> Vec<(String, StatedByVariant)> {
+    let pages = files().into_iter().filter(|path| path.starts_with("tests/scenarios/") && path.ends_with(".txt"));
+    pages
+        .map(|path| {
+            let page = Page::parse(&read(&path)).unwrap_or_else(|fault| panic!("{path}: {fault}"));
+            let stated = stated_by(catalogue, &page);
+            (path, stated)
+        })
+        .collect()
+}
+
+fn metrics_page() -> String {
+    let catalogue = Catalogue::built_in().unwrap();
+    let mut shown = ShownIn::default();
+    for (path, stated) in stated_of_metrics(&catalogue) {
+        let breadth = stated.len();
+        for ((metric, variant), stated) in stated {
+            if stated.contains(&Stated::Figure) {
+                shown.add(&metric, &variant, &path, breadth);
+            }
+        }
+    }
+    markdown(&catalogue, &shown)
+}
+
+/// Each metric in each variant has a page with a figure that a person can check by hand, a page on which its facts are
+/// missing, and where it may have no answer one on which it says so.
+#[test]
+fn every_metric_is_shown_with_a_figure_and_without_one() {
+    let catalogue = Catalogue::built_in().unwrap();
+    let mut found: BTreeSet<((String, String), Stated)> = BTreeSet::new();
+    for (_, stated) in stated_of_metrics(&catalogue) {
+        for (metric, stated) in stated {
+            found.extend(stated.into_iter().map(|stated| (metric.clone(), stated)));
+        }
+    }
+    let mut wrong = Vec::new();
+    for resolved in catalogue.metrics().flat_map(|metric| catalogue.resolve_variants(&metric.id).unwrap()) {
+        let name = (resolved.metric.id.clone(), resolved.variant.name.clone());
+        let words = if name.1.is_empty() { name.0.clone() } else { format!("{}.{}", name.0, name.1) };
+        let mut want = |stated: Stated, what: &str| {
+            if !found.contains(&(name.clone(), stated)) {
+                wrong.push(format!("no page of tests/scenarios shows `{words}` {what}"));
+            }
+        };
+        want(Stated::Figure, "with a figure");
+        want(Stated::NoData, "without its facts (\"no data\")");
+        // A count may be zero and is never undefined.
+        if resolved.variant.undefined.is_some() && resolved.variant.unit != Unit::Count {
+            want(Stated::Undefined, "where it is undefined");
+        }
+    }
+    none(&wrong, "metrics that nobody can check by hand");
 }
 
 fn playbook() -> Playbook {

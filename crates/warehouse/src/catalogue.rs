@@ -24,7 +24,7 @@ mod plan;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-pub use document::markdown;
+pub use document::{ShownIn, markdown};
 pub use entry::{Better, Calculation, Kind, Metric, SECTIONS, Section, Span, Variant, Window};
 pub use expression::{Expression, ExpressionError, ROOT_DECIMALS, Value};
 pub use fault::{CatalogueError, Fault, Flaw, LookupError};

@@ -744,6 +744,13 @@ impl<'a> Solver<'a> {
                 let trials = self.trials(days.end).into_iter();
                 micros(trials.filter(|entry| entry.segment == segment as u32).map(|entry| entry.value).sum())
             }
+            "mrr_annual_closing" => {
+                let mut sum: i128 = 0;
+                self.movements_before(days.end, true, &mut |_, entry| {
+                    sum += if entry.segment == segment as u32 { entry.value } else { 0 };
+                });
+                micros(sum)
+            }
             "committed_mrr_closing" => self.committed(days.end, segment, place, false),
             "committed_mrr_annual_closing" => self.committed(days.end, segment, place, true),
             "days_in_period" => Value::whole(i64::from(days.end.0 - days.start.0)),
@@ -789,7 +796,7 @@ impl<'a> Solver<'a> {
     fn shifted(&self, measure: &Measure, days: Days) -> Days {
         let lead = self.question.assumptions.cac_lead_days;
         match measure.id {
-            "marketing_cost" | "sales_cost" if lead != 0 => {
+            "marketing_cost" | "sales_cost" | "support_cost" if lead != 0 => {
                 Days { start: days.start.plus_days(-lead), end: days.end.plus_days(-lead) }
             }
             _ => days,
@@ -868,10 +875,15 @@ impl<'a> Solver<'a> {
     /// within the horizon; each with its customer.
     fn committed_movements(&self, end: Day, annual: bool, found: &mut dyn FnMut(u32, Entry)) {
         let known_through = if self.knows_all(end) { self.horizon(end) } else { end };
+        self.movements_before(known_through, annual, found);
+    }
+
+    /// The movements of MRR before a day, of all offers or of those that are billed yearly or longer, each with its customer.
+    fn movements_before(&self, end: Day, annual: bool, found: &mut dyn FnMut(u32, Entry)) {
         let ledger = &self.books.ledger;
         for customer in (0..ledger.customers()).filter(|customer| self.made.segmentation.has_customer(*customer)) {
             for row in ledger.of_customer(customer) {
-                if ledger.day[row] < known_through.0 && self.is_committed(ledger.offer[row], annual) {
+                if ledger.day[row] < end.0 && self.is_committed(ledger.offer[row], annual) {
                     let segment = self.made.segmentation.segment(customer, ledger.offer[row]);
                     let value = i128::from(ledger.delta_micros[row]);
                     let evidence = Evidence::of_row(ledger, customer as u32, row);

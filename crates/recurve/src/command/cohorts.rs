@@ -92,7 +92,7 @@ pub fn answer(session: &Session, asked: &Arguments) -> Result<Vec<Left>, Command
         }
         Start::Signup => {
             let signed_up = journey::signed_up(&books, &session.assumptions()?, &asked.by, &filters)?;
-            let (members, labels) = signed_up.ok_or_else(|| {
+            let journey::SignedUp { members, labels } = signed_up.ok_or_else(|| {
                 CommandError::Usage(
                     "no sign-up is known, so there are no cohorts of them: `recurve import signups FILE` brings them in"
                         .to_owned(),

@@ -1,6 +1,6 @@
 //! The catalogue as a page for people: `docs/metrics.md`.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use super::entry::{Calculation, Metric, SECTIONS, Variant, Window};
 use super::measure::{Adds, MEASURES, Nature};
@@ -8,17 +8,66 @@ use super::need::Needs;
 use super::{Catalogue, ResolvedMetric};
 use outlook::wording::Language;
 
-/// The page: a table of every metric a section, then each metric by itself, then the measures.
+/// How many scenarios of a metric are linked; the ones that show the fewest metrics, which are the plainest.
+const LINKED: usize = 6;
+
+/// The scenarios that show a figure of each metric.
+#[derive(Debug, Default)]
+pub struct ShownIn {
+    /// By metric and scenario: how many metrics it shows, and in which variants this one.
+    by_metric: BTreeMap<String, BTreeMap<String, (usize, Vec<String>)>>,
+}
+
+impl ShownIn {
+    /// Adds that a scenario, by its path from the root, shows a variant of a metric among `breadth` others.
+    pub fn add(&mut self, metric: &str, variant: &str, path: &str, breadth: usize) {
+        let scenarios = self.by_metric.entry(metric.to_owned()).or_default();
+        let (known, variants) = scenarios.entry(path.to_owned()).or_default();
+        *known = breadth;
+        if !variant.is_empty() {
+            variants.push(format!("`{variant}`"));
+        }
+    }
+
+    /// Links to the scenarios of a metric: so few that every variant is among them, and a handful more.
+    fn links(&self, metric: &str) -> Option<String> {
+        let mut scenarios: Vec<_> = self.by_metric.get(metric)?.iter().collect();
+        scenarios.sort_by_key(|(path, (breadth, _))| (*breadth, *path));
+        let mut seen: Vec<&String> = Vec::new();
+        let mut links = Vec::new();
+        let mut left_out = 0;
+        for (path, (_, variants)) in &scenarios {
+            let is_new = variants.iter().any(|variant| !seen.contains(&variant));
+            if links.len() >= LINKED && !is_new {
+                left_out += 1;
+                continue;
+            }
+            seen.extend(variants);
+            let name = path.trim_start_matches("tests/scenarios/").trim_end_matches(".txt");
+            let of = if variants.is_empty() { String::new() } else { format!(" ({})", variants.join(", ")) };
+            links.push(format!("[{name}](../{path}){of}"));
+        }
+        let more = match left_out {
+            0 => String::new(),
+            1 => ", and one more".to_owned(),
+            left_out => format!(", and {left_out} more"),
+        };
+        Some(format!("{}{more}", links.join(", ")))
+    }
+}
+
+/// The page: a table of every metric a section, then each metric by itself with the scenarios that show it, then the
+/// measures.
 ///
-/// The same catalogue gives the same bytes.
-pub fn markdown(catalogue: &Catalogue) -> String {
+/// The same catalogue and scenarios give the same bytes.
+pub fn markdown(catalogue: &Catalogue, shown: &ShownIn) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
-    let _ = write(&mut page, catalogue);
+    let _ = write(&mut page, catalogue, shown);
     page
 }
 
-fn write(page: &mut String, catalogue: &Catalogue) -> std::fmt::Result {
+fn write(page: &mut String, catalogue: &Catalogue, shown: &ShownIn) -> std::fmt::Result {
     writeln!(page, "# Metrics\n")?;
     writeln!(
         page,
@@ -53,6 +102,9 @@ fn write(page: &mut String, catalogue: &Catalogue) -> std::fmt::Result {
         }
         for metric in metrics {
             section_of(page, catalogue, metric)?;
+            if let Some(links) = shown.links(&metric.id) {
+                writeln!(page, "\nWorked out by hand in: {links}.")?;
+            }
         }
     }
     measures(page)

@@ -377,6 +377,17 @@ pub const MEASURES: &[Measure] = &[
             "part du MRR engagé facturée à l’année ou plus",
         ),
     ),
+    stock(
+        "mrr_annual_closing",
+        Money,
+        Anywhere,
+        SUBSCRIPTION,
+        words(
+            "the part of MRR at the end of the period that is billed yearly or longer",
+            "期末 MRR 中按年或更长周期计费的部分",
+            "part du MRR en fin de période facturée à l’année ou plus",
+        ),
+    ),
     // Movements: signed sums, so that losses are negative.
     flow(
         "movement_new",
@@ -873,8 +884,21 @@ pub const MEASURES: &[Measure] = &[
         Anywhere,
         true,
         COST,
-        tally("cost", "day", &[Only::Is("category", &["cost_of_revenue"])], What::Money("amount")),
-        words("costs of delivering the service", "交付服务的成本", "coûts de fourniture du service"),
+        tally("cost", "day", &[Only::Is("category", &["cost_of_revenue", "support"])], What::Money("amount")),
+        words(
+            "costs of delivering the service, support included",
+            "交付服务的成本（含客户支持）",
+            "coûts de fourniture du service, assistance comprise",
+        ),
+    ),
+    tallied(
+        "support_cost",
+        Money,
+        Anywhere,
+        true,
+        COST,
+        tally("cost", "day", &[Only::Is("category", &["support"])], What::Money("amount")),
+        words("costs of supporting customers", "客户支持成本", "coûts d’assistance aux clients"),
     ),
     tallied(
         "costs_marketing",
@@ -911,7 +935,7 @@ pub const MEASURES: &[Measure] = &[
         tally(
             "cost",
             "day",
-            &[Only::Is("category", &["cost_of_revenue", "development", "general", "other"])],
+            &[Only::Is("category", &["cost_of_revenue", "support", "development", "general", "other"])],
             What::Money("amount"),
         ),
         words(
@@ -1631,6 +1655,19 @@ pub const MEASURES: &[Measure] = &[
             What::Facts,
         ),
         words("answers of 0 to 6", "评 0–6 分的回答数", "réponses de 0 à 6"),
+    ),
+    tallied(
+        "nps_score_sum",
+        Ratio,
+        Anywhere,
+        true,
+        SURVEY,
+        tally("survey_answer", "answered", &[Only::Is("survey", &["nps"])], What::Score { scale: 10 }),
+        words(
+            "answers to the NPS question, each as a part of its scale, added up",
+            "NPS 各回答占其量表的比例之和",
+            "réponses à la question NPS, chacune rapportée à son échelle, additionnées",
+        ),
     ),
     tallied(
         "csat_answers",

@@ -96,6 +96,7 @@ const ROWS: &[(&str, &[&str])] = &[
 
 /// What the product adds to the contract.
 const BEYOND: &[&str] = &[
+    "annual_share",
     "customers_at_risk",
     "mrr_transferred_in",
     "mrr_transferred_out",
@@ -427,7 +428,7 @@ fn what_is_wrong_with_a_file_is_said_where_and_how_to_mend_it() {
     let said = Catalogue::load(&files).unwrap_err().to_string();
     insta::assert_snapshot!(said, @r##"
     syntax.toml:1: the file cannot be read as a catalogue: unclosed array table, expected `]`
-    unknown_key.toml:9: the file cannot be read as a catalogue: unknown field `colour`, expected one of `id`, `alias`, `section`, `name`, `definition`, `formula`, `unit`, `better`, `source`, `kind`, `measure`, `numerator`, `denominator`, `expression`, `window`, `undefined`, `needs`, `by`, `variant`
+    unknown_key.toml:9: the file cannot be read as a catalogue: unknown field `colour`, expected one of `id`, `alias`, `section`, `name`, `definition`, `formula`, `unit`, `better`, `ranked`, `source`, `kind`, `measure`, `numerator`, `denominator`, `expression`, `window`, `undefined`, `needs`, `by`, `variant`
     empty_entry.toml:3: `id` is missing: add id = "my_metric"
     empty_entry.toml:3: `section` is missing: add section = "own"
     empty_entry.toml:3: `name` is missing: add name = { en = "...", zh = "...", fr = "..." }
@@ -467,8 +468,11 @@ fn what_is_wrong_with_a_file_is_said_where_and_how_to_mend_it() {
 
 #[test]
 fn the_page_for_people_is_whole_and_always_the_same() {
-    let page = markdown(&product());
-    assert_eq!(page, markdown(&product()));
+    let mut shown = ShownIn::default();
+    shown.add("ltv", "arpa", "tests/scenarios/metrics/ltv.txt", 3);
+    let page = markdown(&product(), &shown);
+    assert_eq!(page, markdown(&product(), &shown));
+    assert!(page.contains("\nWorked out by hand in: [metrics/ltv](../tests/scenarios/metrics/ltv.txt) (`arpa`).\n"));
     for (id, _) in ROWS {
         assert!(page.contains(&format!("| [`{id}`](#{id}) |")) && page.contains(&format!("\n### {id}\n")), "{id}");
     }

@@ -37,6 +37,8 @@ const FUNDING: &str = "funding_needed";
 
 const RECOGNISED: &str = "revenue_recognised_net";
 const DELIVERY: &str = "cost_of_revenue";
+/// The categories of costs that it is made of.
+const DELIVERING: [&str; 2] = [DELIVERY, "support"];
 const RECEIVED: &str = "cash_received";
 const CASH: &str = "cash_closing";
 /// What goes out: all costs, and the tax that came in with the payments of customers.
@@ -141,7 +143,7 @@ impl Business {
         for (fact, day) in costs.days("day").iter().enumerate().filter(|(_, day)| **day != NO_DAY) {
             let earlier = |first: Option<Day>| Some(first.map_or(Day(*day), |first| first.min(Day(*day))));
             self.first_cost = earlier(self.first_cost);
-            if categories.and_then(|coded| coded.of(fact)) == Some(DELIVERY) {
+            if categories.and_then(|coded| coded.of(fact)).is_some_and(|category| DELIVERING.contains(&category)) {
                 self.first_delivery = earlier(self.first_delivery);
             }
         }

@@ -163,6 +163,16 @@ const FROM_LIVES: &[&str] = &["survival_lifetime_months", "survival_discounted_m
 const FROM_SPREAD: &[&str] = &["mrr_top_20", "mrr_largest", "mrr_hhi_numerator"];
 
 /// What the facts listed are to a measure.
+/// Movements by customer and segment, as one with the latest of them; who is worth nothing is left out.
+fn of_customers(movements: impl FnOnce(&mut dyn FnMut(u32, Entry))) -> Vec<Entry> {
+    let mut sums: BTreeMap<(u32, u32), Entry> = BTreeMap::new();
+    movements(&mut |customer, entry| {
+        let known = sums.entry((customer, entry.segment)).or_insert(Entry { value: 0, ..entry });
+        *known = Entry { value: known.value + entry.value, ..entry };
+    });
+    sums.into_values().filter(|entry| entry.value != 0).collect()
+}
+
 fn role_of(measure: &Measure) -> Role {
     let is_percentile = measure.tally.is_some_and(|tally| matches!(tally.what, What::Percentile { .. }));
     match is_percentile || FROM_LIVES.contains(&measure.id) || FROM_SPREAD.contains(&measure.id) {
@@ -355,14 +365,12 @@ impl Opener<'_> {
             self.entries(self.solver.trials(days.end), MICROS, labels, &mut facts)?;
         } else if id.starts_with("committed_mrr") {
             let annual = id == "committed_mrr_annual_closing";
-            // Movements are shown by customer, as one with the latest of them; each announced change for itself.
-            let mut of_customers: BTreeMap<(u32, u32), Entry> = BTreeMap::new();
-            self.solver.committed_movements(days.end, annual, &mut |customer, entry| {
-                let known = of_customers.entry((customer, entry.segment)).or_insert(Entry { value: 0, ..entry });
-                *known = Entry { value: known.value + entry.value, ..entry };
-            });
-            let entries = of_customers.into_values().filter(|entry| entry.value != 0);
-            let entries = entries.chain(self.solver.committed_changes(days.end, annual)).collect();
+            // Movements are shown by customer; each announced change for itself.
+            let entries = of_customers(|found| self.solver.committed_movements(days.end, annual, found));
+            let entries = entries.into_iter().chain(self.solver.committed_changes(days.end, annual)).collect();
+            self.entries(entries, MICROS, labels, &mut facts)?;
+        } else if id == "mrr_annual_closing" {
+            let entries = of_customers(|found| self.solver.movements_before(days.end, true, found));
             self.entries(entries, MICROS, labels, &mut facts)?;
         } else {
             self.by_customer(measure, days, &mut facts)?;

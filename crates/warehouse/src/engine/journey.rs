@@ -223,8 +223,15 @@ pub fn people_in_segments(
     Ok((people, segmentation))
 }
 
-/// Who signed up, as the members of cohorts: each party on the day of its first sign-up, with the customer whom it became,
-/// and the labels of their segments. `None` when no sign-up is known.
+/// Who signed up, as the members of cohorts.
+pub struct SignedUp {
+    /// Each party on the day of its first sign-up, with the customer whom it became.
+    pub members: Vec<Member>,
+    /// The values of their segments in each dimension.
+    pub labels: Vec<Vec<String>>,
+}
+
+/// Who signed up. `None` when no sign-up is known.
 ///
 /// # Errors
 /// As [`people_in_segments`].
@@ -233,7 +240,7 @@ pub fn signed_up(
     assumptions: &Assumptions,
     by: &[String],
     filters: &[Filter],
-) -> Result<Option<(Vec<Member>, Vec<Vec<String>>)>, EngineError> {
+) -> Result<Option<SignedUp>, EngineError> {
     if !books.has_facts("signup")? {
         return Ok(None);
     }
@@ -270,7 +277,8 @@ pub fn signed_up(
     };
     let members: Vec<Member> = first.into_iter().map(member).collect();
     let named = members.iter().map(|member| member.segment).max().map_or(0, |last| last as usize + 1);
-    Ok(Some((members, (0..named).map(|segment| labels.of(segment).to_vec()).collect())))
+    let labels = (0..named).map(|segment| labels.of(segment).to_vec()).collect();
+    Ok(Some(SignedUp { members, labels }))
 }
 
 /// The columns that the measures of this module look at, by kind of fact.

@@ -125,6 +125,7 @@ const COST_CATEGORY: ValueKind = ValueKind::Choice(&[
     choice("cost_of_revenue", &["cogs", "cost_of_sales", "cost_of_goods_sold", "hosting", "infrastructure"]),
     choice("marketing", &["advertising", "ads"]),
     choice("sales", &[]),
+    choice("support", &["customer_support", "customer_service", "customer_success"]),
     choice("development", &["research_and_development", "r_d", "engineering", "product"]),
     choice("general", &["general_and_administrative", "g_a", "overhead", "administration", "office"]),
     choice("other", &["misc", "miscellaneous"]),
@@ -386,7 +387,7 @@ pub const KINDS: &[Kind] = &[
         columns: &[
             column("cost", Id, Optional, &["cost_id", "expense_id", "id"], "Which cost it is, where the source numbers them."),
             column("day", Day, Required, &["date", "paid_on", "paid_at", "expense_date"], "The day it was paid."),
-            column("category", COST_CATEGORY, Required, &["type", "kind", "account"], "What it was for. `tax` is tax that customers paid and that is passed on: cash that goes, and no cost of the business."),
+            column("category", COST_CATEGORY, Required, &["type", "kind", "account"], "What it was for. `support` is a part of the cost of revenue. `tax` is tax that customers paid and that is passed on: cash that goes, and no cost of the business."),
             column("vendor", Text, Optional, &["supplier", "payee", "name"], "Who was paid."),
             column("currency", Currency, Required, CURRENCY, "The currency of its amount."),
             column("amount", Decimal, Required, &["total", "value"], "How much, in major units."),
