@@ -84,6 +84,7 @@ bench: tools ## Measure the ledger against DuckDB and Polars over 0.1, 1 and 10 
 
 docs: tools nextest ## Write the generated pages of docs/ anew, from the tables that they show
 	RECURVE_BLESS=1 cargo nextest run $(LOCKED) -p recurve --test map --test serve generated
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/.installed && cd web && npm run --silent schema; fi
 
 install: tools ## Put `recurve` into cargo's folder of programs
 	cargo install $(LOCKED) --path crates/recurve

@@ -188,6 +188,8 @@ export interface JudgedRow {
   anyway: number | null;
   all: number | null;
   evidence: string | null;
+  /** The line that asked for it, as it was written. */
+  line: string | null;
 }
 
 export interface AdviceRow {

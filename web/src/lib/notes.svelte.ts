@@ -1,6 +1,7 @@
 // Notes at a day: price changes, launches, incidents. They stand on every chart over time.
 import { ask } from './api';
 import type { Note } from './contract';
+import { live } from './live.svelte';
 import { questions } from './questions';
 
 let list = $state.raw<Note[]>([]);
@@ -15,7 +16,9 @@ export const notes = {
   get list(): Note[] {
     return list;
   },
+  /** Asked in an effect, they come again when data does. */
   load(): void {
+    void live.version;
     ask(questions.notes()).then(
       (page) => (list = page.rows),
       // Charts are whole without notes.

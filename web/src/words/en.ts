@@ -306,6 +306,8 @@ export const words = {
   fiveQuestions: 'The five questions of the month',
   five: {
     goal: 'Was the goal met?',
+    goalAnswer: (goal: string, now: string, wanted: string, met: boolean | null) =>
+      `${goal}: ${met === null ? 'not known' : met ? 'yes' : 'no'}, ${now} of ${wanted}.`,
     noGoal: 'No goal is set for this month.',
     churn: 'Where is churn going?',
     churnAnswer: (now: string, usual: string, worse: boolean) =>

@@ -284,6 +284,8 @@ export const words: Dictionary = {
   fiveQuestions: 'Les cinq questions du mois',
   five: {
     goal: 'L’objectif est-il atteint ?',
+    goalAnswer: (goal, now, wanted, met) =>
+      `${goal} : ${met === null ? 'inconnu' : met ? 'oui' : 'non'}, ${now} sur ${wanted}.`,
     noGoal: 'Aucun objectif n’est fixé pour ce mois.',
     churn: 'Où va l’attrition ?',
     churnAnswer: (now, usual, worse) =>

@@ -280,6 +280,8 @@ export const words: Dictionary = {
   fiveQuestions: '本月五问',
   five: {
     goal: '目标达成了吗？',
+    goalAnswer: (goal, now, wanted, met) =>
+      `${goal}：${met === null ? '未知' : met ? '达成' : '未达成'}，${now} / ${wanted}。`,
     noGoal: '本月没有设定目标。',
     churn: '流失趋势如何？',
     churnAnswer: (now, usual, worse) =>

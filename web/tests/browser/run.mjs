@@ -252,6 +252,18 @@ await check('a broken file: what is wrong is said, and nothing is written', asyn
   assert.equal(await page.locator('.verdict').innerText(), before);
 });
 
+await check('what arrives shows on an open page at once', async (page) => {
+  await open(page, '/?lang=en');
+  const words = `noted ${Date.now() % 100000}`;
+  const response = await fetch(`${api}/api/v1/notes`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ day: '2026-09-15', words }),
+  });
+  assert.equal(response.status, 200, await response.text());
+  await page.locator('[data-chart=movements] .note').getByText(words).waitFor({ timeout: 30000 });
+});
+
 await check('the close of a month prints on paper', async (page) => {
   await open(page, '/month/2026-09?lang=en');
   const paper = await page.pdf({ format: 'A4', landscape: true, printBackground: true, scale: 0.6 });
