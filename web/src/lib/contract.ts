@@ -28,7 +28,6 @@ export type Import = Told<Described['Imported']>;
 export type KnowableKind = Told<Described['AnyKind']>;
 export type Sources = Told<Described['Sources']>;
 export type ImportReport = Told<Described['Report']>;
-export type Target = Told<Described['KeptTarget']>;
 export type SavedView = Told<Described['KeptView']>;
 export type User = Told<Described['UserRow']>;
 export type Pass = Told<Described['PassRow']>;
@@ -208,4 +207,23 @@ export interface CallRow {
   currency: string;
   day: string | null;
   says: string;
+}
+
+/** What a metric should reach by the end of a month, where it should be by now, and how likely it is. */
+export interface Target {
+  target: string;
+  metric: string;
+  /** The first day of the month at whose end it should be reached. */
+  by: string;
+  owner: string | null;
+  wanted: Decimal;
+  now: Decimal | null;
+  pace: Decimal | null;
+  on_pace: string | null;
+  expected: Decimal | null;
+  chance: Decimal | null;
+  unit: string;
+  /** met, missed, open or not_known. */
+  state: string;
+  says: string | null;
 }

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was off, how far, and which part drives it */
+        get: operations["get_anomalies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -745,7 +762,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Targets of metrics */
+        /** Targets, where they should be by now, and the chance of being met */
         get: operations["get_targets"];
         put?: never;
         /** Keep a target */
@@ -1235,12 +1252,6 @@ export interface components {
             rows: number;
             source: string;
         };
-        /** @description Something that is kept, with who kept it. */
-        KeptTarget: components["schemas"]["Target"] & {
-            created_at: string;
-            created_by: string;
-            id: string;
-        };
         /** @description A view that is kept. */
         KeptView: components["schemas"]["SavedView"] & {
             created_at: string;
@@ -1390,6 +1401,19 @@ export interface components {
         NewPassword: {
             new: string;
             old: string;
+        };
+        /** @description A target of a metric. */
+        NewTarget: {
+            /** @description The month at whose end it should be reached. */
+            by: string;
+            /** @description The month from which the way is measured; the last full one unless set. */
+            from?: string | null;
+            /** @description The metric, such as mrr or customer_churn.midpoint. */
+            metric: string;
+            /** @description Whose it is. */
+            owner?: string | null;
+            /** @description What should be reached, such as 15000 or 5%. */
+            wanted: string;
         };
         /** @description Somebody new. */
         NewUser: {
@@ -1608,21 +1632,6 @@ export interface components {
             step: string;
             value?: string | null;
         };
-        /** @description A target of a metric. */
-        Target: {
-            /** @description The last day by which it is to be reached. */
-            day: string;
-            /** @description The metric, such as mrr or nrr.month. */
-            metric: string;
-            /** @description The value, as a decimal. */
-            value: string;
-            /** @description What it is for. */
-            words?: string | null;
-        };
-        /** @description Targets. */
-        Targets: {
-            rows: components["schemas"]["KeptTarget"][];
-        };
         /** @description What an event says. */
         Told: {
             /**
@@ -1694,6 +1703,69 @@ export interface operations {
                 period?: string;
                 /** @description List whom to call instead: large customers whose health falls, failed payments, trials about to end */
                 calls?: boolean;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_anomalies: {
+        parameters: {
+            query?: {
+                /** @description The metrics to look through; those that tell most unless named */
+                metric?: string[];
+                /** @description The dimensions whose parts may drive them, for the metrics named */
+                by?: string[];
+                /** @description How long a period is: day, week or month */
+                grain?: string;
+                /** @description The first day that is reported; a year before now unless set */
+                from?: string;
+                /** @description The first day no more; the beginning of this period unless set */
+                to?: string;
                 /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
                 policy?: string;
                 /** @description Take this as now: a date or an instant */
@@ -3879,7 +3951,30 @@ export interface operations {
     };
     get_targets: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As of the end of this month; the last full one unless set */
+                period?: string;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, whatever its case */
+                search?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3892,7 +3987,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Targets"];
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
                 };
             };
             /** @description Why there is no answer */
@@ -3915,7 +4013,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Target"];
+                "application/json": components["schemas"]["NewTarget"];
             };
         };
         responses: {

@@ -57,6 +57,8 @@ export function shortcuts(event: KeyboardEvent): void {
     else if (parameter('tv')) set({ tv: null });
     return;
   }
+  // What is typed while a dialog opens is meant for it.
+  if (overlay.palette || overlay.help || overlay.note) return;
   if (typing(event) || event.metaKey || event.ctrlKey || event.altKey || !preference.shortcuts) return;
   const key = event.key;
   if (before === 'g' && Date.now() - at < 1500) {

@@ -1,6 +1,9 @@
-// Goals: values that a metric is to reach by a day.
+// Goals: what a metric should reach by the end of a month, as the server judges it.
 import { ask } from './api';
+import { app } from './app.svelte';
 import type { Target } from './contract';
+import { live } from './live.svelte';
+import { addDays, addMonths } from './period';
 import { questions } from './questions';
 
 let list = $state.raw<Target[]>([]);
@@ -9,10 +12,12 @@ export const targets = {
   get list(): Target[] {
     return list;
   },
+  /** Asked in an effect, they come again when data does. */
   load(): Promise<void> {
-    return ask(questions.targets()).then(
+    void live.version;
+    return ask(questions.targets(app.view)).then(
       ({ rows }) => {
-        list = [...rows].sort((a, b) => (a.day < b.day ? -1 : 1));
+        list = rows.toSorted((a, b) => (a.by < b.by ? -1 : a.by > b.by ? 1 : 0));
       },
       () => {
         list = [];
@@ -20,3 +25,8 @@ export const targets = {
     );
   },
 };
+
+/** The last day of a goal. */
+export function lastDay(target: Target): string {
+  return addDays(addMonths(target.by, 1), -1);
+}

@@ -213,11 +213,12 @@ export const words = {
   // Goals.
   actualAgainstGoals: 'MRR against goals',
   addGoal: 'Add a goal',
-  goalName: 'What it is called',
+  owner: 'Whose it is',
   by: 'By',
   goalAt: (value: string) => `Goal ${value}`,
-  goalStates: { reached: 'Reached', missed: 'Missed', running: 'On its way', unknown: 'No figure for that month' },
-  daysLeft: (days: number) => `${days} ${days === 1 ? 'day' : 'days'} left`,
+  goalStates: { met: 'Reached', missed: 'Missed', open: 'On its way', not_known: 'Not known' },
+  chance: (share: string) => `${share} chance`,
+  paceMark: 'where it should be by now',
 
   // Saved views.
   forecastOf: (metric: string) => `${metric}: forecast`,
@@ -306,8 +307,6 @@ export const words = {
   fiveQuestions: 'The five questions of the month',
   five: {
     goal: 'Was the goal met?',
-    goalAnswer: (goal: string, now: string, wanted: string, met: boolean | null) =>
-      `${goal}: ${met === null ? 'not known' : met ? 'yes' : 'no'}, ${now} of ${wanted}.`,
     noGoal: 'No goal is set for this month.',
     churn: 'Where is churn going?',
     churnAnswer: (now: string, usual: string, worse: boolean) =>
@@ -340,7 +339,6 @@ export const words = {
   lacks: (kinds: string) => `This needs facts that are not here yet: ${kinds}. It is not zero, it is unknown.`,
   largestMovements: 'Largest movements',
   lastChange: 'Last change',
-  laws: 'Laws of the ledger',
   lead: 'Lead',
   leadList: 'Leads by score',
   leadVelocity: 'Leads by quality',
@@ -453,7 +451,6 @@ export const words = {
     bridge: 'From opening to closing: what lies between?',
     cohorts: 'Do customers keep paying us, and do they grow?',
     atRisk: 'Who needs a call this week?',
-    stock: 'How much is there at the end of each period?',
     active: 'How many people use the product?',
     basis: 'What did we earn, and what did we collect?',
     burn: 'What comes in, what goes out?',
@@ -463,7 +460,6 @@ export const words = {
     channels: (month: string) => `Which channel pays? (${month})`,
     channelsWeek: 'Which channel brought them?',
     churn: 'How fast do we lose customers and money?',
-    committed: 'What is agreed already?',
     company: 'What does this installation count by?',
     conversion: 'How many go on?',
     csat: 'How many are satisfied?',

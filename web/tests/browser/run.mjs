@@ -198,6 +198,7 @@ await check('keys go everywhere', async (page) => {
   await page.waitForTimeout(100);
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'slider', 'focus comes back');
   await page.keyboard.press('Control+k');
+  await page.locator('[role=combobox]').waitFor();
   await page.keyboard.type('reten');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/retention**');
