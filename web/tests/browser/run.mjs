@@ -255,6 +255,8 @@ await check('a broken file: what is wrong is said, and nothing is written', asyn
 
 await check('what arrives shows on an open page at once', async (page) => {
   await open(page, '/?lang=en');
+  const flags = page.locator('[data-chart=movements] .note circle');
+  const before = await flags.count();
   const words = `noted ${Date.now() % 100000}`;
   const response = await fetch(`${api}/api/v1/notes`, {
     method: 'POST',
@@ -262,7 +264,11 @@ await check('what arrives shows on an open page at once', async (page) => {
     body: JSON.stringify({ day: '2026-09-15', words }),
   });
   assert.equal(response.status, 200, await response.text());
-  await page.locator('[data-chart=movements] .note').getByText(words).waitFor({ timeout: 30000 });
+  await page.waitForFunction(
+    (count) => document.querySelectorAll('[data-chart=movements] .note circle').length === count,
+    before + 1,
+    { timeout: 30000 },
+  );
 });
 
 await check('the close of a month prints on paper', async (page) => {
