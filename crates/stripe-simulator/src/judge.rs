@@ -77,8 +77,22 @@ pub struct Movement {
     pub confidence: Confidence,
 }
 
-fn number<T: Ord>(of: &BTreeSet<T>, what: &T) -> u32 {
-    u32::try_from(of.range(..what).count()).unwrap_or(u32::MAX)
+/// Things numbered in their order.
+struct Numbered<T>(BTreeMap<T, u32>);
+
+impl<T: Ord> Numbered<T> {
+    fn of(things: impl Iterator<Item = T>) -> Self {
+        let sorted: BTreeSet<T> = things.collect();
+        Self(sorted.into_iter().zip(0..).collect())
+    }
+
+    fn number(&self, thing: &T) -> u32 {
+        self.0.get(thing).copied().unwrap_or(u32::MAX)
+    }
+
+    fn list(self) -> Vec<T> {
+        self.0.into_keys().collect()
+    }
 }
 
 /// The rates of the worlds: the same on all days, so that a movement on another day has the same amount.
@@ -110,12 +124,12 @@ pub fn movements(rows: &[Row], policy: &Policy, zone: &Zone) -> Vec<Movement> {
         interval_count: row.standing.price.interval_count,
         currency: row.standing.price.currency,
     };
-    let customers: BTreeSet<String> = rows.iter().map(|row| row.customer.clone()).collect();
+    let customers = Numbered::of(rows.iter().map(|row| row.customer.clone()));
     let item_of = |row: &Row| (row.customer.clone(), row.subscription.clone(), row.item.clone());
-    let items: BTreeSet<(String, String, String)> = rows.iter().map(item_of).collect();
-    let offers: BTreeSet<Offer> = rows.iter().map(offer_of).collect();
+    let items = Numbered::of(rows.iter().map(item_of));
+    let offers = Numbered::of(rows.iter().map(offer_of));
     let terms_of = |row: &Row| Terms {
-        offer: number(&offers, &offer_of(row)),
+        offer: offers.number(&offer_of(row)),
         status: row.standing.status,
         price: Price { discount: row.standing.discount, ..row.standing.price.of(row.standing.quantity) },
         metered: row.standing.price.metered,
@@ -123,14 +137,14 @@ pub fn movements(rows: &[Row], policy: &Policy, zone: &Zone) -> Vec<Movement> {
         cancel_reason: row.standing.cancel_reason.as_deref().map_or(Reason::Unknown, Reason::of_words),
         confidence: row.confidence,
     };
-    let terms: BTreeSet<Terms> = rows.iter().map(terms_of).collect();
+    let terms = Numbered::of(rows.iter().map(terms_of));
     let mut method: Vec<MethodRow> = rows
         .iter()
         .enumerate()
         .map(|(fact, row)| MethodRow {
-            customer: number(&customers, &row.customer),
-            subscription: number(&items, &item_of(row)),
-            terms: number(&terms, &terms_of(row)),
+            customer: customers.number(&row.customer),
+            subscription: items.number(&item_of(row)),
+            terms: terms.number(&terms_of(row)),
             fact: u32::try_from(fact).unwrap_or(u32::MAX),
             start: ticks.of(moment(row.start)),
             start_offset: ticks.offset(moment(row.start)),
@@ -141,7 +155,7 @@ pub fn movements(rows: &[Row], policy: &Policy, zone: &Zone) -> Vec<Movement> {
         })
         .collect();
     method.sort_by_key(|row| (row.customer, row.subscription));
-    let (offers, terms): (Vec<Offer>, Vec<Terms>) = (offers.into_iter().collect(), terms.into_iter().collect());
+    let (customers, items, offers, terms) = (customers.list(), items.list(), offers.list(), terms.list());
     let worth: Vec<Worth> = terms.iter().filter_map(|terms| Worth::of(terms, &policy).ok()).collect();
     let context = Context {
         policy: &policy,
@@ -154,8 +168,6 @@ pub fn movements(rows: &[Row], policy: &Policy, zone: &Zone) -> Vec<Movement> {
     };
     let all = 0..u32::try_from(customers.len()).unwrap_or(0);
     let share = ledger::build(&mut method, all, &worth, &Recorded::new(vec![0]), &context, |_, _| {});
-    let customers: Vec<String> = customers.into_iter().collect();
-    let items: Vec<(String, String, String)> = items.into_iter().collect();
     let mut made = Vec::new();
     for (customer, name) in customers.iter().enumerate() {
         for row in share.ledger.of_customer(customer) {

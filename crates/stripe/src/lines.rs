@@ -195,6 +195,19 @@ pub(crate) fn rhythm(start: i64, end: i64) -> Option<(Interval, i32)> {
     Some(if days % 7 == 0 { (Interval::Week, days / 7) } else { (Interval::Day, days) })
 }
 
+/// Changes within periods of which lines tell that they were, but not between what: items with seconds.
+pub(crate) fn hidden(lines: &[Line], billed: &[Billed]) -> Vec<(String, i64)> {
+    let mut found = Vec::new();
+    for line in lines.iter().filter(|line| line.proration && line.amount != 0) {
+        let side = if line.amount < 0 { Side::Credit } else { Side::Debit };
+        let Some(item) = &line.item else { continue };
+        if billed.iter().all(|said| (&said.item, said.start, said.side) != (item, line.start, side)) {
+            found.push((item.clone(), line.start));
+        }
+    }
+    found
+}
+
 /// Prices as they were shown, and as they follow from the whole lines of invoices where nothing else shows them.
 pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
     let mut known = Known { prices: prices.clone(), amounts: BTreeMap::new() };
