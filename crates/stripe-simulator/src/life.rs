@@ -423,10 +423,7 @@ impl World {
                 let now = self.now;
                 let over = |given: &Given| given.end.is_some_and(|end| end <= now);
                 if self.subs[sub].ended.is_none() && self.subs[sub].given.iter().any(over) {
-                    let lag = self.dice.between(0, HOUR / 2);
-                    self.change(sub, "customer.subscription.updated", lag, |sub| {
-                        sub.given.retain(|given| !over(given))
-                    });
+                    self.change(sub, "customer.subscription.updated", 0, |sub| sub.given.retain(|given| !over(given)));
                 }
             }
             Happening::Whim(sub) => self.whim(sub),
@@ -877,7 +874,10 @@ impl World {
             let thing = Thing::Schedule(Box::new(self.schedules[due].clone()));
             self.tell(now, "subscription_schedule.updated", thing, None);
         }
-        let lag = if self.subs[sub].status == Status::Trialing { self.dice.between(0, HOUR / 2) } else { 0 };
+        // The event of a trial's end may come later, unless another one would overtake it.
+        let soon = |given: &Given| given.end.is_some_and(|end| end <= now + HOUR);
+        let late = self.subs[sub].status == Status::Trialing && !self.subs[sub].given.iter().any(soon);
+        let lag = if late { self.dice.between(0, HOUR / 2) } else { 0 };
         let anchor = self.subs[sub].anchor;
         let goods = self.goods.clone();
         let trial_over = self.subs[sub].status == Status::Trialing;

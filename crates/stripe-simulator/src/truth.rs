@@ -17,7 +17,9 @@ use crate::{
 pub(crate) fn standings(sub: &Sub, goods: &Goods) -> Vec<(String, Standing)> {
     let paused = sub.pause.is_some() && matches!(sub.status, Status::Active | Status::PastDue);
     let status = if paused { Status::Paused } else { sub.status };
-    let licensed: Vec<&Item> = sub.items.iter().filter(|item| !goods.goods[item.good].metered).collect();
+    let mut licensed: Vec<&Item> = sub.items.iter().filter(|item| !goods.goods[item.good].metered).collect();
+    // Of two equal claims to the last unit that of the smaller id comes first.
+    licensed.sort_by_key(|item| &item.id);
     licensed
         .iter()
         .map(|item| {

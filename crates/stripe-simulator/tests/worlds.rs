@@ -30,7 +30,7 @@ fn from_all_events_the_ledger_is_the_truth_under_every_policy() {
         Policy { metered: Metered::MeanOfPeriods(3), cancellation: Cancellation::WhenAsked, ..plain.clone() },
         Policy { trial_counts: true, paused_keeps: true, past_due_drop_days: Some(10), unpaid_keeps: true, ..plain },
     ];
-    for seed in 0..16 {
+    for seed in 0..12 {
         let world = World::live(Settings::of(seed));
         let history = rebuild(&world, shape(seed), Source::Events);
         for (number, policy) in policies.iter().enumerate() {
@@ -58,7 +58,7 @@ fn a_plain_subscription_is_known_from_lists_as_it_was() {
 #[test]
 fn what_differs_from_the_truth_is_marked_as_assumed() {
     let mut all = Verdict::default();
-    for seed in 100..124 {
+    for seed in 100..116 {
         let world = World::live(Settings::of(seed));
         for source in [Source::Lists, Source::ListsAndEvents, Source::Invoices] {
             let history = rebuild(&world, shape(seed), source);
@@ -74,7 +74,7 @@ fn what_differs_from_the_truth_is_marked_as_assumed() {
 
 #[test]
 fn events_come_in_any_order_and_more_than_once() {
-    for seed in 200..206 {
+    for seed in 200..204 {
         let world = World::live(Settings::of(seed));
         let straight = rebuild(&world, shape(seed), Source::Events);
         let stirred = rebuild_with(&world, shape(seed), Source::Events, |events| {

@@ -146,7 +146,7 @@ struct Rest {
 ///
 /// Those of an item come before those of the subscription, else they come in their order. A percentage is taken off
 /// what the ones before have left. An amount off each invoice is shared out over the items that it is for, in whole
-/// minor units, in proportion to what is left of each (largest remainder, the first item at a tie).
+/// minor units, in proportion to what is left of each (largest remainder, the smaller id at a tie).
 pub(crate) fn stack(parts: &[Part<'_>], discounts: &[&Discount], about: &str, issues: &mut Vec<Issue>) -> Vec<Taken> {
     let mut rests: Vec<Rest> = parts.iter().map(|_| Rest { factor: WHOLE, off_picos: 0, used: Vec::new() }).collect();
     let lasts = |discount: &&&Discount| discount.coupon.duration != DiscountDuration::Once;

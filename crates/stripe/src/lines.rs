@@ -1,6 +1,6 @@
 //! What invoice lines say of subscription items: full periods, the two sides of a proration, and usage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use revenue::{
     calendar::{Day, days_in_month},
@@ -53,6 +53,8 @@ pub(crate) enum Side {
 pub(crate) struct Known {
     /// Those that were shown, and those that follow from whole lines.
     pub(crate) prices: Prices,
+    /// The ids of those that follow: at another quantity they may be in another tier.
+    pub(crate) inferred: BTreeSet<String>,
     /// What a quantity of a price of unknown shape costs, where a whole line says so.
     pub(crate) amounts: BTreeMap<(String, i64), PriceTerms>,
 }
@@ -127,7 +129,11 @@ fn statement(lines: &[&Line], shown: &Known) -> Option<Billed> {
             let free = amount == 0 && fitting.is_none();
             (price.clone(), fitting.unwrap_or(own), fitting.is_some() || free && lines.len() == 1, free)
         }
-        Some(price) => (price.clone(), lines.iter().find_map(|line| line.quantity).unwrap_or(1), true, false),
+        Some(price) => {
+            let quantity = lines.iter().find_map(|line| line.quantity).unwrap_or(1);
+            let fits = !shown.inferred.contains(&price.id) || is_share(price, quantity, amount, first.start, first.end);
+            (price.clone(), quantity, fits, false)
+        }
         None if proration => {
             // Of a price of which nothing is known, a part of a period says nothing.
             let quantity = lines.iter().find_map(|line| line.quantity)?;
@@ -175,6 +181,23 @@ fn statement(lines: &[&Line], shown: &Known) -> Option<Billed> {
     })
 }
 
+/// Whether an amount is what a quantity costs for the rest of a period, to about a hundredth.
+fn is_share(price: &PriceTerms, quantity: i64, minor: i64, from: i64, end: i64) -> bool {
+    let Ok(day) = i32::try_from(end.div_euclid(DAY_SECONDS)) else { return false };
+    let count = price.interval_count;
+    let begun = match price.interval {
+        Interval::Day => Day(day).plus_days(-count),
+        Interval::Week => Day(day).plus_days(-7 * count),
+        Interval::Month | Interval::OneOff => Day(day).plus_months(-count),
+        Interval::Quarter => Day(day).plus_months(-3 * count),
+        Interval::Year => Day(day).plus_months(-12 * count),
+    };
+    let length = i128::from(day - begun.0) * i128::from(DAY_SECONDS);
+    let Some(billed) = price.billed_picos(quantity).filter(|_| length > 0) else { return false };
+    let Some(expected) = billed.checked_mul(i128::from(end - from)).map(|share| share / length) else { return false };
+    (picos(minor, price.currency).abs() - expected).abs() <= expected / 100 + 2 * picos(1, price.currency)
+}
+
 /// The rhythm that a period is one beat of.
 pub(crate) fn rhythm(start: i64, end: i64) -> Option<(Interval, i32)> {
     let (from, to) = (start.div_euclid(DAY_SECONDS), end.div_euclid(DAY_SECONDS));
@@ -195,14 +218,15 @@ pub(crate) fn rhythm(start: i64, end: i64) -> Option<(Interval, i32)> {
     Some(if days % 7 == 0 { (Interval::Week, days / 7) } else { (Interval::Day, days) })
 }
 
-/// Changes within periods of which lines tell that they were, but not between what: items with seconds.
-pub(crate) fn hidden(lines: &[Line], billed: &[Billed]) -> Vec<(String, i64)> {
+/// Changes within periods of which lines tell that they were, but not between what: items with their seconds and the
+/// ends of their periods.
+pub(crate) fn hidden(lines: &[Line], billed: &[Billed]) -> Vec<(String, i64, i64)> {
     let mut found = Vec::new();
     for line in lines.iter().filter(|line| line.proration && line.amount != 0) {
         let side = if line.amount < 0 { Side::Credit } else { Side::Debit };
         let Some(item) = &line.item else { continue };
         if billed.iter().all(|said| (&said.item, said.start, said.side) != (item, line.start, side)) {
-            found.push((item.clone(), line.start));
+            found.push((item.clone(), line.start, line.end));
         }
     }
     found
@@ -210,7 +234,7 @@ pub(crate) fn hidden(lines: &[Line], billed: &[Billed]) -> Vec<(String, i64)> {
 
 /// Prices as they were shown, and as they follow from the whole lines of invoices where nothing else shows them.
 pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
-    let mut known = Known { prices: prices.clone(), amounts: BTreeMap::new() };
+    let mut known = Known { prices: prices.clone(), ..Known::default() };
     let mut found: BTreeMap<String, Option<PriceTerms>> = BTreeMap::new();
     let mut amounts: BTreeMap<(String, i64), Option<PriceTerms>> = BTreeMap::new();
     let settle = |entry: &mut Option<PriceTerms>, price: &PriceTerms| {
@@ -231,7 +255,9 @@ pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
             settle(amounts.entry((id.clone(), said.quantity)).or_insert(Some(said.price.clone())), &said.price);
         }
     }
-    known.prices.extend(found.into_iter().filter_map(|(id, price)| Some((id, price?))));
+    let found: Prices = found.into_iter().filter_map(|(id, price)| Some((id, price?))).collect();
+    known.inferred = found.keys().cloned().collect();
+    known.prices.extend(found);
     known.amounts = amounts.into_iter().filter_map(|(of, price)| Some((of, price?))).collect();
     known
 }

@@ -17,6 +17,8 @@ pub(super) struct Known {
     pub(super) at: i64,
     pub(super) before: Option<Subscription>,
     pub(super) after: Subscription,
+    /// The object before and after, to the letter.
+    objects: (Option<Value>, Value),
     pub(super) source: String,
     first: bool,
     last: bool,
@@ -38,9 +40,8 @@ impl Work<'_> {
             let Some(after) = subscription::read(&event.object, self.catalogue, &mut self.issues) else { continue };
             let first = event.kind == "customer.subscription.created";
             let last = event.kind == "customer.subscription.deleted";
-            let before = event.previous.as_ref().and_then(|previous| {
-                subscription::read(&event::before(&event.object, previous), self.catalogue, &mut Vec::new())
-            });
+            let shown = event.previous.as_ref().map(|previous| event::before(&event.object, previous));
+            let before = shown.as_ref().and_then(|shown| subscription::read(shown, self.catalogue, &mut Vec::new()));
             let mut at = event.created;
             if first {
                 at = after.start.min(at);
@@ -54,7 +55,8 @@ impl Work<'_> {
                 // The end of a trial is stated to the second; its event may come an hour later.
                 at = end;
             }
-            found.push(Known { at, before, after, source: event.id.clone(), first, last });
+            let objects = (shown, event.object.clone());
+            found.push(Known { at, before, after, objects, source: event.id.clone(), first, last });
         }
         // Creation first, deletion last; within one second each begins with the state that another left.
         found.sort_by(|a, b| (!a.first, a.last, a.at, &a.source).cmp(&(!b.first, b.last, b.at, &b.source)));
@@ -62,11 +64,17 @@ impl Work<'_> {
         while !found.is_empty() {
             let at = found[0].at;
             let tied = found.iter().take_while(|known| known.at == at && known.last == found[0].last).count();
+            // To the letter where possible; else as far as rows care.
+            let letters = |known: &Known| match (ordered.last(), &known.objects.0) {
+                (Some(previous), Some(before)) => previous.objects.1 == *before,
+                _ => false,
+            };
             let fits = |known: &Known| match (ordered.last(), &known.before) {
                 (Some(previous), Some(before)) => same(&previous.after, before),
                 _ => true,
             };
-            let next = (0..tied).find(|index| fits(&found[*index])).unwrap_or(0);
+            let exactly = (0..tied).find(|index| letters(&found[*index]));
+            let next = exactly.or_else(|| (0..tied).find(|index| fits(&found[*index]))).unwrap_or(0);
             ordered.push(found.remove(next));
         }
         ordered

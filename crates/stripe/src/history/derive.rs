@@ -26,7 +26,7 @@ struct Statement<'a> {
     at: i64,
     billed: Vec<Billed>,
     /// Changes of which nothing is known but that they were.
-    hidden: Vec<(String, i64)>,
+    hidden: Vec<(String, i64, i64)>,
 }
 
 impl<'a> Work<'a> {
@@ -154,6 +154,7 @@ impl<'a> Work<'a> {
 
         // How its invoices went.
         let mut failing: Vec<(i64, i64)> = Vec::new();
+        let mut unclear: Vec<(i64, i64)> = Vec::new();
         for said in statements {
             let Some(invoice) = said.invoice.filter(|invoice| invoice.reason != "subscription_create") else {
                 continue;
@@ -174,30 +175,25 @@ impl<'a> Work<'a> {
             failing.push((*first_failed, invoice.paid.unwrap_or(i64::MAX)));
             self.add(&mut track, seen(*first_failed, 2, true, Status::PastDue, None, derived));
             let given_up = failed.is_some_and(|failed| failed.len() >= GIVEN_UP_AFTER);
-            match invoice.paid {
-                Some(paid) => {
-                    if given_up {
-                        self.add(&mut track, seen(*last_failed, 2, true, Status::PastDue, None, Confidence::Assumed));
-                        self.issues.push(Issue::new(
-                            Code::UnpaidAssumed,
-                            &invoice.id,
-                            "paid after the last attempt had failed",
-                        ));
-                    }
-                    self.add(&mut track, seen(paid, 2, true, Status::Active, None, derived));
-                }
-                None if state == Some(Status::Unpaid) => {
-                    self.add(&mut track, seen(*last_failed, 2, true, Status::Unpaid, None, derived));
-                }
-                None if given_up && ended.is_some_and(|ended| ended > last_failed + 3_600) => {
+            if state == Some(Status::Unpaid) && invoice.paid.is_none() {
+                self.add(&mut track, seen(*last_failed, 2, true, Status::Unpaid, None, derived));
+            } else if given_up {
+                let until = invoice.paid.or(ended).unwrap_or(self.now);
+                if until > last_failed + 3_600 {
                     self.add(&mut track, seen(*last_failed, 2, true, Status::PastDue, None, Confidence::Assumed));
-                    self.issues.push(Issue::new(
-                        Code::UnpaidAssumed,
-                        &invoice.id,
-                        "not paid when the subscription ended",
-                    ));
+                    unclear.push((*last_failed, until));
+                    let words = "the subscription went on after the last attempt had failed";
+                    self.issues.push(Issue::new(Code::UnpaidAssumed, &invoice.id, words));
                 }
-                None => {}
+            }
+            if let Some(paid) = invoice.paid {
+                self.add(&mut track, seen(paid, 2, true, Status::Active, None, derived));
+            }
+        }
+        // What other invoices show meanwhile is no surer.
+        for seen in track.iter_mut().filter(|seen| seen.confidence == derived) {
+            if unclear.iter().any(|(from, until)| *from <= seen.at && seen.at < *until) {
+                seen.confidence = Confidence::Assumed;
             }
         }
         for said in statements {
@@ -211,7 +207,7 @@ impl<'a> Work<'a> {
             let soon = |moment: Option<i64>| moment.is_some_and(|moment| moment <= invoice.created + DAY_SECONDS);
             let held = soon(invoice.voided)
                 || soon(invoice.uncollectible) && invoice.attempts == 0
-                || invoice.status == "draft" && !invoice.auto_advance && invoice.created + DAY_SECONDS < self.now;
+                || invoice.status == "draft" && !invoice.auto_advance;
             let status = if held { Status::Paused } else { Status::Active };
             if said.billed.iter().any(|said| said.side == Side::Full || said.side == Side::Usage) && lasts(at) {
                 self.add(&mut track, seen(at, 1, false, status, None, derived));
@@ -250,6 +246,14 @@ impl<'a> Work<'a> {
         let turns: BTreeSet<i64> = said.values().flatten().map(|said| said.end).collect();
         let current: BTreeMap<&str, &subscription::Item> =
             latest.map(|latest| latest.items.iter().map(|item| (item.id.as_str(), item)).collect()).unwrap_or_default();
+        for (item, from, to) in statements.iter().flat_map(|said| &said.hidden) {
+            if !said.contains_key(item.as_str()) {
+                // It came and went between two invoices, at a price that nothing else shows.
+                let between = Some((*from, *to));
+                let issue = Issue::new(Code::ChangeUndated, self.name, format!("what item {item} cost is not known"));
+                self.issues.push(Issue { between, ..issue });
+            }
+        }
         let names: BTreeSet<&str> = said.keys().chain(current.keys()).copied().collect();
         for name in names {
             let mut track = self.tracks.items.remove(name).unwrap_or_default();
@@ -289,13 +293,20 @@ impl<'a> Work<'a> {
             }
             found.sort_by_key(|seen| (seen.at, seen.rank));
             // What came of a change of unknown sides is taken to be what was before, and marked.
-            let hidden = statements.iter().flat_map(|said| &said.hidden).filter(|(item, _)| item == name);
-            for at in hidden.map(|(_, at)| *at).collect::<BTreeSet<i64>>() {
+            let hidden = statements.iter().flat_map(|said| &said.hidden).filter(|(item, ..)| item == name);
+            for at in hidden.map(|(_, at, _)| *at).collect::<BTreeSet<i64>>() {
                 let before =
                     found.iter().rev().find(|seen| (seen.at, seen.rank) < (at, 2)).map(|seen| seen.value.clone());
                 if let Some(value) = before {
                     found.push(seen(at, 1, true, value, Confidence::Assumed, self.name));
                     found.sort_by_key(|seen| (seen.at, seen.rank));
+                } else if let Some(first) = found.first_mut() {
+                    // It was there at a price that nothing shows: what is seen first is no beginning.
+                    first.confidence = Confidence::Assumed;
+                    let between = Some((at, first.at));
+                    let issue =
+                        Issue::new(Code::ChangeUndated, self.name, format!("what item {name} cost is not known"));
+                    self.issues.push(Issue { between, ..issue });
                 }
             }
             let is_current = current.get(name);
@@ -316,7 +327,8 @@ impl<'a> Work<'a> {
                     found.push(seen(begun, 0, true, value, Confidence::Assumed, name));
                 }
             } else if let Some(first) = found.first().map(|first| first.at).filter(|first| *first > start) {
-                let others = statements.iter().filter(|said| said.at < first && said.invoice.is_some());
+                let whole = |said: &&Statement<'_>| said.billed.iter().any(|said| said.side == Side::Full);
+                let others = statements.iter().filter(|said| said.at < first).filter(whole);
                 if let Some(before) = others.map(|said| said.at).max() {
                     found.push(seen(before, 0, false, None, Confidence::Derived, self.name));
                 }
