@@ -53,7 +53,8 @@ impl<T: Clone + PartialEq> Track<T> {
                     last_seen = last_seen.max(found.at);
                     // The same, but known better from here on, or no longer known well.
                     // On the next day at the earliest: movements are of days, and each needs its mark.
-                    let better = step.confidence == Confidence::Assumed
+                    // (An event knows all that it shows, also what it did not change.)
+                    let better = (step.confidence == Confidence::Assumed || found.changed)
                         && found.confidence < step.confidence
                         && (!step.appeared || found.at >= step.from + DAY_SECONDS);
                     let worse = found.changed && found.confidence > step.confidence;
