@@ -99,7 +99,9 @@ impl Evidence {
     fn learn_discounts(&self, object: &Value, catalogue: &mut Catalogue) {
         let single = part(object, "discount");
         for discount in members(object, "discounts").iter().chain(single) {
-            catalogue.learn(discount, Scope::Subscription);
+            // What an invoice shows and is no subscription's is the customer's.
+            let of_invoice = text(object, "object") == Some("invoice");
+            catalogue.learn(discount, if of_invoice { Scope::Customer } else { Scope::Subscription });
         }
         for item in members(object, "items") {
             for discount in members(item, "discounts") {

@@ -30,7 +30,7 @@ use serde_json::Value;
 
 use crate::{
     amount::print_picos,
-    discount::Discount,
+    discount::{Discount, Scope},
     evidence::Evidence,
     fact::{Fact, moment},
     invoice::{self, Invoice},
@@ -267,7 +267,10 @@ impl Work<'_> {
             let value = found.map(|found| (found.price.clone(), found.quantity));
             seen.push(Seen { at, rank, changed, value, confidence, source: source() });
         }
-        for of in self.discounts.keys() {
+        // A customer's discount stands in none of its subscriptions.
+        for of in
+            self.discounts.values().filter(|discount| discount.scope != Scope::Customer).map(|discount| &discount.id)
+        {
             let value = state.discounts.iter().any(|found| found.id == *of);
             let seen = self.tracks.discounts.entry(of.clone()).or_default();
             seen.push(Seen { at, rank, changed, value, confidence, source: source() });
@@ -373,4 +376,79 @@ pub(crate) fn pricing_columns(pricing: &Pricing, say: &mut impl FnMut(&'static s
     say("pricing", Some(name.to_owned()));
     say("tiers", tiers);
     say("package_size", size);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// 2024-01-15 00:00 UTC, and the same day of the months after it.
+    const MONTHS: [i64; 4] = [1_705_276_800, 1_707_955_200, 1_710_460_800, 1_713_139_200];
+
+    fn price() -> Value {
+        json!({"id": "price_1", "object": "price", "currency": "eur", "unit_amount": 1000, "unit_amount_decimal": "1000",
+            "product": "prod_1", "billing_scheme": "per_unit",
+            "recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"}})
+    }
+
+    fn subscription(quantity: i64) -> Value {
+        json!({"id": "sub_1", "object": "subscription", "customer": "cus_1", "currency": "eur", "created": MONTHS[0],
+            "start_date": MONTHS[0], "status": "active", "discounts": [], "items": {"data": [{"id": "si_1",
+            "created": MONTHS[0], "quantity": quantity, "price": price(), "discounts": []}]}})
+    }
+
+    fn invoice(number: usize, quantity: i64, discounts: &Value) -> Value {
+        json!({"id": format!("in_{number}"), "object": "invoice", "customer": "cus_1", "subscription": "sub_1",
+            "created": MONTHS[number], "status": "paid", "billing_reason": "subscription_cycle", "discounts": discounts,
+            "status_transitions": {"paid_at": MONTHS[number]}, "lines": {"data": [{"id": format!("il_{number}"),
+            "object": "line_item", "amount": 1000 * quantity, "currency": "eur", "quantity": quantity,
+            "subscription": "sub_1", "subscription_item": "si_1", "price": price(),
+            "period": {"start": MONTHS[number], "end": MONTHS[number + 1]}}]}})
+    }
+
+    /// Rows as a person would note them: the day, the quantity, the discount, how sure it is.
+    fn noted(objects: &[Value], now: i64) -> Vec<String> {
+        let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
+        for object in objects {
+            evidence.take(object, now, &mut catalogue);
+        }
+        let history = rebuild(&evidence, &catalogue, now);
+        let note = |row: &Row| {
+            let percent = row.standing.discount.map_or(0, |discount| discount.percent_millionths / 1_000_000);
+            let day = moment(row.start).chars().take(10).collect::<String>();
+            format!("{day} x{} -{percent}% {}", row.standing.quantity, row.confidence.name())
+        };
+        history.rows.iter().map(note).collect()
+    }
+
+    #[test]
+    fn a_seat_more_without_proration_is_assumed_since_the_last_invoice() {
+        let none = json!([]);
+        let objects = [invoice(0, 1, &none), invoice(1, 1, &none), invoice(2, 2, &none), subscription(2)];
+        assert_eq!(
+            noted(&objects, MONTHS[2] + 86_400),
+            ["2024-01-15 x1 -0% derived", "2024-02-15 x1 -0% assumed", "2024-03-15 x2 -0% derived"]
+        );
+    }
+
+    #[test]
+    fn an_event_says_when_it_was() {
+        let event = json!({"id": "evt_1", "object": "event", "type": "customer.subscription.updated",
+            "created": MONTHS[1] + 5 * 86_400, "data": {"object": subscription(2), "previous_attributes":
+            {"items": {"data": subscription(1)["items"]["data"]}}}});
+        let none = json!([]);
+        let objects = [invoice(0, 1, &none), invoice(1, 1, &none), invoice(2, 2, &none), subscription(2), event];
+        let rows = noted(&objects, MONTHS[2] + 86_400);
+        assert_eq!(rows, ["2024-01-15 x1 -0% derived", "2024-02-20 x2 -0% exact"]);
+    }
+
+    #[test]
+    fn the_discount_of_a_customer_lowers_what_has_none_of_its_own() {
+        let discount = json!([{"id": "di_1", "object": "discount", "customer": "cus_1", "subscription": null,
+            "start": MONTHS[1] - 86_400, "end": null,
+            "coupon": {"id": "off", "object": "coupon", "percent_off": 20, "duration": "forever"}}]);
+        let objects = [invoice(0, 1, &json!([])), invoice(1, 1, &discount), invoice(2, 1, &discount), subscription(1)];
+        assert_eq!(noted(&objects, MONTHS[2] + 86_400), ["2024-01-15 x1 -0% derived", "2024-02-14 x1 -20% derived"]);
+    }
 }

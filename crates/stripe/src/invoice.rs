@@ -194,7 +194,7 @@ pub fn read(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> O
     let mut discounts: Vec<Discount> = Vec::new();
     for found in listed {
         // Ids alone are looked up where they are needed: here they are no loss.
-        let read = if found.is_object() { catalogue.discount(found, Scope::Subscription, issues) } else { None };
+        let read = if found.is_object() { catalogue.discount(found, Scope::Customer, issues) } else { None };
         discounts.extend(read.filter(|read| discounts.iter().all(|listed| listed.id != read.id)));
     }
     let moment = |name| path(object, &["status_transitions"]).and_then(|changes| integer(changes, name));

@@ -6,7 +6,7 @@ use revenue::{fact::Status, price::DiscountDuration, timeline::Confidence};
 
 use super::{DAY_SECONDS, Row, Sold, Standing, Work, pays};
 use crate::{
-    discount::{Discount, Part, stack},
+    discount::{Discount, Part, Scope, stack},
     fact::moment,
     issue::{Code, Issue},
     subscription::Cancel,
@@ -152,6 +152,10 @@ impl Work<'_> {
             if step.value && !over {
                 held.push(discount);
             }
+        }
+        // A subscription with a discount of its own has nothing of the customer's.
+        if held.iter().any(|discount| discount.scope != Scope::Customer) {
+            held.retain(|discount| discount.scope != Scope::Customer);
         }
         held.sort_by_key(|discount| (discount.start, &discount.id));
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use revenue::{fact::Status, timeline::Confidence};
+use serde_json::Value;
 
 use super::{DAY_SECONDS, Sold, Work};
 use crate::{
@@ -375,6 +376,17 @@ impl<'a> Work<'a> {
             self.add(track, seen(start, 0, true, false));
             let begun = discount.start.max(start);
             self.add(track, seen(begun, 1, true, true));
+            if discount.scope == Scope::Customer {
+                // Events of a subscription say nothing of it: its own times and deletion do, and else it goes on.
+                let taken = self.evidence.events.values().find(|event| {
+                    event.kind == "customer.discount.deleted"
+                        && event.object.get("id").and_then(Value::as_str) == Some(&discount.id)
+                });
+                track.push(seen(start, 0, true, false));
+                track.push(seen(begun, 1, true, true));
+                track.extend(taken.map(|event| seen(event.created, 1, true, false)));
+                track.push(seen(self.now, 0, false, taken.is_none()));
+            }
             for said in statements {
                 let Some(invoice) = said.invoice.filter(|_| said.at > begun) else { continue };
                 let mut whole = said.billed.iter().filter(|said| said.side == Side::Full).peekable();
