@@ -46,7 +46,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("ui", &[]),
     ("stripe", &["revenue"]),
     ("stripe-simulator", &["revenue", "stripe"]),
-    ("recurve", &["demo", "outlook", "revenue", "ui", "warehouse"]),
+    ("recurve", &["demo", "outlook", "revenue", "stripe", "stripe-simulator", "ui", "warehouse"]),
 ];
 
 /// What the method may link: a calendar and a macro for errors. No wire format, no float arithmetic, no input or output.

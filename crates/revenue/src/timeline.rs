@@ -28,6 +28,12 @@ impl Confidence {
             Confidence::Assumed => "assumed",
         }
     }
+
+    /// What a word says, of those of [`Confidence::name`].
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Confidence::Exact, Confidence::Derived, Confidence::Assumed].into_iter().find(|known| known.name() == word)
+    }
 }
 
 /// A time during which a subscription item is worth the same.

@@ -25,7 +25,7 @@ pub(super) struct Class {
 }
 
 /// The columns of text that make a class.
-pub(super) const TEXTS: [&str; 10] = [
+pub(super) const TEXTS: [&str; 11] = [
     "plan",
     "product",
     "currency",
@@ -36,6 +36,7 @@ pub(super) const TEXTS: [&str; 10] = [
     "discount_duration",
     "status",
     "cancel_reason",
+    "confidence",
 ];
 
 const PLAN: usize = 0;
@@ -48,6 +49,7 @@ const USAGE: usize = 6;
 const DURATION: usize = 7;
 const STATUS: usize = 8;
 const REASON: usize = 9;
+const CONFIDENCE: usize = 10;
 
 /// Different values of a column, numbered from 1 in the order in which they come; 0 stands for none.
 #[derive(Debug, Default)]
@@ -182,7 +184,10 @@ impl Classes {
             },
             discount_end: class.discount_end,
             cancel_reason: Reason::of_words(self.text(class, REASON)),
-            confidence: Confidence::Exact,
+            confidence: match self.text(class, CONFIDENCE) {
+                "" => Confidence::Exact,
+                word => Confidence::parse(word).ok_or_else(|| unreadable("confidence", word))?,
+            },
         })
     }
 }

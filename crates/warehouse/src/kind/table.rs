@@ -72,6 +72,12 @@ const PRICING: ValueKind = ValueKind::Choice(&[
 const USAGE_TYPE: ValueKind =
     ValueKind::Choice(&[choice("licensed", &["license", "seat"]), choice("metered", &["usage", "usage_based"])]);
 
+const CONFIDENCE: ValueKind = ValueKind::Choice(&[
+    choice("exact", &["stated"]),
+    choice("derived", &["computed", "inferred"]),
+    choice("assumed", &["estimated", "guessed"]),
+]);
+
 const DISCOUNT_DURATION: ValueKind = ValueKind::ChoiceOrMonths(&[
     choice("once", &["one_time"]),
     choice("repeating", &["limited", "multiple_months"]),
@@ -239,6 +245,7 @@ pub const KINDS: &[Kind] = &[
             column("cancel_reason", Text, Optional, &["cancellation_reason", "churn_reason", "cancellation_details_reason", "reason"], "Why it was cancelled."),
             column("start", Moment, Required, &["start_date", "start_at", "started_at", "starts_at", "valid_from", "effective_from", "begin", "created", "created_at"], "When this span begins."),
             column("end", Moment, Optional, &["end_date", "end_at", "ended_at", "ends_at", "valid_to", "effective_to"], "When this span ends; empty while it is going."),
+            column("confidence", CONFIDENCE, Optional, &[], "How sure the source is of it: stated, following from something else, or assumed; exact unless set."),
         ],
         rules: &[
             Rule::NotNegative("amount"),
