@@ -31,6 +31,8 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Only what stands after this id in the list.
     pub starting_after: Option<String>,
+    /// Only what stands before this id in the list, as near to it as the limit lets.
+    pub ending_before: Option<String>,
     /// Only what was created at this second or later.
     pub created_gte: Option<i64>,
     /// Only what was created before this second.
@@ -41,7 +43,29 @@ pub struct Query {
     pub expand: Vec<String>,
     /// Only what belongs to this customer.
     pub customer: Option<String>,
+    /// Only what has these values in fields of these names: `subscription`, `invoice`, `type` and the like.
+    pub fields: Vec<(String, String)>,
 }
+
+/// The lists of an account; what else Stripe has is empty here.
+pub const LISTS: &[&str] = &[
+    "/v1/customers",
+    "/v1/products",
+    "/v1/prices",
+    "/v1/coupons",
+    "/v1/subscriptions",
+    "/v1/subscription_schedules",
+    "/v1/invoices",
+    "/v1/invoiceitems",
+    "/v1/charges",
+    "/v1/invoice_payments",
+    "/v1/refunds",
+    "/v1/disputes",
+    "/v1/credit_notes",
+    "/v1/events",
+    "/v1/promotion_codes",
+    "/v1/balance_transactions",
+];
 
 /// A Stripe account of a world, seen through one version of the API.
 #[derive(Debug, Clone)]
@@ -82,7 +106,25 @@ impl<'w> Account<'w> {
         if let Some((_, fault)) = self.faults.iter().find(|(at, _)| *at == number) {
             return Err(*fault);
         }
+        Ok(self.page(path, query))
+    }
+
+    /// One object of a list by its id, shown in full where `expand` says so.
+    #[must_use]
+    pub fn object(&self, list: &str, id: &str, expand: &[String]) -> Option<Value> {
+        let query = Query { status: Some("all".to_owned()), expand: expand.to_vec(), ..Query::default() };
+        if list == "/v1/customers" {
+            let customer = self.world.customers.iter().find(|customer| customer.id == id);
+            return customer.map(customer_object);
+        }
+        let mut all = self.objects(list, &query).into_iter().map(|(_, object)| object);
+        all.find(|object| object.get("id").and_then(Value::as_str) == Some(id))
+    }
+
+    /// A page of a list, without counting the request.
+    fn page(&self, path: &str, query: &Query) -> Value {
         let mut all = self.objects(path, query);
+        all.retain(|(_, object)| query.fields.iter().all(|(field, value)| has(object, field, value)));
         if let Some(customer) = &query.customer {
             all.retain(|(_, object)| object.get("customer").and_then(Value::as_str) == Some(customer));
         }
@@ -94,15 +136,22 @@ impl<'w> Account<'w> {
             all.reverse();
             all.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
         }
-        let skip = query.starting_after.as_ref().map_or(0, |after| {
-            all.iter()
-                .position(|(_, object)| object.get("id").and_then(Value::as_str) == Some(after))
-                .map_or(all.len(), |at| at + 1)
-        });
+        let place = |of: &String| all.iter().position(|(_, object)| text_is(object, "id", of)).unwrap_or(all.len());
         let limit = query.limit.unwrap_or(10).clamp(1, 100);
-        let has_more = all.len() > skip + limit;
+        let (skip, has_more) = match (&query.starting_after, &query.ending_before) {
+            (_, Some(before)) => {
+                let end = place(before);
+                all.truncate(end);
+                let skip = end.saturating_sub(limit);
+                (skip, skip > 0)
+            }
+            (after, None) => {
+                let skip = after.as_ref().map_or(0, |after| place(after) + 1);
+                (skip, all.len() > skip + limit)
+            }
+        };
         let data: Vec<Value> = all.into_iter().skip(skip).take(limit).map(|(_, object)| object).collect();
-        Ok(json!({"object": "list", "data": data, "has_more": has_more, "url": path}))
+        json!({"object": "list", "data": data, "has_more": has_more, "url": path})
     }
 
     /// All pages of a list, with the lines that invoices do not show at once.
@@ -214,6 +263,16 @@ impl<'w> Account<'w> {
         let told = world.events.iter().filter(|event| event.created <= world.now);
         told.map(|event| world.event(event, self.shape)).collect()
     }
+}
+
+fn text_is(object: &Value, field: &str, value: &str) -> bool {
+    object.get(field).and_then(Value::as_str) == Some(value)
+}
+
+/// Whether an object has a value in a field, or in the place where that field went since 2025-03-31.
+fn has(object: &Value, field: &str, value: &str) -> bool {
+    let moved = format!("/parent/subscription_details/{field}");
+    text_is(object, field, value) || object.pointer(&moved).and_then(Value::as_str) == Some(value)
 }
 
 /// A webhook as it is sent: the body, and the header that signs it at a second with every secret.

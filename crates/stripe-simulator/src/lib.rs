@@ -8,11 +8,14 @@
 //! Stripe does more than this world: see the page of the judge's figures for what it covers.
 
 pub mod api;
+pub mod delivery;
 mod dice;
 mod goods;
 pub mod judge;
 mod life;
 mod render;
+#[cfg(feature = "server")]
+pub mod server;
 mod truth;
 mod whim;
 

@@ -272,6 +272,14 @@ impl World {
     /// Lives through the months of a world.
     #[must_use]
     pub fn live(settings: Settings) -> Self {
+        let mut world = Self::begin(settings);
+        world.live_until(world.month(settings.months));
+        world
+    }
+
+    /// A world on its first day: customers will join in the first half of its months.
+    #[must_use]
+    pub fn begin(settings: Settings) -> Self {
         let mut dice = Dice::new(settings.seed);
         let goods = Goods::new(&mut dice, settings.plain);
         let end = goods.goods[0].period_end(settings.start, i64::from(settings.months));
@@ -302,15 +310,25 @@ impl World {
             let at = settings.start + world.dice.between(0, (end - settings.start) / 2);
             world.plan(at, Happening::Join);
         }
-        while let Some(Reverse((at, _, _, happening))) = world.queue.pop() {
-            if at > end {
-                break;
-            }
-            world.now = at;
-            world.happen(happening);
-        }
-        world.now = end;
         world
+    }
+
+    /// The second at which so many months have passed.
+    #[must_use]
+    pub fn month(&self, months: i32) -> i64 {
+        self.goods.goods[0].period_end(self.settings.start, i64::from(months))
+    }
+
+    /// Lives on to a second, also beyond the months that it was made for. One that lies behind changes nothing.
+    pub fn live_until(&mut self, end: i64) {
+        while let Some(Reverse((at, _, _, happening))) = self.queue.peek().copied()
+            && at <= end
+        {
+            self.queue.pop();
+            self.now = at;
+            self.happen(happening);
+        }
+        self.now = self.now.max(end);
     }
 
     /// Every row as it really was, up to now.
