@@ -11,8 +11,10 @@
 //! text in the quarantine; rows accepted and rows refused add up to the rows read, always.
 
 pub(crate) mod export;
+mod known;
 mod pipeline;
 mod quarantine;
+mod statement;
 mod withdrawal;
 
 #[cfg(test)]
@@ -32,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use export::printed;
 pub use export::{Export, ExportColumn, export, export_of};
 pub use quarantine::{ReplayReport, quarantined, replay};
+pub use statement::{Answer, Says, Stated, Statement, Statements, state};
 
 use crate::kind::{Kind, ValueKind};
 use crate::lake::{self, Lake, LakeError, Progress as Stage, RefusedRow};

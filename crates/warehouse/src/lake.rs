@@ -43,7 +43,7 @@ pub use fact_file::{FactFile, WrittenFile};
 pub use import::{
     Committed, Import, ImportRecord, ImportRequest, InterruptedImport, Progress, RefusedFilter, RefusedRow,
 };
-pub use scan::{DataFile, Part, PartRows, Rows};
+pub use scan::{Among, DataFile, Part, PartRows, Rows};
 pub use verify::{LakeFault, LakeFaultKind};
 
 use catalogue::{CATALOGUE_FILE, FILES_FOLDER, head, make_folder};

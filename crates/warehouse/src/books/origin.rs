@@ -113,7 +113,7 @@ impl Origin<'_> {
     /// What a list says of it: `subscriptions.csv:17`.
     #[must_use]
     pub fn place(&self) -> String {
-        format!("{}:{}", self.import.file_name, self.row)
+        format!("{}:{}", self.import.origin(self.row.into()), self.row)
     }
 }
 

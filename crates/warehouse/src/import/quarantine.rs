@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use encoding_rs::Encoding;
 
+use super::statement::{Answer, Statement, Statements};
 use super::{ImportError, Reading};
 use crate::kind::Kind;
 use crate::lake::{ImportRecord, ImportRequest, Lake, Progress, RefusedFilter, RefusedRow};
@@ -62,11 +63,55 @@ pub fn replay(
     let imports = lake.imports(None)?;
     let mut report = ReplayReport::default();
     for (id, rows) in waiting {
-        if let Some(record) = imports.iter().find(|record| record.id == id) {
-            replay_import(lake, record, &rows, instructions, now_micros, &mut report)?;
+        match imports.iter().find(|record| record.id == id) {
+            Some(record) if record.is_of_statements() => replay_statements(lake, &rows, now_micros, &mut report)?,
+            Some(record) => replay_import(lake, record, &rows, instructions, now_micros, &mut report)?,
+            None => {}
         }
     }
     Ok(report)
+}
+
+/// States again what was refused: a fact may be withdrawn by now that was not known then, or a newer program may read
+/// what an older one did not.
+fn replay_statements(
+    lake: &Lake,
+    waiting: &[RefusedRow],
+    now_micros: i64,
+    report: &mut ReplayReport,
+) -> Result<(), ImportError> {
+    report.read += waiting.len() as u64;
+    let mut ids = Vec::new();
+    let mut statements = Vec::new();
+    for row in waiting {
+        // What was cut for its length cannot be read again from here.
+        if let Some(statement) = Statement::kept(&row.raw, &row.file.as_str().into()) {
+            ids.push(row.id);
+            statements.push(statement);
+        }
+    }
+    let stated = Statements::open(lake)?.state_again(&statements, now_micros)?;
+    let mut passed = Vec::new();
+    for (id, answer) in ids.into_iter().zip(stated.answers) {
+        match answer {
+            Answer::Refused(issues) => {
+                let room = limits::REPORTED_ISSUES.saturating_sub(report.issues.len());
+                report.issues.extend(issues.into_iter().take(room));
+            }
+            _ => passed.push(id),
+        }
+    }
+    let committed = stated.committed.map(|committed| committed.import);
+    // What was stated meanwhile needs no import of its own: it is settled by the newest that there is. Killed before
+    // this, the rows go on waiting, and the next replay finds them stated.
+    let newest = || Ok::<_, ImportError>(lake.imports(None)?.last().map(|import| import.id));
+    if let Some(import) = committed.map_or_else(newest, |import| Ok(Some(import)))? {
+        lake.settle_refused(&passed, import)?;
+    }
+    report.settled += passed.len() as u64;
+    report.waiting += (waiting.len() - passed.len()) as u64;
+    report.imports.extend(committed);
+    Ok(())
 }
 
 fn replay_import(

@@ -389,3 +389,303 @@ fn a_table_from_before_a_column_is_exported_and_gains_it() {
     bench.run(&bench.request("spend", "s.csv", "day,currency,amount,ad_group\n2024-01-01,USD,5,brand\n"));
     assert!(bench.export("spend").contains("2024-01-01,,,,USD,5,brand,"));
 }
+
+mod statements {
+    //! Facts stated row by row.
+
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::import::{Answer, Stated, Statement, Statements, state};
+    use crate::lake::LakeError;
+
+    const NOW: i64 = 1_700_000_000_000_000;
+
+    fn kind(name: &str) -> &'static Kind {
+        Kind::parse(name).unwrap()
+    }
+
+    /// `customers customer=c1 name=Ann`, and `- customers customer=c1` for a withdrawal.
+    fn said(lines: &str) -> Vec<Statement> {
+        let (source, origin): (Arc<str>, Arc<str>) = ("api".into(), "api (token ci)".into());
+        let statement = |line: &str| {
+            let (is_withdrawal, line) = line.strip_prefix("- ").map_or((false, line), |line| (true, line));
+            let mut words = line.split_whitespace();
+            let kind = kind(words.next().unwrap());
+            let values = words.map(|word| word.split_once('=').unwrap());
+            match is_withdrawal {
+                false => Statement::row(kind, &source, &origin, values),
+                true => Statement::withdrawal(kind, &source, &origin, values),
+            }
+        };
+        lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(statement).collect()
+    }
+
+    fn words(stated: &Stated) -> Vec<String> {
+        stated
+            .answers
+            .iter()
+            .map(|answer| match answer {
+                Answer::Refused(issues) => format!("refused {}", issues[0].code),
+                other => format!("{other:?}").to_lowercase(),
+            })
+            .collect()
+    }
+
+    const A_DAY: &str = "
+        customers customer=c1 name=Ann
+        subscriptions subscription=s1 customer=c1 amount=20 currency=USD interval=month start=2024-01-01
+        payments payment=p1 customer=c1 amount=20 currency=USD status=succeeded paid_at=2024-01-01";
+
+    #[test]
+    fn several_kinds_become_one_import_and_one_snapshot() {
+        let bench = Bench::new();
+        let stated = state(&bench.lake, &said(A_DAY), NOW).unwrap();
+        assert_eq!(words(&stated), ["stated", "stated", "stated"]);
+        let imports = bench.lake.imports(None).unwrap();
+        assert_eq!(imports.len(), 1);
+        assert_eq!((imports[0].kind.as_str(), imports[0].source.as_str()), ("several", "api"));
+        assert_eq!((imports[0].rows_read, imports[0].rows_accepted, imports[0].rows_refused), (3, 3, 0));
+        assert_eq!(imports[0].origin(2), "api (token ci)");
+        assert_eq!(stated.committed.unwrap().snapshot, bench.lake.snapshot(None).unwrap());
+        assert!(bench.export("customers").contains("c1,Ann"));
+        assert!(bench.export("payments").contains("p1"));
+        assert_eq!(bench.lake.verify().unwrap(), []);
+    }
+
+    #[test]
+    fn the_same_again_writes_nothing_and_other_content_is_a_newer_version() {
+        let bench = Bench::new();
+        state(&bench.lake, &said(A_DAY), NOW).unwrap();
+        let before = bench.lake.snapshot(None).unwrap();
+        let again = state(&bench.lake, &said(A_DAY), NOW + 1).unwrap();
+        assert_eq!(words(&again), ["unchanged", "unchanged", "unchanged"]);
+        assert_eq!(again.committed, None);
+        assert_eq!(bench.lake.snapshot(None).unwrap(), before);
+
+        let newer = state(
+            &bench.lake,
+            &said(
+                "customers customer=c1 name=Anna
+                 customers customer=c2 name=Bo
+                 customers customer=c2 name=Bo
+                 customers customer=c2 name=Bob",
+            ),
+            NOW + 2,
+        );
+        assert_eq!(words(&newer.unwrap()), ["restated", "stated", "unchanged", "restated"]);
+        let export = bench.export("customers");
+        assert!(export.contains("c1,Anna") && export.contains("c2,Bob") && !export.contains("c2,Bo,"), "{export}");
+    }
+
+    #[test]
+    fn a_fact_is_withdrawn_by_its_key_and_may_be_stated_again() {
+        let bench = Bench::new();
+        state(&bench.lake, &said(A_DAY), NOW).unwrap();
+        let withdrawal = "- subscriptions subscription=s1 start=2024-01-01";
+        let gone = state(&bench.lake, &said(withdrawal), NOW + 1).unwrap();
+        assert_eq!(words(&gone), ["withdrawn"]);
+        assert_eq!(bench.export("subscriptions").lines().count(), 1, "the header alone");
+        let again = state(&bench.lake, &said(withdrawal), NOW + 2).unwrap();
+        assert_eq!((words(&again), again.committed), (vec!["unchanged".to_owned()], None));
+        let back = state(&bench.lake, &said(A_DAY), NOW + 3).unwrap();
+        assert_eq!(words(&back), ["unchanged", "stated", "unchanged"]);
+        assert_eq!(bench.export("subscriptions").lines().count(), 2);
+        // Stated, taken back and stated within one batch.
+        let within = state(
+            &bench.lake,
+            &said("customers customer=c9 name=Zoe\n- customers customer=c9\ncustomers customer=c9 name=Zoe"),
+            NOW + 4,
+        );
+        assert_eq!(words(&within.unwrap()), ["stated", "withdrawn", "stated"]);
+        assert!(bench.export("customers").contains("c9,Zoe"));
+        assert_eq!(bench.lake.verify().unwrap(), []);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_alone_and_kept() {
+        let bench = Bench::new();
+        let stated = state(
+            &bench.lake,
+            &said(
+                "customers customer=c1 name=Ann
+                 payments payment=p1 customer=c1 amount=twenty currency=USD status=succeeded paid_at=2024-01-01
+                 payments payment=p2 customer=c1 amount=3 currency=USD status=succeeded paid_at=2024-01-01 hue=green
+                 - customers customer=c7",
+            ),
+            NOW,
+        )
+        .unwrap();
+        assert_eq!(
+            words(&stated),
+            ["stated", "refused number-unreadable", "stated", "refused fact-unknown"],
+            "{:?}",
+            stated.answers
+        );
+        assert_eq!(stated.attributes.get(&2), Some(&vec!["hue".to_owned()]));
+        let kept = bench.lake.refused_rows(&RefusedFilter::default()).unwrap();
+        let places: Vec<_> = kept.iter().map(|row| (row.row, row.file.as_str(), row.code.as_str())).collect();
+        assert_eq!(places, [(2, "api (token ci)", "number-unreadable"), (4, "api (token ci)", "fact-unknown")]);
+        // The customer is stated after all: its withdrawal can be read again, the payment cannot.
+        state(&bench.lake, &said("customers customer=c7 name=Late"), NOW + 1).unwrap();
+        let report = replay(&bench.lake, &RefusedFilter::default(), &Instructions::default(), NOW + 2).unwrap();
+        assert_eq!((report.read, report.settled, report.waiting), (2, 1, 1));
+        assert!(!bench.export("customers").contains("c7"));
+        let waiting = RefusedFilter { settled: Some(false), ..RefusedFilter::default() };
+        assert_eq!(bench.lake.refused_rows(&waiting).unwrap().len(), 1);
+        assert_eq!(bench.lake.verify().unwrap(), []);
+    }
+
+    #[test]
+    fn a_source_knows_what_files_said_of_it_and_others_do_not_mix_in() {
+        let bench = Bench::new();
+        let file = "customer,name\nc1,Ann\nc2,Bo\n";
+        let of_api = ImportRequest { source: "api".to_owned(), ..bench.request("customers", "a.csv", file) };
+        bench.run(&of_api);
+        bench.run(&bench.request("customers", "b.csv", "customer,name\nc3,Cy\n"));
+        let lines = "customers customer=c1 name=Ann\ncustomers customer=c2 name=Bob\ncustomers customer=c3 name=Cy";
+        let stated = state(&bench.lake, &said(lines), NOW).unwrap();
+        assert_eq!(words(&stated), ["unchanged", "restated", "stated"]);
+        // A file that comes later is read on from.
+        let later = "customer,name\nc4,Di\n";
+        bench.run(&ImportRequest { source: "api".to_owned(), ..bench.request("customers", "c.csv", later) });
+        let stated = state(&bench.lake, &said("customers customer=c4 name=Di"), NOW).unwrap();
+        assert_eq!(words(&stated), ["unchanged"]);
+    }
+
+    #[test]
+    fn the_index_is_made_again_when_it_is_gone_damaged_or_of_another_lake() {
+        let bench = Bench::new();
+        state(&bench.lake, &said(A_DAY), NOW).unwrap();
+        state(&bench.lake, &said("- payments payment=p1"), NOW + 1).unwrap();
+        let index = bench.lake.folder().join("stated.sqlite");
+        let check = |what: &str| {
+            let stated = state(&bench.lake, &said(&format!("{A_DAY}\n- payments payment=p1")), NOW + 2).unwrap();
+            let expected = ["unchanged", "unchanged", "stated", "withdrawn"];
+            assert_eq!(words(&stated), expected, "{what}");
+        };
+        std::fs::remove_file(&index).unwrap();
+        check("gone");
+        std::fs::write(&index, b"this is no index at all, and long enough to be taken for a header of one ...")
+            .unwrap();
+        check("damaged");
+        let other = Bench::new();
+        state(&other.lake, &said("customers customer=c8 name=Other"), NOW + 7).unwrap();
+        std::fs::copy(other.lake.folder().join("stated.sqlite"), &index).unwrap();
+        for ending in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(bench.lake.folder().join(format!("stated.sqlite{ending}")));
+        }
+        check("another's");
+    }
+
+    #[test]
+    fn facts_are_found_after_compaction() {
+        let bench = Bench::new();
+        for day in 1..=9 {
+            let line = format!("customers customer=c{day} name=N{day}");
+            state(&bench.lake, &said(&line), NOW + day).unwrap();
+        }
+        assert!(bench.lake.compact("customer").unwrap().files > 1);
+        let lines = "customers customer=c3 name=N3\n- customers customer=c4\ncustomers customer=c5 name=New";
+        let stated = state(&bench.lake, &said(lines), NOW + 100).unwrap();
+        assert_eq!(words(&stated), ["unchanged", "withdrawn", "restated"]);
+        std::fs::remove_file(bench.lake.folder().join("stated.sqlite")).unwrap();
+        let stated = state(&bench.lake, &said(lines), NOW + 101).unwrap();
+        assert_eq!(words(&stated), ["unchanged"; 3]);
+        assert_eq!(bench.lake.verify().unwrap(), []);
+    }
+
+    #[test]
+    fn a_lake_for_reading_takes_nothing() {
+        let bench = Bench::new();
+        state(&bench.lake, &said(A_DAY), NOW).unwrap();
+        let reading = Lake::open(bench.lake.folder(), Access::Read).unwrap();
+        let refused = state(&reading, &said("customers customer=c5 name=E"), NOW);
+        assert!(matches!(refused, Err(ImportError::Lake(LakeError::ReadOnly { .. }))), "{refused:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        /// Whatever is said, and however it is cut into batches and repeated, what holds is what was said last.
+        #[test]
+        fn however_it_is_cut_the_last_word_holds(
+            says in proptest::collection::vec((0..4u8, 0..4u8), 1..24),
+            cuts in proptest::collection::vec(1..6usize, 24),
+            forgets in proptest::collection::vec(any::<bool>(), 24),
+        ) {
+            let bench = Bench::new();
+            let mut holds = std::collections::BTreeMap::new();
+            let mut rest: Vec<String> = says.iter().map(|(customer, name)| {
+                if *name == 0 {
+                    format!("- customers customer=c{customer}")
+                } else {
+                    format!("customers customer=c{customer} name=N{name}")
+                }
+            }).collect();
+            for (customer, name) in &says {
+                if *name == 0 { holds.remove(customer); } else { holds.insert(*customer, *name); }
+            }
+            let mut statements = Statements::open(&bench.lake).unwrap();
+            let mut now = NOW;
+            for (cut, forgets) in cuts.iter().zip(forgets) {
+                if rest.is_empty() { break; }
+                let later = rest.split_off((*cut).min(rest.len()));
+                let batch = said(&rest.join("\n"));
+                now += 1;
+                statements.state(&batch, now).unwrap();
+                rest = later;
+                if forgets {
+                    drop(statements);
+                    std::fs::remove_file(bench.lake.folder().join("stated.sqlite")).unwrap();
+                    statements = Statements::open(&bench.lake).unwrap();
+                }
+            }
+            prop_assume!(rest.is_empty());
+            let expected: Vec<String> =
+                holds.iter().map(|(customer, name)| format!("c{customer},N{name}")).collect();
+            let mut found: Vec<String> = bench.export("customers").lines().skip(1)
+                .map(|line| line.split(',').take(2).collect::<Vec<_>>().join(",")).collect();
+            found.sort();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    /// Not a test of anything: prints how long a commit takes.
+    #[test]
+    #[ignore = "measures, and proves nothing"]
+    #[allow(clippy::print_stdout)]
+    fn milliseconds_a_commit() {
+        let bench = Bench::new();
+        let mut statements = Statements::open(&bench.lake).unwrap();
+        let mut next = 0;
+        for rows in [1, 100, 1_000, 10_000] {
+            let mut times = Vec::new();
+            for round in 0..30 {
+                let mut lines = String::new();
+                for _ in 0..rows {
+                    next += 1;
+                    let _ = match next % 3 {
+                        0 => writeln!(lines, "customers customer=c{next} name=Ann"),
+                        1 => writeln!(
+                            lines,
+                            "payments payment=p{next} customer=c{next} amount=20 currency=USD status=succeeded paid_at=2024-01-01"
+                        ),
+                        _ => writeln!(
+                            lines,
+                            "subscriptions subscription=s{next} customer=c{next} amount=20 currency=USD interval=month start=2024-01-01"
+                        ),
+                    };
+                }
+                let batch = said(&lines);
+                let began = std::time::Instant::now();
+                let stated = statements.state(&batch, NOW + round).unwrap();
+                times.push(began.elapsed().as_secs_f64() * 1_000.0);
+                assert!(stated.answers.iter().all(|answer| *answer == Answer::Stated));
+            }
+            times.sort_by(f64::total_cmp);
+            println!("{rows} rows: median {:.1} ms, worst {:.1} ms", times[times.len() / 2], times[times.len() - 1]);
+        }
+    }
+}

@@ -43,7 +43,7 @@ impl Repeats {
     /// Looks at further rows; each that states a fact again, differently, with the row that stated it before.
     pub(super) fn add(&mut self, kind: &Kind, batch: &RecordBatch) -> Result<Vec<(u64, u64)>, ArrowError> {
         let identities = identities(kind, batch)?;
-        let contents = hashes(&stored_columns(kind), batch)?;
+        let contents = contents(kind, batch)?;
         let places = Places::of(batch)?;
         let mut repeats = Vec::new();
         for (row, (identity, content)) in identities.into_iter().zip(contents).enumerate() {
@@ -161,18 +161,8 @@ pub(super) fn withdraw_absent(
         if absent.num_rows() == 0 {
             continue;
         }
-        let rows = absent.num_rows();
-        let schema = absent.schema();
-        let columns = schema.fields().iter().zip(absent.columns()).map(|(field, array)| -> ArrayRef {
-            match field.name().as_str() {
-                "import" => Arc::new(Int64Array::from(vec![import.id(); rows])),
-                "row" => Arc::new(Int64Array::from(vec![0; rows])),
-                "withdrawn" => Arc::new(BooleanArray::from(vec![true; rows])),
-                _ => Arc::clone(array),
-            }
-        });
-        let withdrawn = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).map_err(fault)?;
-        file.write(&withdrawn)?;
+        let rows = vec![0; absent.num_rows()];
+        file.write(&withdrawn(&absent, import.id(), rows).map_err(fault)?)?;
     }
     let withdrawn = file.rows();
     let resume_point = import.resume_point().unwrap_or("").to_owned();
@@ -182,6 +172,22 @@ pub(super) fn withdraw_absent(
         &Progress { resume_point: &resume_point, rows_read: 0, refused: &[] },
     )?;
     Ok(withdrawn)
+}
+
+/// The rows as withdrawn versions of themselves, by an import and its rows.
+pub(super) fn withdrawn(batch: &RecordBatch, import: i64, rows: Vec<i64>) -> Result<RecordBatch, ArrowError> {
+    let count = batch.num_rows();
+    let rows: ArrayRef = Arc::new(Int64Array::from(rows));
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, array)| -> ArrayRef {
+        match field.name().as_str() {
+            "import" => Arc::new(Int64Array::from(vec![import; count])),
+            "row" => Arc::clone(&rows),
+            "withdrawn" => Arc::new(BooleanArray::from(vec![true; count])),
+            _ => Arc::clone(array),
+        }
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect())
 }
 
 /// Where rows come from.
@@ -219,8 +225,13 @@ fn stored_columns(kind: &Kind) -> Vec<String> {
     columns.chain(["attributes", "withdrawn"].map(str::to_owned)).collect()
 }
 
+/// What each row states, as a hash.
+pub(super) fn contents(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowError> {
+    hashes(&stored_columns(kind), batch)
+}
+
 /// The identity of each row.
-fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowError> {
+pub(super) fn identities(kind: &Kind, batch: &RecordBatch) -> Result<Vec<Identity>, ArrowError> {
     let mut names = vec!["source".to_owned()];
     for key in kind.key {
         if let Some(column) = kind.position(key).and_then(|at| kind.columns.get(at)) {

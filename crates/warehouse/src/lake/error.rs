@@ -208,8 +208,8 @@ impl LakeError {
         }
     }
 
-    /// A failed statement in the catalogue.
-    pub(super) fn catalogue(doing: &'static str, path: &Path, source: rusqlite::Error) -> Self {
+    /// A failed statement in the catalogue, or in a file of SQLite beside it.
+    pub(crate) fn catalogue(doing: &'static str, path: &Path, source: rusqlite::Error) -> Self {
         if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
             Self::DiskFull {
                 what: format!("the catalogue {} could not {doing}", path.display()),

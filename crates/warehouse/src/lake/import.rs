@@ -1,11 +1,15 @@
 //! Imports: rows are staged file by file, durably, and become visible all at once.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::error::ArrowError;
+use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::Deserialize;
 
 use super::catalogue::{self, known_table, table_folder};
 use super::column::ColumnBounds;
@@ -166,26 +170,38 @@ impl Drop for Import {
     }
 }
 
+/// What the options of an import say whose facts were stated row by row.
+#[derive(Deserialize)]
+struct Origins {
+    /// The first row of each stretch of rows, and where they came from.
+    origins: Vec<(u64, String)>,
+}
+
+impl ImportRecord {
+    /// Whether its facts were stated row by row, and not read from a file.
+    #[must_use]
+    pub fn is_of_statements(&self) -> bool {
+        self.options.starts_with("{\"origins\":")
+    }
+
+    /// Where one of its rows came from: the file, or for facts that were stated row by row who stated that one.
+    #[must_use]
+    pub fn origin(&self, row: u64) -> Cow<'_, str> {
+        let several = || Cow::Borrowed(self.file_name.as_str());
+        if !self.is_of_statements() {
+            return several();
+        }
+        let Ok(stated) = serde_json::from_str::<Origins>(&self.options) else { return several() };
+        let before = stated.origins.partition_point(|(first, _)| *first <= row);
+        let origin = before.checked_sub(1).and_then(|at| stated.origins.into_iter().nth(at));
+        origin.map_or_else(several, |(_, origin)| Cow::Owned(origin))
+    }
+}
+
 impl Lake {
     /// Begins an import. Its number is taken for good, even when it is abandoned.
     pub fn begin_import(&self, request: &ImportRequest) -> Result<Import, LakeError> {
-        let id = self.store.write("begin an import", |transaction| {
-            transaction.execute(
-                "INSERT INTO recurve_import (kind, source, file_name, file_bytes, file_hash, options, state,
-                   started_at_micros, rows_read, rows_accepted, rows_refused)
-                 VALUES (?, ?, ?, ?, ?, ?, 'open', ?, 0, 0, 0)",
-                params![
-                    request.kind,
-                    request.source,
-                    request.file_name,
-                    signed(request.file_bytes),
-                    request.file_hash,
-                    request.options,
-                    request.started_at_micros
-                ],
-            )?;
-            Ok(transaction.last_insert_rowid())
-        })?;
+        let id = self.store.write("begin an import", |transaction| note_import(transaction, request))?;
         self.store.claim_import(id);
         Ok(Import {
             store: Arc::clone(&self.store),
@@ -195,6 +211,64 @@ impl Lake {
             rows_accepted: 0,
             rows_refused: 0,
         })
+    }
+
+    /// A whole import in one transaction, for rows that are in memory: written, staged and committed at once, with one
+    /// sync of the catalogue. Each table's rows become one file. Their column `import` gets the import's number.
+    /// A failure leaves nothing of it behind.
+    pub fn import_at_once(
+        &self,
+        request: &ImportRequest,
+        tables: &[(&str, RecordBatch)],
+        rows_read: u64,
+        refused: &[RefusedRow],
+        now_micros: i64,
+    ) -> Result<Committed, LakeError> {
+        let path = self.store.catalogue_path();
+        let failed = |source| LakeError::catalogue("commit facts", &path, source);
+        let mut written = Vec::new();
+        let committed = self.store.write_with("commit facts", |transaction| {
+            let id = note_import(transaction, request).map_err(failed)?;
+            let known = tables
+                .iter()
+                .map(|(table, batch)| Ok((known_table(transaction, &path, table)?, batch)))
+                .collect::<Result<Vec<_>, LakeError>>()?;
+            let files = known.into_par_iter().map(|(table, batch)| {
+                let failed = |error: ArrowError| LakeError::Shape {
+                    table: table.name.clone(),
+                    what: "the batch".to_owned(),
+                    why: error.to_string(),
+                };
+                let batch = of_import(batch, id).map_err(failed)?;
+                let mut file = FactFile::create(&table_folder(&self.store.files, &table.name), table)?;
+                file.write(&batch)?;
+                file.finish()
+            });
+            // All are waited for, so that those that were written can be removed when one was not.
+            let mut refusal = None;
+            for file in files.collect::<Vec<_>>() {
+                match file {
+                    Ok(file) => written.extend(file),
+                    Err(error) => refusal = refusal.or(Some(error)),
+                }
+            }
+            if let Some(error) = refusal {
+                return Err(error);
+            }
+            let accepted = written.iter().map(|file: &WrittenFile| file.rows).sum();
+            let progress = Progress { resume_point: "", rows_read, refused };
+            note_staged(transaction, id, &written, &progress, accepted).map_err(failed)?;
+            commit(transaction, &path, id, now_micros)
+        });
+        if let Err(error) = &committed
+            && !error.leaves_disk_uncertain()
+        {
+            for file in &written {
+                // What cannot be removed now is cleared at the next start.
+                let _ = fs::remove_file(&file.path);
+            }
+        }
+        committed
     }
 
     /// The interrupted import of the same kind, source, options and file, to go on with. The file is the
@@ -312,6 +386,29 @@ impl Lake {
         })
     }
 
+    /// The imports committed after a snapshot, in commit order, each with the snapshot that it made.
+    pub fn imports_after(&self, snapshot: SnapshotId) -> Result<Vec<(i64, SnapshotId)>, LakeError> {
+        self.store.read("list imports", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, snapshot FROM recurve_import
+                     WHERE state = 'committed' AND snapshot > ? ORDER BY snapshot",
+                )?
+                .query_map([snapshot.0], |row| Ok((row.get(0)?, SnapshotId(row.get(1)?))))?
+                .collect()
+        })
+    }
+
+    /// The snapshot that an import made; none when it is not committed.
+    pub fn snapshot_of(&self, import: i64) -> Result<Option<SnapshotId>, LakeError> {
+        self.store.read("find an import", |connection| {
+            connection
+                .prepare_cached("SELECT snapshot FROM recurve_import WHERE id = ? AND state = 'committed'")?
+                .query_row([import], |row| row.get(0).map(SnapshotId))
+                .optional()
+        })
+    }
+
     /// Refused rows of committed imports, oldest first.
     pub fn refused_rows(&self, filter: &RefusedFilter) -> Result<Vec<RefusedRow>, LakeError> {
         self.store.read("list refused rows", |connection| {
@@ -422,50 +519,10 @@ impl Import {
         let id = self.id;
         let accepted: u64 = files.iter().map(|file| file.rows).sum();
         let refused = progress.refused.len() as u64;
-        let bounds = files
-            .iter()
-            .map(|file| serde_json::to_string(&file.bounds))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| LakeError::Damaged { what: format!("bounds that cannot be written: {error}") })?;
-        let staged = self.store.write("stage a file", |transaction| {
-            for (file, bounds) in files.iter().zip(&bounds) {
-                transaction.prepare_cached(
-                    "INSERT INTO recurve_file (import_id, table_id, path, rows, bytes, footer_bytes, row_groups, hash, bounds, state)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'staged')",
-                )?.execute(params![
-                    id,
-                    file.table_id,
-                    file.name,
-                    signed(file.rows),
-                    signed(file.bytes),
-                    file.footer_bytes,
-                    signed(file.row_groups as u64),
-                    file.hash,
-                    bounds
-                ])?;
-            }
-            let mut statement = transaction.prepare_cached(
-                "INSERT INTO recurve_refused_row (import_id, file, row, column_name, code, message, help, raw)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            )?;
-            for row in progress.refused {
-                statement.execute(params![
-                    id,
-                    row.file,
-                    signed(row.row),
-                    row.column,
-                    row.code,
-                    row.message,
-                    row.help,
-                    row.raw
-                ])?;
-            }
-            transaction.execute(
-                "UPDATE recurve_import SET resume_point = ?2, rows_read = rows_read + ?3,
-                   rows_accepted = rows_accepted + ?4, rows_refused = rows_refused + ?5
-                 WHERE id = ?1 AND state = 'open'",
-                params![id, progress.resume_point, signed(progress.rows_read), signed(accepted), signed(refused)],
-            )
+        let staged = self.store.write_with("stage a file", |transaction| {
+            let path = self.store.catalogue_path();
+            note_staged(transaction, id, &files, progress, accepted)
+                .map_err(|source| LakeError::catalogue("stage a file", &path, source))
         });
         match staged {
             Ok(1) => {}
@@ -526,6 +583,96 @@ fn abandon(store: &Store, id: i64) -> Result<(), LakeError> {
         let _ = fs::remove_file(table_folder(&store.files, &table).join(name));
     }
     Ok(())
+}
+
+/// Writes down that an import begins; its number.
+fn note_import(transaction: &Transaction<'_>, request: &ImportRequest) -> rusqlite::Result<i64> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO recurve_import (kind, source, file_name, file_bytes, file_hash, options, state,
+               started_at_micros, rows_read, rows_accepted, rows_refused)
+             VALUES (?, ?, ?, ?, ?, ?, 'open', ?, 0, 0, 0)",
+        )?
+        .execute(params![
+            request.kind,
+            request.source,
+            request.file_name,
+            signed(request.file_bytes),
+            request.file_hash,
+            request.options,
+            request.started_at_micros
+        ])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Writes down files and refused rows of an import that is open; how many imports that were: one.
+fn note_staged(
+    transaction: &Transaction<'_>,
+    id: i64,
+    files: &[WrittenFile],
+    progress: &Progress<'_>,
+    accepted: u64,
+) -> rusqlite::Result<usize> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO recurve_file (import_id, table_id, path, rows, bytes, footer_bytes, row_groups, hash, bounds, state)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'staged')",
+    )?;
+    for file in files {
+        let bounds = serde_json::to_string(&file.bounds)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        statement.execute(params![
+            id,
+            file.table_id,
+            file.name,
+            signed(file.rows),
+            signed(file.bytes),
+            file.footer_bytes,
+            signed(file.row_groups as u64),
+            file.hash,
+            bounds
+        ])?;
+    }
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO recurve_refused_row (import_id, file, row, column_name, code, message, help, raw)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for row in progress.refused {
+        statement.execute(params![
+            id,
+            row.file,
+            signed(row.row),
+            row.column,
+            row.code,
+            row.message,
+            row.help,
+            row.raw
+        ])?;
+    }
+    transaction
+        .prepare_cached(
+            "UPDATE recurve_import SET resume_point = ?2, rows_read = rows_read + ?3,
+               rows_accepted = rows_accepted + ?4, rows_refused = rows_refused + ?5
+             WHERE id = ?1 AND state = 'open'",
+        )?
+        .execute(params![
+            id,
+            progress.resume_point,
+            signed(progress.rows_read),
+            signed(accepted),
+            signed(progress.refused.len() as u64)
+        ])
+}
+
+/// The batch with the number of its import in the column `import`.
+fn of_import(batch: &RecordBatch, id: i64) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, array)| -> ArrayRef {
+        match field.name().as_str() {
+            "import" => Arc::new(Int64Array::from(vec![id; batch.num_rows()])),
+            _ => Arc::clone(array),
+        }
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect())
 }
 
 /// A staged file as the catalogue holds it.

@@ -1,5 +1,6 @@
 //! Reading: the files of a table as they were known at a time, cut into parts that threads can share.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{PARQUET_FIELD_ID_META_KEY, ProjectionMask};
 use parquet::errors::ParquetError;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::catalogue::{self, Table, known_table, table_folder};
 use super::column::Column;
@@ -46,6 +47,17 @@ pub struct DataFile {
     /// When its first row was recorded, in microseconds since 1970.
     pub recorded_at_micros: i64,
     row_groups: Option<usize>,
+}
+
+/// Which files of a table are wanted; all by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Among<'a> {
+    /// Those with rows of later snapshots than this one.
+    pub after: Option<SnapshotId>,
+    /// Those with rows of one of these snapshots.
+    pub snapshots: Option<&'a [SnapshotId]>,
+    /// Those with rows of this source.
+    pub source: Option<&'a str>,
 }
 
 /// A piece of a table that can be read on a thread of its own: a row group, or a whole foreign file.
@@ -91,6 +103,17 @@ impl Lake {
         Ok((SnapshotId(newest.snapshot), newest.time_micros))
     }
 
+    /// When a snapshot was made, in microseconds since 1970; none when there is no such snapshot.
+    pub fn recorded_at(&self, snapshot: SnapshotId) -> Result<Option<i64>, LakeError> {
+        let text: Option<String> = self.store.read("find a snapshot", |connection| {
+            connection
+                .prepare_cached("SELECT snapshot_time FROM ducklake_snapshot WHERE snapshot_id = ?")?
+                .query_row([snapshot.0], |row| row.get(0))
+                .optional()
+        })?;
+        text.map(|text| catalogue::time_micros(&text)).transpose()
+    }
+
     /// The files of a table that held facts known at a time, in commit order.
     pub fn files(&self, table: &str, as_known_at: Option<i64>) -> Result<Vec<DataFile>, LakeError> {
         let path = self.store.catalogue_path();
@@ -110,12 +133,37 @@ impl Lake {
     /// The rows of a table as known at a time. No names mean all columns; a column that came later is
     /// null in the files before it.
     pub fn read(&self, table: &str, projection: &[&str], as_known_at: Option<i64>) -> Result<Rows, LakeError> {
+        self.read_among(table, projection, as_known_at, &Among::default())
+    }
+
+    /// The same of some files alone: those that may hold what is wanted. They hold other rows too.
+    pub fn read_among(
+        &self,
+        table: &str,
+        projection: &[&str],
+        as_known_at: Option<i64>,
+        among: &Among<'_>,
+    ) -> Result<Rows, LakeError> {
         let path = self.store.catalogue_path();
         let (table, files, snapshot) = self.store.glance(|connection| {
             let table = known_table(connection, &path, table)?;
             let snapshot = catalogue::snapshot_at(connection, &path, as_known_at)?;
             refuse_deleted_rows(connection, &path, &table, snapshot)?;
-            let files = files(connection, &path, &self.store.files, &table, snapshot)?;
+            let mut files = files(connection, &path, &self.store.files, &table, snapshot)?;
+            if let Some(source) = among.source {
+                let others = files_without(connection, &path, &table, ("source", source))?;
+                files.retain(|file| {
+                    !file.path.file_name().is_some_and(|name| others.contains(name.to_string_lossy().as_ref()))
+                });
+            }
+            if let Some(after) = among.after {
+                files.retain(|file| file.last_snapshot > after);
+            }
+            if let Some(snapshots) = among.snapshots {
+                files.retain(|file| {
+                    snapshots.iter().any(|wanted| (file.snapshot..=file.last_snapshot).contains(wanted))
+                });
+            }
             Ok((table, files, snapshot))
         })?;
         let columns: Arc<[Column]> = if projection.is_empty() {
@@ -167,6 +215,23 @@ fn refuse_deleted_rows(connection: &Connection, path: &Path, table: &Table, snap
         });
     }
     Ok(())
+}
+
+/// The names of the files of a table that by the bounds of a column cannot hold a value.
+fn files_without(
+    connection: &Connection,
+    path: &Path,
+    table: &Table,
+    (column, value): (&str, &str),
+) -> Result<HashSet<String>, LakeError> {
+    let Some(column) = table.column(column) else { return Ok(HashSet::new()) };
+    connection
+        .prepare_cached(
+            "SELECT f.path FROM ducklake_data_file f JOIN ducklake_file_column_stats s USING (data_file_id)
+             WHERE f.table_id = ?1 AND s.column_id = ?2 AND (s.min_value > ?3 OR s.max_value < ?3)",
+        )
+        .and_then(|mut statement| statement.query_map(params![table.id, column.id, value], |row| row.get(0))?.collect())
+        .map_err(|source| LakeError::catalogue("list files", path, source))
 }
 
 /// The files of a table that a snapshot shows.

@@ -65,6 +65,7 @@ issues! {
     SpanEmpty "span-empty" "The end is the same as the start." "correct the end, or leave the row out: nothing holds on an empty span";
     SpanBackwards "span-backwards" "The end comes before the start." "correct the dates, or their order with `--dates dmy` or `--dates mdy`";
     SameTwice "same-twice" "Two columns that must differ are the same." "correct one of the two";
+    FactUnknown "fact-unknown" "A fact that was never stated cannot be withdrawn." "check the key and the source; state the fact before it is withdrawn";
 }
 
 impl Code {
