@@ -23,6 +23,7 @@ mod route;
 mod server;
 mod stream;
 mod web;
+mod webhooks;
 
 pub use description::description;
 pub use people::Role;

@@ -33,6 +33,7 @@ mod serve;
 pub mod signals;
 pub mod target;
 pub mod verdict;
+mod webhooks;
 
 use warehouse::{
     books::BooksError,
@@ -45,7 +46,11 @@ use warehouse::{
     playbook::PlaybookError,
 };
 
-use crate::{policies::PolicyFileError, session::Options};
+use crate::{
+    policies::PolicyFileError,
+    session::Options,
+    stripe::{secrets::SecretsError, store::StoreError},
+};
 
 /// What can be done.
 #[derive(Debug, clap::Subcommand)]
@@ -112,6 +117,8 @@ pub enum Command {
     Export(export::Arguments),
     /// List refused rows, or read them again
     Quarantine(quarantine::Arguments),
+    /// Show what came from Stripe by webhooks, and the secrets that it is checked with
+    Webhooks(webhooks::Arguments),
     /// Show a policy, or what a policy may say
     Policy(policy::Arguments),
     /// Serve the dashboard and the HTTP API
@@ -185,6 +192,12 @@ pub enum CommandError {
     /// The import.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// What came from Stripe.
+    #[error(transparent)]
+    Stripe(#[from] StoreError),
+    /// The secrets of webhooks.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The demo company.
     #[error(transparent)]
     Demo(#[from] ::demo::DemoError),
@@ -244,6 +257,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Forecast(arguments) => forecast::run(options, &arguments),
         Command::Export(arguments) => export::run(options, &arguments),
         Command::Quarantine(arguments) => quarantine::run(options, &arguments),
+        Command::Webhooks(arguments) => webhooks::run(options, &arguments),
         Command::Policy(arguments) => policy::run(options, &arguments),
         Command::Serve(arguments) => serve::run(options, &arguments),
         Command::Bench(arguments) => bench::run(options, &arguments),

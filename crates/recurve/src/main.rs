@@ -12,6 +12,7 @@ mod review;
 mod series;
 mod session;
 mod shelf;
+mod stripe;
 mod targets;
 
 use std::{io::Write, process::ExitCode};

@@ -20,6 +20,9 @@ mod imports;
 #[path = "serve/web.rs"]
 mod web;
 
+#[path = "serve/webhooks.rs"]
+mod webhooks;
+
 use std::{fs, path::Path, process::Command};
 
 /// `docs/openapi.json` says what the server answers; `make docs` writes it anew.

@@ -36,7 +36,7 @@ use super::{
     people::{People, PeopleError, Role, secret},
     refusal::Refusal,
     route::Question,
-    routes, web,
+    routes, web, webhooks,
 };
 use crate::{
     command::CommandError,
@@ -96,6 +96,8 @@ pub struct Server {
     pub imports: Imports,
     /// Told when something was written here, so that nobody waits for the next look.
     pub look_now: Notify,
+    /// Events of Stripe on their way in.
+    pub webhooks: webhooks::Webhooks,
     /// Places for pages that listen.
     pub listeners: Arc<Semaphore>,
     /// Whether the server stops.
@@ -148,6 +150,7 @@ impl Server {
             },
             imports: Imports::default(),
             look_now: Notify::new(),
+            webhooks: webhooks::Webhooks::open(options.data.clone())?,
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             stopping: watch::Sender::new(false),
         }))
@@ -308,6 +311,7 @@ impl Server {
         router
             .route("/healthz", axum::routing::get(|| async { "alive\n" }))
             .route("/readyz", axum::routing::get(web::ready))
+            .route(webhooks::PATH, axum::routing::post(webhooks::take))
             .fallback(web::fallback)
             .method_not_allowed_fallback(web::not_allowed)
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), only_our_hosts))

@@ -193,10 +193,17 @@ impl Server {
 /// The password of tests.
 pub const PASSWORD: &str = "correct horse battery";
 
-impl Drop for Server {
-    fn drop(&mut self) {
+impl Server {
+    /// Kills it, as `kill -9` does: nothing is put in order first.
+    pub fn end_at_once(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end_at_once();
     }
 }

@@ -1,0 +1,318 @@
+//! `POST /webhooks/stripe`: an event is answered when it is on the disk, and not before. Requests that wait while the disk
+//! works are put in together, in one transaction.
+//!
+//! ```text
+//! body, bounded ─▶ signature ─▶ queue, bounded ─▶ one thread: many events, one transaction ─▶ 200 to each
+//! ```
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    time::Duration,
+};
+
+use ::stripe::signature::{SignatureError, TOLERANCE_SECONDS, verify};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::{log, refusal::Refusal, server::Server};
+use crate::{
+    session::clock,
+    stripe::{
+        arrival::Arrival,
+        secrets::{Current, SecretsError},
+        store::{Put, Road, Store, StoreError},
+    },
+};
+
+/// Where Stripe sends its events.
+pub const PATH: &str = "/webhooks/stripe";
+
+/// The largest body. Events of Stripe have some kilobytes; one of ten megabytes is still kept.
+const LARGEST_BYTES: usize = 16 << 20;
+/// How much may wait in memory, in kilobytes: what is beyond is refused, and sent again by Stripe.
+const WAITING_KILOBYTES: usize = 64 << 10;
+/// How many events may wait for the disk.
+const WAITING: usize = 4_096;
+/// How many events are put in with one transaction.
+const TOGETHER: usize = 512;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A body beyond this is looked at where nobody else waits for it.
+const LARGE_BYTES: usize = 64 << 10;
+
+/// An event that waits for the disk.
+struct Waiting {
+    arrival: Arrival,
+    answer: oneshot::Sender<Result<Put, Failure>>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// Why an event is not on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    DiskFull,
+    Busy,
+    Broken,
+    Other,
+}
+
+/// The way of events into the store.
+pub struct Webhooks {
+    secrets: Current,
+    queue: SyncSender<Waiting>,
+    room: Arc<Semaphore>,
+    /// Whether a write failed in a way after which nothing is known of the disk: then nothing is taken until a restart.
+    is_broken: Arc<AtomicBool>,
+    /// Told when events were put in.
+    #[allow(dead_code, reason = "what makes facts of it comes next")]
+    pub arrived: Arc<Notify>,
+    tally: Arc<Tally>,
+}
+
+/// What came, since the server began.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Events that were put in.
+    pub kept: AtomicU64,
+    /// Events that were there.
+    pub known: AtomicU64,
+    /// Events that were there and said something else.
+    pub conflicts: AtomicU64,
+    /// Bodies of which nothing can be made.
+    pub quarantined: AtomicU64,
+    /// Requests whose signature was not believed.
+    pub not_believed: AtomicU64,
+    /// Requests that were to come again later.
+    pub put_off: AtomicU64,
+}
+
+impl Webhooks {
+    /// Makes the way; the store is opened when the first event comes.
+    pub fn open(data: PathBuf) -> Result<Self, SecretsError> {
+        let secrets = Current::open(&data)?;
+        let (queue, waiting) = sync_channel(WAITING);
+        let (is_broken, arrived, tally) = <(Arc<AtomicBool>, Arc<Notify>, Arc<Tally>)>::default();
+        let writer = Writer {
+            data,
+            store: None,
+            is_broken: Arc::clone(&is_broken),
+            arrived: Arc::clone(&arrived),
+            tally: Arc::clone(&tally),
+        };
+        std::thread::Builder::new().name("stripe-events".to_owned()).spawn(move || writer.run(&waiting))?;
+        let room = Arc::new(Semaphore::new(WAITING_KILOBYTES));
+        Ok(Self { secrets, queue, room, is_broken, arrived, tally })
+    }
+
+    /// Whether nothing is taken any more until a restart.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Acquire)
+    }
+}
+
+/// The thread that puts events in.
+struct Writer {
+    data: PathBuf,
+    store: Option<Store>,
+    is_broken: Arc<AtomicBool>,
+    arrived: Arc<Notify>,
+    tally: Arc<Tally>,
+}
+
+impl Writer {
+    fn run(mut self, queue: &Receiver<Waiting>) {
+        while let Ok(first) = queue.recv() {
+            let mut together = vec![first];
+            together.extend(queue.try_iter().take(TOGETHER - 1));
+            let (arrivals, answers): (Vec<Arrival>, Vec<_>) =
+                together.into_iter().map(|waiting| (waiting.arrival, (waiting.answer, waiting._room))).unzip();
+            match self.put(&arrivals) {
+                Ok(puts) => {
+                    self.count(&arrivals, &puts);
+                    for ((answer, _), put) in answers.into_iter().zip(puts) {
+                        // Whoever did not wait sends it again, and it is known.
+                        let _ = answer.send(Ok(put));
+                    }
+                    self.arrived.notify_one();
+                }
+                Err(failure) => {
+                    for (answer, _) in answers {
+                        // Whoever did not wait was not answered either.
+                        let _ = answer.send(Err(failure));
+                    }
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, arrivals: &[Arrival]) -> Result<Vec<Put>, Failure> {
+        if self.is_broken.load(Ordering::Acquire) {
+            return Err(Failure::Broken);
+        }
+        let put = match &mut self.store {
+            Some(store) => store.put(arrivals, Road::Webhook, clock()),
+            None => {
+                Store::open(&self.data).and_then(|store| self.store.insert(store).put(arrivals, Road::Webhook, clock()))
+            }
+        };
+        put.map_err(|error| {
+            log::note("error", &[("route", PATH), ("words", &error.to_string())]);
+            match error {
+                StoreError::DiskFull => Failure::DiskFull,
+                StoreError::Busy => Failure::Busy,
+                StoreError::Broken(_) => {
+                    self.is_broken.store(true, Ordering::Release);
+                    Failure::Broken
+                }
+                StoreError::Version { .. } | StoreError::Store(_) => Failure::Other,
+            }
+        })
+    }
+
+    fn count(&self, arrivals: &[Arrival], puts: &[Put]) {
+        for (arrival, put) in arrivals.iter().zip(puts) {
+            let (counter, what) = match put {
+                Put::Kept => (&self.tally.kept, None),
+                Put::Known => (&self.tally.known, None),
+                Put::Conflict => (&self.tally.conflicts, Some("conflict")),
+                Put::Quarantined => (&self.tally.quarantined, Some("quarantined")),
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            if let Some(what) = what {
+                log::note("webhook", &[("what", what), ("id", &arrival.id)]);
+            }
+        }
+    }
+}
+
+fn put_off(status: StatusCode, code: &str, seconds: Option<u32>, words: &str) -> Refusal {
+    Refusal { retry_after_seconds: seconds, ..Refusal::new(status, code, words) }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::DiskFull => {
+                let words = "the disk is full, so the event was not kept; make room, and Stripe sends it again";
+                put_off(StatusCode::INSUFFICIENT_STORAGE, "disk_full", Some(60), words)
+            }
+            Failure::Busy => {
+                let words = "another program writes, so the event was not kept; Stripe sends it again";
+                put_off(StatusCode::SERVICE_UNAVAILABLE, "locked", Some(2), words)
+            }
+            Failure::Broken => {
+                let words = "the disk did not take what was written, so nothing is taken any more; look after the disk, \
+                             then start Recurve again";
+                put_off(StatusCode::SERVICE_UNAVAILABLE, "disk_broken", None, words)
+            }
+            Failure::Other => Refusal::failed(),
+        }
+    }
+}
+
+/// The bytes of a body, as far as there is room for them.
+async fn read(webhooks: &Webhooks, request: Body) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refusal> {
+    let too_large = || {
+        let words = format!("the body is larger than {} MiB; an event of Stripe never is", LARGEST_BYTES >> 20);
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", words)
+    };
+    let no_room = |_| Refusal::busy();
+    let mut room = Arc::clone(&webhooks.room).try_acquire_owned().map_err(no_room)?;
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut chunks = request.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refusal::bad("the body did not arrive whole; send it again"))?;
+        if bytes.len() + chunk.len() > LARGEST_BYTES {
+            return Err(too_large());
+        }
+        // Room is taken for what is there: who announces much and sends little takes none from others.
+        let needed = (bytes.len() + chunk.len()).div_ceil(1 << 10).saturating_sub(room.num_permits());
+        if needed > 0 {
+            let more = u32::try_from(needed).unwrap_or(u32::MAX);
+            room.merge(Arc::clone(&webhooks.room).try_acquire_many_owned(more).map_err(no_room)?);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok((bytes, room))
+}
+
+/// Whether Stripe sent it, and what it is.
+fn believe(signature: &str, body: Vec<u8>, secrets: &[String], now_seconds: i64) -> Result<Arrival, SignatureError> {
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    verify(signature, &body, &secrets, now_seconds, TOLERANCE_SECONDS)?;
+    Ok(Arrival::of(body))
+}
+
+/// Takes an event.
+pub async fn take(State(server): State<Arc<Server>>, request: Request) -> Response {
+    let webhooks = &server.webhooks;
+    match taken(webhooks, request).await {
+        Ok(put) => {
+            let what = match put {
+                Put::Kept => "kept",
+                Put::Known => "known",
+                Put::Conflict => "conflict",
+                Put::Quarantined => "quarantined",
+            };
+            Json(json!({"event": what})).into_response()
+        }
+        Err(refusal) => {
+            if refusal.status.is_server_error() || refusal.status == StatusCode::TOO_MANY_REQUESTS {
+                webhooks.tally.put_off.fetch_add(1, Ordering::Relaxed);
+            }
+            refusal.into_response()
+        }
+    }
+}
+
+async fn taken(webhooks: &Webhooks, request: Request) -> Result<Put, Refusal> {
+    if webhooks.is_broken() {
+        return Err(Failure::Broken.into());
+    }
+    let (parts, body) = request.into_parts();
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > LARGEST_BYTES) {
+        let words = "the body is larger than an event of Stripe ever is; nothing of it was read";
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", words));
+    }
+    let (body, room) = match tokio::time::timeout(PATIENCE, read(webhooks, body)).await {
+        Ok(read) => read?,
+        Err(_) => {
+            let words = "the body took too long to arrive; send it again";
+            return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", words));
+        }
+    };
+    let signature = parts.headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (secrets, now_seconds) = (webhooks.secrets.secrets(), clock().div_euclid(1_000_000));
+    let believed = if body.len() <= LARGE_BYTES {
+        believe(signature, body, &secrets, now_seconds)
+    } else {
+        let signature = signature.to_owned();
+        let looked = tokio::task::spawn_blocking(move || believe(&signature, body, &secrets, now_seconds));
+        looked.await.map_err(|_| Refusal::failed())?
+    };
+    let arrival = believed.map_err(|error| {
+        webhooks.tally.not_believed.fetch_add(1, Ordering::Relaxed);
+        Refusal::new(StatusCode::BAD_REQUEST, "signature", error.to_string().replacen(": ", "; ", 1))
+    })?;
+    let (answer, answered) = oneshot::channel();
+    webhooks.queue.try_send(Waiting { arrival, answer, _room: room }).map_err(|full| match full {
+        TrySendError::Full(_) => Refusal::busy(),
+        // The thread ended in a panic: nothing is known of what it wrote.
+        TrySendError::Disconnected(_) => Failure::Broken.into(),
+    })?;
+    answered.await.map_err(|_| Refusal::from(Failure::Broken))?.map_err(Refusal::from)
+}
