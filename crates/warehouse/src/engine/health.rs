@@ -93,6 +93,25 @@ fn facts(books: &Books) -> Result<(Arc<Observed>, Vec<u32>), EngineError> {
     Ok((observed, customers))
 }
 
+/// How many facts have each of some numbers below `end`, counted by threads.
+fn summed(facts: usize, end: usize, number: impl Fn(usize) -> Option<usize> + Sync) -> Vec<u64> {
+    const SLICE: usize = 1 << 20;
+    let slices = (0..facts.div_ceil(SLICE)).into_par_iter();
+    let counted = slices.fold(
+        || vec![0u64; end],
+        |mut counted, slice| {
+            let own = slice * SLICE..((slice + 1) * SLICE).min(facts);
+            own.filter_map(&number).for_each(|number| counted[number] += 1);
+            counted
+        },
+    );
+    let added = |mut one: Vec<u64>, other: Vec<u64>| {
+        one.iter_mut().zip(other).for_each(|(sum, more)| *sum += more);
+        one
+    };
+    counted.reduce(|| vec![0u64; end], added)
+}
+
 impl Behaviour {
     /// Reads product events: those of the names given, else those done most.
     fn load(books: &Books, named: &[String]) -> Result<Behaviour, EngineError> {
@@ -116,12 +135,7 @@ impl Behaviour {
             }
         };
         let counts = |fact: usize| (customers[fact] as usize) < count && days[fact] != NO_DAY;
-        let mut times = vec![0u64; texts.len()];
-        for fact in (0..observed.len()).filter(|fact| counts(*fact)) {
-            if let Some(text) = text_of(fact) {
-                times[text] += 1;
-            }
-        }
+        let times = summed(observed.len(), texts.len(), |fact| if counts(fact) { text_of(fact) } else { None });
         let mut event_of: Vec<Option<usize>> = vec![None; texts.len()];
         let events: Vec<String> = if named.is_empty() {
             let mut order: Vec<usize> = (0..texts.len()).filter(|text| times[*text] > 0).collect();
@@ -140,19 +154,35 @@ impl Behaviour {
             let event = if counts(fact) { text_of(fact).and_then(|text| event_of[text]) } else { None };
             event.map(|event| (customers[fact] as usize, mark(event, days[fact])))
         };
+        let of_customer = summed(observed.len(), count, |fact| seen(fact).map(|(customer, _)| customer));
         let mut offsets = vec![0usize; count + 1];
-        for (customer, _) in (0..observed.len()).filter_map(seen) {
-            offsets[customer + 1] += 1;
+        for (customer, own) in of_customer.into_iter().enumerate() {
+            offsets[customer + 1] = offsets[customer] + own as usize;
         }
-        for customer in 0..count {
-            offsets[customer + 1] += offsets[customer];
-        }
-        let mut next = offsets.clone();
+        // Each thread looks at all facts and keeps those of its own customers, so that no two write to one place.
         let mut marks = vec![0u32; offsets[count]];
-        for (customer, mark) in (0..observed.len()).filter_map(seen) {
-            marks[next[customer]] = mark;
-            next[customer] += 1;
+        let threads = rayon::current_num_threads().max(1);
+        let mut parts: Vec<(Range<usize>, &mut [u32])> = Vec::with_capacity(threads);
+        let (mut rest, mut from) = (marks.as_mut_slice(), 0);
+        for part in 1..=threads {
+            let wanted = offsets[count] / threads * part;
+            let to =
+                if part == threads { count } else { offsets.partition_point(|offset| *offset < wanted).min(count) };
+            let to = to.max(from);
+            let (own, after) = rest.split_at_mut(offsets[to] - offsets[from]);
+            parts.push((from..to, own));
+            (rest, from) = (after, to);
         }
+        parts.into_par_iter().for_each(|(own, marks)| {
+            let begin = offsets[own.start];
+            let mut next: Vec<usize> = offsets[own.clone()].iter().map(|offset| offset - begin).collect();
+            for (customer, mark) in (0..observed.len()).filter_map(seen).filter(|(customer, _)| own.contains(customer))
+            {
+                let next = &mut next[customer - own.start];
+                marks[*next] = mark;
+                *next += 1;
+            }
+        });
         let mut slices: Vec<&mut [u32]> = Vec::with_capacity(count);
         let mut rest = marks.as_mut_slice();
         for range in offsets.windows(2) {

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use rayon::prelude::*;
 use revenue::{calendar::Day, cohort::Member};
 
 use super::{
@@ -417,6 +418,8 @@ struct Dimensions<'a> {
     by: &'a [String],
     filters: &'a [Filter],
     numbers: hashbrown::HashMap<Vec<u32>, u32>,
+    /// The codes that were asked for last, and their segment: those that follow each other are often the same.
+    last: (Vec<u32>, Option<u32>),
 }
 
 impl Traveller<'_> {
@@ -432,8 +435,25 @@ impl Traveller<'_> {
         let mut gathered = self.gathered();
         let mut scored: Option<lead_score::Sums> = None;
         let mut counted = Vec::new();
-        for measure in measures {
-            let Some(count) = count_of(measure.id) else { continue };
+        let counts: Vec<(&'static str, Count)> =
+            measures.iter().filter_map(|measure| Some((measure.id, count_of(measure.id)?))).collect();
+        for (_, count) in &counts {
+            self.gather_for(*count, &mut gathered, labels)?;
+        }
+        // Those who reached a stage and those who went on are counted from what was gathered, several measures at a time.
+        let of_stages = |(id, count): &(&'static str, Count)| {
+            let mut sums = DailySums::of_all_time();
+            let is_counted = self.each_of_stages(*count, &gathered, &mut |entry| {
+                sums.add(entry.segment, entry.day, entry.value);
+            });
+            is_counted.then(|| (*id, sums.counted(1)))
+        };
+        let mut ready: HashMap<&'static str, Counted> = counts.par_iter().filter_map(of_stages).collect();
+        for (id, count) in counts {
+            if let Some(found) = ready.remove(id) {
+                counted.push((id, found));
+                continue;
+            }
             let found = match count {
                 Count::InStage(stage) => {
                     let entries = self.in_stage(stage, &mut gathered, labels)?;
@@ -467,7 +487,7 @@ impl Traveller<'_> {
                     sums.counted(1)
                 }
             };
-            counted.push((measure.id, found));
+            counted.push((id, found));
         }
         Ok(counted)
     }
@@ -525,29 +545,31 @@ impl Traveller<'_> {
         Gathered { dimensions: self.dimensions(), stages: BTreeMap::new(), later: BTreeMap::new() }
     }
 
-    /// Everything that a measure counts by days.
-    fn each(
-        &self,
-        count: Count,
-        gathered: &mut Gathered<'_>,
-        labels: &mut Labels,
-        found: &mut dyn FnMut(Entry),
-    ) -> Result<(), EngineError> {
+    /// Gathers what a measure is counted from.
+    fn gather_for(&self, count: Count, gathered: &mut Gathered<'_>, labels: &mut Labels) -> Result<(), EngineError> {
         for stage in count.stages() {
             gathered.gather(self, stage, labels)?;
         }
+        if let Count::Went(_, to) = count
+            && let btree_map::Entry::Vacant(place) = gathered.later.entry(to)
+        {
+            place.insert(self.latest_of_parties(to, gathered.stages.get(&to))?);
+        }
+        Ok(())
+    }
+
+    /// Those who reached a stage, and those who went on, of what was gathered; says whether the measure counts those.
+    fn each_of_stages(&self, count: Count, gathered: &Gathered<'_>, found: &mut impl FnMut(Entry)) -> bool {
         match count {
             Count::Reached(stage) => {
                 if let Some(entities) = gathered.stages.get(&stage) {
                     (0..entities.days.len()).for_each(|place| found(entities.entry(self.books, stage, place)));
                 }
+                true
             }
             Count::Went(from, to) => {
-                if let btree_map::Entry::Vacant(place) = gathered.later.entry(to) {
-                    place.insert(self.latest_of_parties(to, gathered.stages.get(&to))?);
-                }
                 let (Some(entities), Some(days)) = (gathered.stages.get(&from), gathered.later.get(&to)) else {
-                    return Ok(());
+                    return true;
                 };
                 let same_sort = from.sort() == to.sort();
                 let own: HashMap<u32, i32> = match (same_sort, gathered.stages.get(&to)) {
@@ -563,6 +585,24 @@ impl Traveller<'_> {
                         found(entities.entry(self.books, from, place));
                     }
                 }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Everything that a measure counts by days.
+    fn each(
+        &self,
+        count: Count,
+        gathered: &mut Gathered<'_>,
+        labels: &mut Labels,
+        mut found: &mut dyn FnMut(Entry),
+    ) -> Result<(), EngineError> {
+        self.gather_for(count, gathered, labels)?;
+        match count {
+            Count::Reached(_) | Count::Went(..) => {
+                self.each_of_stages(count, gathered, &mut found);
             }
             Count::Trials(trials) => self.trials(trials, &mut gathered.dimensions, labels, found)?,
             Count::FreePaid => {
@@ -622,7 +662,13 @@ impl Traveller<'_> {
             }
             dimensions.push(dimension);
         }
-        Dimensions { dimensions, by: self.by, filters: self.filters, numbers: hashbrown::HashMap::new() }
+        Dimensions {
+            dimensions,
+            by: self.by,
+            filters: self.filters,
+            numbers: hashbrown::HashMap::new(),
+            last: (Vec::new(), None),
+        }
     }
 
     /// Whether what a fact itself states wins over what is known of its party.
@@ -1074,16 +1120,22 @@ impl Entities {
 impl Dimensions<'_> {
     /// The segment of someone, who may state some dimensions themselves.
     fn segment(&mut self, party: u32, own: &[u32], labels: &mut Labels) -> u32 {
-        let codes: Vec<u32> = self
-            .dimensions
-            .iter()
-            .enumerate()
-            .map(|(place, dimension)| match own.get(place).copied().unwrap_or(NO_CODE) {
+        let (codes, last) = &mut self.last;
+        let mut is_last = last.is_some();
+        codes.resize(self.dimensions.len(), NO_CODE);
+        for (place, (dimension, code)) in self.dimensions.iter().zip(codes.iter_mut()).enumerate() {
+            let found = match own.get(place).copied().unwrap_or(NO_CODE) {
                 NO_CODE => dimension.of_party.get(party as usize).copied().unwrap_or(NO_CODE),
-                code => code,
-            })
-            .collect();
-        if let Some(number) = self.numbers.get(&codes) {
+                own => own,
+            };
+            is_last &= found == *code;
+            *code = found;
+        }
+        if let (true, Some(number)) = (is_last, *last) {
+            return number;
+        }
+        if let Some(number) = self.numbers.get(codes) {
+            *last = Some(*number);
             return *number;
         }
         let text = |name: &str| -> &str {
@@ -1099,7 +1151,8 @@ impl Dimensions<'_> {
             true => labels.number(self.by.iter().map(|name| text(name).to_owned()).collect()),
             false => OUTSIDE,
         };
-        self.numbers.insert(codes, number);
+        *last = Some(number);
+        self.numbers.insert(codes.clone(), number);
         number
     }
 }

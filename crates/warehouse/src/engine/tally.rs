@@ -195,7 +195,7 @@ impl Tallies {
         }
         let Some(range) = range_of(windows) else { return Ok(tallies) };
         let mut pairs: BTreeMap<&'static str, Pair> = BTreeMap::new();
-        for (table, jobs) in by_table {
+        for (table, mut jobs) in by_table {
             if !books.has_facts(table)? {
                 continue;
             }
@@ -215,11 +215,19 @@ impl Tallies {
                 }
             }
             let work = Work { books, table, observed: &observed, windows, range, assumptions };
-            let counted = jobs
-                .par_iter()
-                .map(|job| job.count(&work, &groups[job.tally.across], orders.get(job.tally.at)))
-                .collect::<Result<Vec<Counted>, EngineError>>()?;
-            for (job, counted) in jobs.iter().zip(counted) {
+            // What takes longest begins first, so that no thread waits for it in the end.
+            jobs.sort_by_key(|job| !job.tally.what.is_distinct());
+            let mut counted = jobs
+                .iter()
+                .enumerate()
+                .par_bridge()
+                .map(|(place, job)| {
+                    let counted = job.count(&work, &groups[job.tally.across], orders.get(job.tally.at))?;
+                    Ok((place, counted))
+                })
+                .collect::<Result<Vec<(usize, Counted)>, EngineError>>()?;
+            counted.sort_by_key(|(place, _)| *place);
+            for (job, (_, counted)) in jobs.iter().zip(counted) {
                 if job.source == Source::Only {
                     if job.tally.across.is_empty() {
                         tallies.seen.extend(counted.segments());
@@ -630,9 +638,49 @@ impl<'a> Currencies<'a> {
 /// Sums by segment and day while they are being made.
 pub struct DailySums {
     range: Days,
+    /// What lies too far away, or in segments that are rare enough for a map.
     sums: HashMap<u32, HashMap<i32, i128>>,
-    /// For the first segments an array of all days of the range.
-    dense: Vec<Option<Vec<i128>>>,
+    /// For the first segments an array of days.
+    dense: Vec<Run>,
+}
+
+/// The sums of days that follow each other.
+#[derive(Clone, Default)]
+struct Run {
+    first: i32,
+    sums: Vec<i128>,
+}
+
+impl Run {
+    /// How many days a run may hold: a century. One fact of the year 9999 must not make it grow to there.
+    const DAYS: usize = 36_600;
+
+    /// The sum of a day; the run grows to it, unless that is too far.
+    fn of(&mut self, day: i32) -> Option<&mut i128> {
+        let place = i64::from(day) - i64::from(self.first);
+        if let Some(at) = usize::try_from(place).ok().filter(|at| *at < self.sums.len()) {
+            return self.sums.get_mut(at);
+        }
+        if self.sums.is_empty() {
+            (self.first, self.sums) = (day, vec![0]);
+            return self.sums.first_mut();
+        }
+        match usize::try_from(place) {
+            Ok(at) if at < Self::DAYS => self.sums.resize(at + 1, 0),
+            Ok(_) => return None,
+            Err(_) => {
+                let before = usize::try_from(-place).ok()?;
+                let room = Self::DAYS.checked_sub(self.sums.len())?.checked_sub(before)?;
+                // Room to spare, so that days that come backwards do not move everything each time.
+                let grown = before + room.min(self.sums.len());
+                let first = self.first.checked_sub(i32::try_from(grown).ok()?)?;
+                self.sums.splice(0..0, std::iter::repeat_n(0, grown));
+                self.first = first;
+            }
+        }
+        let at = usize::try_from(i64::from(day) - i64::from(self.first)).ok()?;
+        self.sums.get_mut(at)
+    }
 }
 
 impl DailySums {
@@ -661,16 +709,16 @@ impl DailySums {
             return;
         }
         let place = segment as usize;
-        let width = (self.range.end.0 - self.range.start.0).max(0) as usize;
-        let at = day.wrapping_sub(self.range.start.0) as usize;
-        if place < Self::DENSE && at < width && width < 40_000 {
+        if place < Self::DENSE {
             if self.dense.len() <= place {
-                self.dense.resize(place + 1, None);
+                self.dense.resize(place + 1, Run::default());
             }
-            self.dense[place].get_or_insert_with(|| vec![0; width])[at] += value;
-        } else {
-            *self.sums.entry(segment).or_default().entry(day).or_default() += value;
+            if let Some(sum) = self.dense[place].of(day) {
+                *sum += value;
+                return;
+            }
         }
+        *self.sums.entry(segment).or_default().entry(day).or_default() += value;
     }
 
     /// Adds a total of several days, evenly over them, rounded so that the days add up to it.
@@ -688,23 +736,22 @@ impl DailySums {
 
     /// For each segment the days on which something was, each with the sum up to it.
     fn prefixed(self) -> HashMap<u32, Vec<(i32, i128)>> {
-        let start = self.range.start.0;
-        let dense = self.dense.into_iter().enumerate().filter_map(|(segment, days)| {
-            let days = days?.into_iter().enumerate().filter(|(_, sum)| *sum != 0);
-            Some((segment as u32, days.map(|(at, sum)| (start + at as i32, sum)).collect::<BTreeMap<i32, i128>>()))
+        let mut all: HashMap<u32, BTreeMap<i32, i128>> =
+            self.sums.into_iter().map(|(segment, days)| (segment, days.into_iter().collect())).collect();
+        for (segment, run) in self.dense.into_iter().enumerate().filter(|(_, run)| !run.sums.is_empty()) {
+            let days = run.sums.into_iter().enumerate().filter(|(_, sum)| *sum != 0);
+            let days = days.map(|(at, sum)| (run.first.saturating_add(at as i32), sum));
+            all.entry(segment as u32).or_default().extend(days);
+        }
+        let prefixed = all.into_iter().map(|(segment, days)| {
+            let mut so_far = 0;
+            let days = days.into_iter().map(|(day, sum)| {
+                so_far += sum;
+                (day, so_far)
+            });
+            (segment, days.collect())
         });
-        let sparse = self.sums.into_iter().map(|(segment, days)| (segment, days.into_iter().collect()));
-        dense
-            .chain(sparse)
-            .map(|(segment, days): (u32, BTreeMap<i32, i128>)| {
-                let mut so_far = 0;
-                let days = days.into_iter().map(|(day, sum)| {
-                    so_far += sum;
-                    (day, so_far)
-                });
-                (segment, days.collect())
-            })
-            .collect()
+        prefixed.collect()
     }
 }
 
@@ -796,4 +843,39 @@ fn percentile(sorted: &[i64], percent: u32) -> Option<BigRational> {
     let low = i128::from(sorted[below]);
     let high = i128::from(sorted[(below + 1).min(last)]);
     Some(BigRational::new((low * 100 + (high - low) * rest).into(), (100 * MICROS_A_SECOND).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Days that come in any order, some of them centuries away, are summed as a plain map sums them.
+        #[test]
+        fn daily_sums_are_those_of_a_map(
+            entries in proptest::collection::vec(
+                (0u32..3, prop_oneof![-40i32..40, -60_000i32..60_000, Just(i32::MAX), Just(i32::MIN + 1)], -5i64..5),
+                0..60,
+            ),
+        ) {
+            let mut sums = DailySums::of_all_time();
+            let mut naive: BTreeMap<(u32, i32), i128> = BTreeMap::new();
+            for (segment, day, value) in entries {
+                sums.add(segment, day, value.into());
+                *naive.entry((segment, day)).or_default() += i128::from(value);
+            }
+            let prefixed = sums.prefixed();
+            for segment in 0..3 {
+                let days = prefixed.get(&segment).cloned().unwrap_or_default();
+                prop_assert!(days.is_sorted_by_key(|(day, _)| *day));
+                let up_to = |day: i32| days.iter().rev().find(|(other, _)| *other <= day).map_or(0, |(_, sum)| *sum);
+                for (_, day) in naive.keys() {
+                    let theirs: i128 = naive.iter().filter(|((s, d), _)| *s == segment && d <= day).map(|(_, v)| v).sum();
+                    prop_assert_eq!(up_to(*day), theirs);
+                }
+            }
+        }
+    }
 }
