@@ -31,6 +31,7 @@ pub mod retention;
 mod review;
 mod serve;
 pub mod signals;
+mod sync;
 pub mod target;
 pub mod verdict;
 mod webhooks;
@@ -49,7 +50,7 @@ use warehouse::{
 use crate::{
     policies::PolicyFileError,
     session::Options,
-    stripe::{secrets::SecretsError, store::StoreError},
+    stripe::{client::CallError, key::KeyError, secrets::SecretsError, store::StoreError, sync::SyncError},
 };
 
 /// What can be done.
@@ -115,6 +116,8 @@ pub enum Command {
     Forecast(forecast::Arguments),
     /// Write facts out as they came in
     Export(export::Arguments),
+    /// Read everything from Stripe, then what happened since; or show until when everything is known
+    Sync(sync::Arguments),
     /// List refused rows, or read them again
     Quarantine(quarantine::Arguments),
     /// Show what came from Stripe by webhooks, and the secrets that it is checked with
@@ -198,6 +201,15 @@ pub enum CommandError {
     /// The secrets of webhooks.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// The key to Stripe.
+    #[error(transparent)]
+    StripeKey(#[from] KeyError),
+    /// What Stripe answers.
+    #[error(transparent)]
+    StripeCall(#[from] CallError),
+    /// The account.
+    #[error(transparent)]
+    StripeSync(#[from] SyncError),
     /// The demo company.
     #[error(transparent)]
     Demo(#[from] ::demo::DemoError),
@@ -214,7 +226,10 @@ impl CommandError {
             | CommandError::Missing(_)
             | CommandError::Lookup(_)
             | CommandError::Policy(_)
-            | CommandError::LeverSettings(_) => 2,
+            | CommandError::LeverSettings(_)
+            | CommandError::StripeKey(_)
+            | CommandError::StripeCall(CallError::Address { .. })
+            | CommandError::StripeSync(_) => 2,
             CommandError::Engine(EngineError::UnknownDimension { .. }) => 2,
             CommandError::Experiment(ExperimentError::Engine(_)) => 4,
             CommandError::Experiment(_) => 2,
@@ -256,6 +271,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Retention(arguments) => retention::run(options, &arguments),
         Command::Forecast(arguments) => forecast::run(options, &arguments),
         Command::Export(arguments) => export::run(options, &arguments),
+        Command::Sync(arguments) => sync::run(options, &arguments),
         Command::Quarantine(arguments) => quarantine::run(options, &arguments),
         Command::Webhooks(arguments) => webhooks::run(options, &arguments),
         Command::Policy(arguments) => policy::run(options, &arguments),

@@ -49,6 +49,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
         "the first day of the business, from which its age and the targets count; the first movement unless set",
     ),
     ("cac_lead_days", "days from spending money to the customers whom it brings, for CAC"),
+    ("stripe_key_file", "the file with the restricted key to Stripe, which nobody else may read"),
+    ("stripe_sync_minutes", "minutes between two syncs with Stripe while the server runs; 0 for none; 60 unless set"),
 ];
 
 /// Options of every command. They may stand before or after it.

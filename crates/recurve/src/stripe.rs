@@ -1,7 +1,11 @@
 //! Stripe at the edge: what came from it, as it came, beside the facts that are made of it.
 
-#[allow(dead_code, reason = "what fetches events comes next")]
+pub mod account;
 pub mod arrival;
+pub mod client;
+pub mod key;
+pub mod objects;
 pub mod secrets;
-#[allow(dead_code, reason = "what makes facts of it comes next")]
+#[allow(dead_code, reason = "the sweep comes next")]
 pub mod store;
+pub mod sync;

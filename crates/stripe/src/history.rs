@@ -195,6 +195,16 @@ impl Work<'_> {
             Some((*seen_at, subscription::read(object, self.catalogue, &mut self.issues)?))
         });
         let chain = self.chain();
+        // What was listed before the last event came is no longer so: it is one more time at which it was seen.
+        let is_past = |(seen_at, listed): &(i64, Subscription)| {
+            chain
+                .last()
+                .is_some_and(|last| *seen_at < last.at || *seen_at == last.at && !chain::same(&last.after, listed))
+        };
+        let (past, current) = match current {
+            Some(listed) if is_past(&listed) => (Some(listed), None),
+            current => (None, current),
+        };
         let owner = current.as_ref().map(|(_, current)| current.customer.clone());
         let owner = owner.or_else(|| chain.first().map(|known| known.after.customer.clone()));
         self.customer =
@@ -211,13 +221,16 @@ impl Work<'_> {
             }
         }
         let states = chain.iter().flat_map(|known| known.before.iter().chain([&known.after]));
-        for state in states.chain(current.as_ref().map(|(_, current)| current)) {
+        for state in states.chain(past.as_ref().or(current.as_ref()).map(|(_, listed)| listed)) {
             for discount in &state.discounts {
                 self.discounts.insert(discount.id.clone(), discount.clone());
             }
         }
 
         self.cover(&chain, current.as_ref());
+        if let Some((seen_at, listed)) = &past {
+            self.show(listed, *seen_at, 9, false, &listed.id);
+        }
         for (number, known) in chain.iter().enumerate() {
             let rank = 10 + 2 * u32::try_from(number).unwrap_or(u32::MAX / 4);
             if let Some(before) = &known.before {

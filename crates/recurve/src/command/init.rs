@@ -1,5 +1,7 @@
 //! `recurve init`: the data folder and its settings.
 
+use std::path::Path;
+
 use warehouse::lake::Access;
 
 use super::{CommandError, Outcome};
@@ -7,6 +9,7 @@ use crate::{
     listing::{Cell, Listing},
     policies,
     session::{self, Options, SETTINGS, Session},
+    stripe::key,
 };
 
 /// `--currency`, `--tz`, `--policy` and `--lang` are kept as the settings of the folder.
@@ -46,7 +49,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             "language" => session::language_of(value).map(|_| ())?,
             "health_weights" => session::health_weights(value).map(|_| ())?,
             "policy" => policies::find(value, &options.data).map(|_| ())?,
-            "gross_margin" | "discount_rate" | "committed_months" => number().map(|_| ())?,
+            "gross_margin" | "discount_rate" | "committed_months" | "stripe_sync_minutes" => number().map(|_| ())?,
+            "stripe_key_file" => key::not_in_plain(Path::new(value))?,
             // The session that is opened next reads the zone, and refuses one that is none.
             _ => {}
         }

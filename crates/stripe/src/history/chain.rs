@@ -120,7 +120,7 @@ impl Work<'_> {
 }
 
 /// Whether two states say the same of everything that rows state.
-fn same(a: &Subscription, b: &Subscription) -> bool {
+pub(super) fn same(a: &Subscription, b: &Subscription) -> bool {
     a.status == b.status && a.cancel == b.cancel && a.trial_end == b.trial_end && same_items(a, b)
 }
 

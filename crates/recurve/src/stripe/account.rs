@@ -1,0 +1,298 @@
+//! From what is kept of Stripe to facts: the owners that were touched are made again, and what they now say otherwise than
+//! before is stated. Whatever is interrupted is done again; nothing is stated twice.
+//!
+//! ```text
+//! events that wait ─▶ touched owners ─▶ all facts of each, made anew ─▶ the difference ─▶ one import ─▶ settled
+//! ```
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use stripe::{
+    Catalogue, Evidence,
+    fact::Fact,
+    history,
+    issue::Issue,
+    object::{self, Payments},
+};
+use warehouse::{
+    import::{Answer, Stated, Statement, Statements},
+    kind::Kind,
+};
+
+use super::{
+    objects::{CATALOGUE, Objects, Settled, Shelf, kind_of},
+    store::Store,
+};
+use crate::command::CommandError;
+
+/// Whose facts they are.
+pub const SOURCE: &str = "stripe";
+/// How many events are taken together, and with how many bytes.
+const EVENTS: usize = 2_000;
+const EVENT_BYTES: usize = 64 << 20;
+/// How many owners are made again together.
+const OWNERS: usize = 256;
+
+/// Where facts are stated: the lake, or the one who writes to it.
+pub trait Stating {
+    /// States a batch: all of it is on the disk when this returns, or nothing.
+    fn state(&mut self, statements: Vec<Statement>, now_micros: i64) -> Result<Stated, CommandError>;
+}
+
+impl Stating for Statements {
+    fn state(&mut self, statements: Vec<Statement>, now_micros: i64) -> Result<Stated, CommandError> {
+        Ok(Statements::state(self, &statements, now_micros)?)
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Events that were taken.
+    pub events: u64,
+    /// Events in which nothing could be read.
+    pub quarantined: u64,
+    /// Customers (and shelves of what is nobody's) that were made again.
+    pub owners: u64,
+    /// Facts that were stated, newly or anew.
+    pub stated: u64,
+    /// Facts that were withdrawn.
+    pub withdrawn: u64,
+    /// Facts that the lake refused; they are in the quarantine.
+    pub refused: u64,
+    /// The newest snapshot that came of it.
+    pub snapshot: Option<i64>,
+}
+
+/// What is kept of a Stripe account, and the facts made of it.
+pub struct Account {
+    /// The events.
+    pub store: Store,
+    /// The objects.
+    pub objects: Objects,
+    catalogue: Option<(i64, Arc<Base>)>,
+    source: Arc<str>,
+}
+
+/// What all customers have in common.
+#[derive(Default)]
+struct Base {
+    catalogue: Catalogue,
+    /// Names of products.
+    products: BTreeMap<String, String>,
+}
+
+/// What an owner says now, and what of it is new.
+struct Made {
+    settled: Settled,
+    statements: Vec<Statement>,
+}
+
+impl Account {
+    /// Opens what is kept in a data folder.
+    pub fn open(data: &Path) -> Result<Self, CommandError> {
+        Ok(Self { store: Store::open(data)?, objects: Objects::open(data)?, catalogue: None, source: SOURCE.into() })
+    }
+
+    /// Makes facts of all that waits: events, and owners that were touched. `told` hears how far it is.
+    pub fn apply(
+        &mut self,
+        ledger: &mut dyn Stating,
+        now_micros: i64,
+        told: &mut dyn FnMut(&Applied),
+    ) -> Result<Applied, CommandError> {
+        let mut applied = Applied::default();
+        loop {
+            let waiting = self.store.waiting(EVENTS, EVENT_BYTES)?;
+            let bodies: Vec<(i64, Vec<u8>)> = waiting.into_iter().map(|event| (event.number, event.body)).collect();
+            let mut numbers = Vec::with_capacity(bodies.len());
+            if !bodies.is_empty() {
+                for (number, fault) in self.objects.take_events(&bodies)? {
+                    match fault {
+                        None => numbers.push(number),
+                        Some(reason) => {
+                            self.store.quarantine(number, &reason, now_micros)?;
+                            applied.quarantined += 1;
+                        }
+                    }
+                }
+            }
+            self.state_touched(ledger, now_micros, &mut applied, told)?;
+            self.store.applied(&numbers, now_micros)?;
+            applied.events += numbers.len() as u64;
+            if bodies.is_empty() {
+                return Ok(applied);
+            }
+        }
+    }
+
+    /// States what the touched owners say otherwise than before.
+    fn state_touched(
+        &mut self,
+        ledger: &mut dyn Stating,
+        now_micros: i64,
+        applied: &mut Applied,
+        told: &mut dyn FnMut(&Applied),
+    ) -> Result<(), CommandError> {
+        loop {
+            let touched = self.objects.touched(OWNERS)?;
+            if touched.is_empty() {
+                return Ok(());
+            }
+            let base = self.base()?;
+            let mut shelves = Vec::with_capacity(touched.len());
+            for (owner, generation) in touched {
+                let shelf = self.objects.shelf(&owner)?;
+                shelves.push((owner, generation, shelf));
+            }
+            let source = &self.source;
+            let made: Vec<Made> = shelves
+                .into_par_iter()
+                .map(|(owner, generation, shelf)| make(owner, generation, shelf, &base, source))
+                .collect();
+            let mut settled = Vec::with_capacity(made.len());
+            let mut statements = Vec::new();
+            for of in made {
+                settled.push(of.settled);
+                statements.extend(of.statements);
+            }
+            if !statements.is_empty() {
+                self.objects.intend(&settled)?;
+                let stated = ledger.state(statements, now_micros)?;
+                for answer in &stated.answers {
+                    match answer {
+                        Answer::Stated | Answer::Restated => applied.stated += 1,
+                        Answer::Withdrawn => applied.withdrawn += 1,
+                        Answer::Unchanged => {}
+                        Answer::Refused(_) => applied.refused += 1,
+                    }
+                }
+                applied.snapshot = stated.committed.map(|committed| committed.snapshot.0).or(applied.snapshot);
+            }
+            self.objects.settle(&settled)?;
+            applied.owners += settled.len() as u64;
+            told(applied);
+        }
+    }
+
+    fn base(&mut self) -> Result<Arc<Base>, CommandError> {
+        let generation = self.objects.catalogue_generation()?;
+        if let Some((_, base)) = self.catalogue.as_ref().filter(|(known, _)| *known == generation) {
+            return Ok(Arc::clone(base));
+        }
+        let mut base = Base { catalogue: self.objects.catalogue()?, ..Base::default() };
+        for id in self.objects.ids("product")? {
+            let name = self.objects.object("product", &id)?;
+            let name = name.and_then(|product| product.get("name")?.as_str().map(str::to_owned));
+            base.products.extend(name.map(|name| (id, name)));
+        }
+        let base = Arc::new(base);
+        self.catalogue = Some((generation, Arc::clone(&base)));
+        Ok(base)
+    }
+}
+
+fn values(texts: &[(i64, String)]) -> Vec<(i64, Value)> {
+    let read = |(at, text): &(i64, String)| Some((*at, serde_json::from_str(text).ok()?));
+    // What is kept was read before it was kept.
+    texts.iter().filter_map(read).collect()
+}
+
+/// All facts of an owner, made anew of what is kept, and how they differ from what was stated.
+fn make(owner: String, generation: i64, shelf: Shelf, base: &Base, source: &Arc<str>) -> Made {
+    let (facts, issues) = facts(&owner, &shelf, base);
+    let mut now: BTreeMap<(String, String), (&'static Kind, Vec<u8>, Fact)> = BTreeMap::new();
+    for fact in facts {
+        let Some(kind) = Kind::parse(fact.kind) else { continue };
+        let told_apart_by: Vec<&str> = kind.key.iter().map(|column| fact.value(column).unwrap_or("")).collect();
+        let key = (kind.name.to_owned(), told_apart_by.join("\u{1f}"));
+        now.insert(key, (kind, digest(&fact), fact));
+    }
+    let mut settled = Settled { owner, generation, issues, ..Settled::default() };
+    let mut statements = Vec::new();
+    for ((name, fact), _) in shelf.stated.iter().filter(|(key, _)| !now.contains_key(key)) {
+        if let Some(kind) = Kind::parse(name) {
+            let key = kind.key.iter().copied().zip(fact.split('\u{1f}')).filter(|(_, value)| !value.is_empty());
+            let origin: Arc<str> = settled.owner.as_str().into();
+            statements.push(Statement::withdrawal(kind, source, &origin, key));
+        }
+        settled.gone.push((name.clone(), fact.clone()));
+    }
+    for ((name, key), (kind, digest, fact)) in now {
+        let id = (name, key);
+        if shelf.stated.get(&id).and_then(Option::as_ref) == Some(&digest) {
+            continue;
+        }
+        let sure = kind.position("confidence").map(|_| ("confidence", fact.confidence.name()));
+        let columns = fact.values.iter().map(|(column, value)| (*column, value.as_str())).chain(sure);
+        let origin: Arc<str> = fact.source.as_str().into();
+        statements.push(Statement::row(kind, source, &origin, columns));
+        settled.said.push((id.0, id.1, Some(digest)));
+    }
+    Made { settled, statements }
+}
+
+fn digest(fact: &Fact) -> Vec<u8> {
+    let mut said = Sha256::new();
+    let sure = fact.confidence.name();
+    for text in fact.values.iter().flat_map(|(column, value)| [*column, value.as_str()]).chain([sure]) {
+        said.update((text.len() as u64).to_le_bytes());
+        said.update(text.as_bytes());
+    }
+    said.finalize().to_vec()
+}
+
+/// The facts of an owner, and what of it cannot be read or known.
+fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
+    let (objects, earlier, events) = (values(&shelf.objects), values(&shelf.earlier), values(&shelf.events));
+    let (mut catalogue, mut payments, mut issues) = (base.catalogue.clone(), Payments::default(), Vec::new());
+    let mut facts = Vec::new();
+    if owner != CATALOGUE {
+        let mut evidence = Evidence::default();
+        for (at, object) in events.iter().chain(&earlier).chain(&objects) {
+            evidence.take(object, *at, &mut catalogue);
+            // A customer shows the discount that it has.
+            if let Some(discount) = object.get("discount").filter(|_| kind_of(object) == "customer") {
+                evidence.take(discount, *at, &mut catalogue);
+            }
+        }
+        // What time it is does not matter: what is known is as old as its newest object or event.
+        let known_at = events.iter().chain(&objects).map(|(at, _)| *at).max().unwrap_or(0);
+        // Events since a list was read say what has changed since.
+        evidence.events_until = Some(known_at);
+        let history = history::rebuild(&evidence, &catalogue, known_at);
+        facts.extend(history.trials());
+        facts.extend(history.rows.iter().map(history::Row::fact));
+        issues.extend(history.issues);
+    }
+    for (_, object) in &objects {
+        payments.learn(object);
+        let parts = object.pointer("/payments/data").and_then(Value::as_array);
+        parts.into_iter().flatten().for_each(|part| payments.learn(part));
+    }
+    // Charges say what they are for once the payments of invoices are known.
+    objects.iter().filter(|(_, object)| kind_of(object) == "charge").for_each(|(_, object)| payments.learn(object));
+    for (_, object) in &objects {
+        let made = match kind_of(object) {
+            "price" | "plan" => object::facts(&with_product(object, base), &catalogue, &payments, &mut issues),
+            _ => object::facts(object, &catalogue, &payments, &mut issues),
+        };
+        facts.extend(made);
+    }
+    issues.sort();
+    issues.dedup();
+    (facts, issues)
+}
+
+/// A price that shows the name of its product.
+fn with_product(price: &Value, base: &Base) -> Value {
+    let mut price = price.clone();
+    let product = price.get("product").and_then(|found| found.as_str().or_else(|| found.get("id")?.as_str()));
+    if let Some((id, name)) = product.and_then(|id| base.products.get_key_value(id)) {
+        price["product"] = json!({"id": id, "object": "product", "name": name});
+    }
+    price
+}

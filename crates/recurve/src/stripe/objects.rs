@@ -1,0 +1,779 @@
+//! Objects of Stripe as they were last seen, by the customer whose they are, and what has been stated of them so far.
+//!
+//! ```text
+//! lists, events ─▶ take ─▶ object (newest version), earlier (what it no longer shows), touched (owner)
+//! touched ─▶ rebuilt ─▶ intend (before the lake) ─▶ the lake ─▶ settle (after it)
+//! ```
+//!
+//! An *owner* is a customer, or one of the shelves for what is nobody's: [`CATALOGUE`], and the fees of a month. All
+//! facts of an owner are made of what is kept under it (and of the catalogue), so they can be made again at any time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde_json::Value;
+use stripe::{Catalogue, issue::Issue};
+
+use super::store::{Store, StoreError};
+
+/// Whose prices, coupons and products are.
+pub const CATALOGUE: &str = "";
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS object (
+        kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT, parent TEXT, created INTEGER NOT NULL, seen_at INTEGER NOT NULL,
+        is_partial INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS object_of_owner ON object (owner, kind, id);
+    CREATE INDEX IF NOT EXISTS object_without_owner ON object (parent) WHERE owner IS NULL;
+    CREATE INDEX IF NOT EXISTS object_partial ON object (kind, id) WHERE is_partial = 1;
+    CREATE TABLE IF NOT EXISTS earlier (
+        kind TEXT NOT NULL, id TEXT NOT NULL, owner TEXT, seen_at INTEGER NOT NULL, shows TEXT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (kind, id, seen_at)
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS earlier_of_owner ON earlier (owner);
+    CREATE TABLE IF NOT EXISTS mention (
+        thing TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (thing, owner)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS touched (owner TEXT PRIMARY KEY, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS stated (
+        kind TEXT NOT NULL, fact TEXT NOT NULL, owner TEXT NOT NULL, digest BLOB, PRIMARY KEY (kind, fact)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS stated_of_owner ON stated (owner);
+    CREATE TABLE IF NOT EXISTS issue (
+        owner TEXT NOT NULL, code TEXT NOT NULL, object TEXT NOT NULL, words TEXT NOT NULL, since INTEGER, until INTEGER
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS issue_of_owner ON issue (owner);
+    CREATE TABLE IF NOT EXISTS span (
+        number INTEGER PRIMARY KEY, list TEXT NOT NULL, since INTEGER, until INTEGER NOT NULL, after TEXT, reached INTEGER NOT NULL,
+        objects INTEGER NOT NULL, is_done INTEGER NOT NULL
+    ) STRICT;
+";
+
+/// The open tables.
+pub struct Objects {
+    connection: Connection,
+}
+
+/// Where an object was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// In a list or by its id, asked for at this second: it was so then.
+    Asked(i64),
+    /// In an event of this second.
+    Told(i64),
+}
+
+/// Everything that is kept of an owner.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// Objects as JSON with the second at which they were so, by kind and id.
+    pub objects: Vec<(i64, String)>,
+    /// Earlier versions that show what the newest ones do not.
+    pub earlier: Vec<(i64, String)>,
+    /// Events, in an order that does not depend on when they came.
+    pub events: Vec<(i64, String)>,
+    /// What was stated so far; without a digest where it is not known whether the lake has it.
+    pub stated: BTreeMap<(String, String), Option<Vec<u8>>>,
+}
+
+/// A fact that was stated, or is to be: its kind, what tells it apart, and the digest of what it says.
+pub type Said = (String, String, Option<Vec<u8>>);
+
+/// What an owner has come to.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Who.
+    pub owner: String,
+    /// The generation of the touch that was answered.
+    pub generation: i64,
+    /// Facts that are in the lake now.
+    pub said: Vec<Said>,
+    /// Facts that hold no more.
+    pub gone: Vec<(String, String)>,
+    /// What cannot be known or read.
+    pub issues: Vec<Issue>,
+}
+
+/// A piece of a list that is still to be read, or was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Its number.
+    pub number: i64,
+    /// The list.
+    pub list: String,
+    /// The first second of creation; none for all from the beginning on, or where a list knows no times.
+    pub since: Option<i64>,
+    /// The first second no more.
+    pub until: i64,
+    /// The object after which it goes on.
+    pub after: Option<String>,
+    /// The second of creation that was reached, from the newest down.
+    pub reached: i64,
+    /// Objects that were read.
+    pub objects: i64,
+    /// Whether it was read to its end.
+    pub is_done: bool,
+}
+
+/// What is kept of a kind of object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The kind, in Stripe's word.
+    pub kind: String,
+    /// How many.
+    pub objects: i64,
+    /// How many that belong to nobody who is known.
+    pub without_owner: i64,
+    /// How many that were not shown in full.
+    pub partial: i64,
+}
+
+impl Objects {
+    /// Opens the tables of a data folder, in the store of its events.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        drop(Store::open(data)?);
+        let connection = Connection::open(data.join(Store::FILE))?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "cache_size", -32_000)?;
+        connection.execute_batch(TABLES)?;
+        Ok(Self { connection })
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+
+    /// Takes objects, all in one transaction: their owners are touched where something is new.
+    pub fn take(&mut self, objects: &[Value], seen: Seen) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        let mut taking = Taking::begin(&transaction)?;
+        for object in objects {
+            taking.take(object, seen)?;
+        }
+        taking.end()?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Takes a page of a list with how far that brings its span; a rest of the span may go to another one.
+    pub fn take_page(
+        &mut self,
+        objects: &[Value],
+        seen: Seen,
+        span: &Span,
+        rest: Option<&Span>,
+    ) -> Result<Option<i64>, StoreError> {
+        let transaction = self.begin()?;
+        let mut taking = Taking::begin(&transaction)?;
+        for object in objects {
+            taking.take(object, seen)?;
+        }
+        taking.end()?;
+        let sql = "UPDATE span SET since = ?2, after = ?3, reached = ?4, objects = ?5, is_done = ?6 WHERE number = ?1";
+        transaction.prepare_cached(sql)?.execute(params![
+            span.number,
+            span.since,
+            span.after,
+            span.reached,
+            span.objects,
+            span.is_done
+        ])?;
+        let rest = rest.map(|rest| add_span(&transaction, rest)).transpose()?;
+        transaction.commit()?;
+        Ok(rest)
+    }
+
+    /// Takes events that wait: what they show is kept with the objects, and their customers are touched. Their numbers,
+    /// and those that cannot be read with the reason.
+    pub fn take_events(&mut self, events: &[(i64, Vec<u8>)]) -> Result<Vec<(i64, Option<String>)>, StoreError> {
+        let transaction = self.begin()?;
+        let mut taking = Taking::begin(&transaction)?;
+        let mut taken = Vec::with_capacity(events.len());
+        for (number, body) in events {
+            let read = serde_json::from_slice::<Value>(body).ok().and_then(|event| stripe::event::read(&event));
+            let Some(event) = read else {
+                taken.push((*number, Some("it has no id, type, time or object that can be read".to_owned())));
+                continue;
+            };
+            let owner = taking.owner(&event.object)?.0;
+            if let Some(owner) = &owner {
+                taking.mentions(&event.object, owner)?;
+                taking.touch(owner)?;
+                transaction
+                    .prepare_cached("UPDATE event SET customer = ?2 WHERE number = ?1 AND customer IS NOT ?2")?
+                    .execute(params![number, owner])?;
+            }
+            // What events say of subscriptions is read from the events themselves, in their order.
+            if kind_of(&event.object) != "subscription" {
+                taking.take(&event.object, Seen::Told(event.created))?;
+            }
+            taken.push((*number, None));
+        }
+        taking.end()?;
+        transaction.commit()?;
+        Ok(taken)
+    }
+
+    /// Owners that were touched, the catalogue first, with the generation of the touch.
+    pub fn touched(&self, at_most: usize) -> Result<Vec<(String, i64)>, StoreError> {
+        let sql = "SELECT owner, generation FROM touched ORDER BY owner LIMIT ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows =
+            statement.query_map([i64::try_from(at_most).unwrap_or(i64::MAX)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Touches every owner, so that all facts are made again.
+    pub fn touch_all(&mut self) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        {
+            let taking = Taking::begin(&transaction)?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM object WHERE owner IS NOT NULL",
+                [taking.generation],
+            )?;
+            transaction
+                .execute("INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM stated", [taking.generation])?;
+            taking.end()?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Everything that is kept of an owner.
+    pub fn shelf(&self, owner: &str) -> Result<Shelf, StoreError> {
+        let mut shelf = Shelf::default();
+        let read = |sql: &str| -> Result<Vec<(i64, String)>, StoreError> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([owner], |row| {
+                let body = row.get_ref(1)?.as_bytes().unwrap_or_default();
+                Ok((row.get(0)?, String::from_utf8_lossy(body).into_owned()))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        shelf.objects = read("SELECT seen_at, body FROM object WHERE owner = ?1 ORDER BY kind, id")?;
+        shelf.earlier = read("SELECT seen_at, body FROM earlier WHERE owner = ?1 ORDER BY seen_at, kind, id")?;
+        if owner != CATALOGUE {
+            shelf.events = read(
+                "SELECT created, body FROM event WHERE customer = ?1 AND state <> 'quarantined' ORDER BY created, id",
+            )?;
+        }
+        let mut statement = self.connection.prepare_cached("SELECT kind, fact, digest FROM stated WHERE owner = ?1")?;
+        let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+        shelf.stated = rows.collect::<Result<_, _>>()?;
+        Ok(shelf)
+    }
+
+    /// Notes what is about to be stated, before the lake is asked: should the answer never come, all of it is stated or
+    /// withdrawn again.
+    pub fn intend(&mut self, settled: &[Settled]) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        {
+            let sql = "INSERT INTO stated (kind, fact, owner, digest) VALUES (?1, ?2, ?3, NULL) \
+                       ON CONFLICT (kind, fact) DO UPDATE SET owner = excluded.owner, digest = NULL";
+            let mut statement = transaction.prepare_cached(sql)?;
+            for of in settled {
+                for (kind, fact, _) in &of.said {
+                    statement.execute(params![kind, fact, of.owner])?;
+                }
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Notes what the lake has taken. Who was touched again since stays touched.
+    pub fn settle(&mut self, settled: &[Settled]) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        for of in settled {
+            for (kind, fact, digest) in &of.said {
+                transaction
+                    .prepare_cached("UPDATE stated SET digest = ?3 WHERE kind = ?1 AND fact = ?2")?
+                    .execute(params![kind, fact, digest])?;
+            }
+            for (kind, fact) in &of.gone {
+                transaction
+                    .prepare_cached("DELETE FROM stated WHERE kind = ?1 AND fact = ?2 AND owner = ?3")?
+                    .execute(params![kind, fact, of.owner])?;
+            }
+            transaction.prepare_cached("DELETE FROM issue WHERE owner = ?1")?.execute([&of.owner])?;
+            for issue in &of.issues {
+                let sql =
+                    "INSERT INTO issue (owner, code, object, words, since, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+                transaction.prepare_cached(sql)?.execute(params![
+                    of.owner,
+                    issue.code_words().map_or("", |words| words.name),
+                    issue.object,
+                    issue.words,
+                    issue.between.map(|(since, _)| since),
+                    issue.between.map(|(_, until)| until),
+                ])?;
+            }
+            transaction
+                .prepare_cached("DELETE FROM touched WHERE owner = ?1 AND generation <= ?2")?
+                .execute(params![of.owner, of.generation])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// The generation of the catalogue: whoever keeps it reads it again when it grows.
+    pub fn catalogue_generation(&self) -> Result<i64, StoreError> {
+        Ok(self.note("catalogue")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Prices and coupons.
+    pub fn catalogue(&self) -> Result<Catalogue, StoreError> {
+        let mut catalogue = Catalogue::default();
+        // A plan says less than the price of the same id, so it comes first.
+        let sql = "SELECT body FROM object WHERE kind = ?1 ORDER BY id";
+        for kind in ["plan", "price", "coupon"] {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query([kind])?;
+            while let Some(row) = rows.next()? {
+                if let Ok(object) = serde_json::from_str::<Value>(row.get_ref(0)?.as_str().unwrap_or_default()) {
+                    // What cannot be read is an issue of the catalogue, where its facts are made.
+                    catalogue.take(&object, &mut Vec::new());
+                }
+            }
+        }
+        Ok(catalogue)
+    }
+
+    /// Objects of a kind that were not shown in full.
+    pub fn partial(&self, kind: &str) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT id FROM object WHERE kind = ?1 AND is_partial = 1 ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([kind], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// An object as it is kept.
+    pub fn object(&self, kind: &str, id: &str) -> Result<Option<Value>, StoreError> {
+        let sql = "SELECT body FROM object WHERE kind = ?1 AND id = ?2";
+        let body: Option<String> = self.connection.query_row(sql, [kind, id], |row| row.get(0)).optional()?;
+        Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
+    }
+
+    /// Notes that an object will not be shown in full any more, such as one that was deleted.
+    pub fn leave_partial(&mut self, kind: &str, id: &str) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE object SET is_partial = 0 WHERE kind = ?1 AND id = ?2", [kind, id])?;
+        Ok(())
+    }
+
+    /// The ids of a kind.
+    pub fn ids(&self, kind: &str) -> Result<BTreeSet<String>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT id FROM object WHERE kind = ?1")?;
+        let rows = statement.query_map([kind], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many there are of each kind.
+    pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
+        let sql = "SELECT kind, COUNT(*), SUM(owner IS NULL), SUM(is_partial) FROM object GROUP BY kind ORDER BY kind";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| {
+            Ok(Count { kind: row.get(0)?, objects: row.get(1)?, without_owner: row.get(2)?, partial: row.get(3)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How often each issue is there.
+    pub fn issue_counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        let sql = "SELECT code, COUNT(*) FROM issue GROUP BY code ORDER BY COUNT(*) DESC, code";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Spans of lists, all of them.
+    pub fn spans(&self) -> Result<Vec<Span>, StoreError> {
+        let sql = "SELECT number, list, since, until, after, reached, objects, is_done FROM span ORDER BY number";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| {
+            Ok(Span {
+                number: row.get(0)?,
+                list: row.get(1)?,
+                since: row.get(2)?,
+                until: row.get(3)?,
+                after: row.get(4)?,
+                reached: row.get(5)?,
+                objects: row.get(6)?,
+                is_done: row.get(7)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Begins anew with these spans, and remembers something with it.
+    pub fn set_spans(&mut self, spans: &[Span], notes: &[(&str, &str)]) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        transaction.execute("DELETE FROM span", [])?;
+        for span in spans {
+            add_span(&transaction, span)?;
+        }
+        for (name, value) in notes {
+            set_note(&transaction, name, value)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Something that is remembered under a name.
+    pub fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        note(&self.connection, name)
+    }
+
+    /// Remembers things under their names.
+    pub fn set_notes(&mut self, notes: &[(&str, &str)]) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        for (name, value) in notes {
+            set_note(&transaction, name, value)?;
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+fn note(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT value FROM note WHERE name = ?1";
+    Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
+}
+
+fn set_note(connection: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
+    connection.prepare_cached("INSERT OR REPLACE INTO note (name, value) VALUES (?1, ?2)")?.execute([name, value])?;
+    Ok(())
+}
+
+fn add_span(transaction: &Transaction<'_>, span: &Span) -> Result<i64, StoreError> {
+    let sql =
+        "INSERT INTO span (list, since, until, after, reached, objects, is_done) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    transaction.prepare_cached(sql)?.execute(params![
+        span.list,
+        span.since,
+        span.until,
+        span.after,
+        span.reached,
+        span.objects,
+        span.is_done
+    ])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// The kind of an object, in Stripe's word.
+pub fn kind_of(object: &Value) -> &str {
+    object.get("object").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The id of an object.
+pub fn id_of(object: &Value) -> &str {
+    object.get("id").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The id in a field, where an object may stand in full.
+fn named<'v>(object: &'v Value, field: &str) -> Option<&'v str> {
+    let found = object.get(field)?;
+    found.as_str().or_else(|| found.get("id")?.as_str()).filter(|id| !id.is_empty())
+}
+
+/// A transaction in which objects are taken.
+struct Taking<'t> {
+    transaction: &'t Transaction<'t>,
+    generation: i64,
+}
+
+/// An object as it was kept until now.
+struct Before {
+    owner: Option<String>,
+    seen_at: i64,
+    text: String,
+}
+
+impl<'t> Taking<'t> {
+    fn begin(transaction: &'t Transaction<'t>) -> Result<Self, StoreError> {
+        let generation = note(transaction, "generation")?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(Self { transaction, generation: generation + 1 })
+    }
+
+    fn end(self) -> Result<(), StoreError> {
+        set_note(self.transaction, "generation", &self.generation.to_string())
+    }
+
+    fn touch(&mut self, owner: &str) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO touched (owner, generation) VALUES (?1, ?2)";
+        self.transaction.prepare_cached(sql)?.execute(params![owner, self.generation])?;
+        Ok(())
+    }
+
+    /// Whose an object is, and of what it is a part where it does not say it.
+    fn owner(&self, object: &Value) -> Result<(Option<String>, Option<String>), StoreError> {
+        let kind = kind_of(object);
+        let own = match kind {
+            "price" | "plan" | "product" | "coupon" | "promotion_code" | "tax_rate" => Some(CATALOGUE.to_owned()),
+            "customer" => Some(id_of(object).to_owned()),
+            _ => named(object, "customer").map(str::to_owned),
+        };
+        let parent = match kind {
+            _ if own.is_some() => None,
+            "refund" | "dispute" => named(object, "charge"),
+            "invoice_payment" => named(object, "invoice"),
+            "balance_transaction" => named(object, "source"),
+            _ => None,
+        };
+        let Some(parent) = parent else {
+            // What Stripe itself takes belongs to nobody: it is kept by month.
+            let is_fee = kind == "balance_transaction";
+            let created = object.get("created").and_then(Value::as_i64).filter(|_| is_fee && own.is_none());
+            let month = created.map(|created| stripe::fact::moment(created).chars().take(7).collect::<String>());
+            return Ok((own.or_else(|| month.map(|month| format!("fees of {month}"))), None));
+        };
+        let sql = "SELECT owner FROM object WHERE id = ?1 AND owner IS NOT NULL AND kind IN \
+                   ('charge', 'invoice', 'refund', 'dispute')";
+        let found = self.transaction.prepare_cached(sql)?.query_row([parent], |row| row.get(0)).optional()?;
+        Ok((found, Some(parent.to_owned())))
+    }
+
+    fn take(&mut self, object: &Value, seen: Seen) -> Result<(), StoreError> {
+        let (kind, id) = (kind_of(object), id_of(object));
+        if kind.is_empty() || id.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT owner, seen_at, body FROM object WHERE kind = ?1 AND id = ?2";
+        let read = |row: &rusqlite::Row<'_>| Ok(Before { owner: row.get(0)?, seen_at: row.get(1)?, text: row.get(2)? });
+        let before: Option<Before> = self.transaction.prepare_cached(sql)?.query_row([kind, id], read).optional()?;
+        let kept: Option<Value> = before.as_ref().and_then(|before| serde_json::from_str(&before.text).ok());
+        let at = match seen {
+            Seen::Asked(at) | Seen::Told(at) => at,
+        };
+        if let (Some(before), Some(kept)) = (&before, &kept) {
+            let is_newer = match seen {
+                Seen::Asked(at) => at >= before.seen_at,
+                // Of two events of one second the one that is further on came later.
+                Seen::Told(at) => at > before.seen_at || at == before.seen_at && progress(object) > progress(kept),
+            };
+            if !is_newer {
+                return self.keep_earlier(kind, id, before.owner.as_deref(), at, object, Some(kept));
+            }
+        }
+        let object = &whole(object, kept.as_ref());
+        let text = object.to_string();
+        if let Some(before) = before.as_ref().filter(|before| before.text == text) {
+            // It is still as it was; only events since then make that worth knowing.
+            let sql = "SELECT 1 FROM event WHERE customer = ?1 AND created >= ?2 AND state <> 'quarantined' LIMIT 1";
+            let owner = before.owner.clone().unwrap_or_default();
+            if at > before.seen_at && self.transaction.prepare_cached(sql)?.exists(params![owner, before.seen_at])? {
+                let sql = "UPDATE object SET seen_at = ?3 WHERE kind = ?1 AND id = ?2";
+                self.transaction.prepare_cached(sql)?.execute(params![kind, id, at])?;
+                self.touch(&owner)?;
+            }
+            return Ok(());
+        }
+        let (owner, parent) = self.owner(object)?;
+        if let (Some(before), Some(kept)) = (&before, &kept) {
+            self.keep_earlier(kind, id, owner.as_deref(), before.seen_at, kept, Some(object))?;
+            // Whose it was has one thing less.
+            if let Some(other) = before.owner.as_ref().filter(|other| Some(*other) != owner.as_ref()) {
+                self.touch(other)?;
+            }
+        }
+        let sql = "INSERT OR REPLACE INTO object (kind, id, owner, parent, created, seen_at, is_partial, body) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let created = object.get("created").and_then(Value::as_i64).unwrap_or(0);
+        self.transaction.prepare_cached(sql)?.execute(params![
+            kind,
+            id,
+            owner,
+            parent,
+            created,
+            at,
+            is_partial(object),
+            text
+        ])?;
+        if let Some(owner) = owner {
+            self.own(kind, id, object, &owner)?;
+        }
+        if matches!(kind, "price" | "plan" | "coupon") && terms_differ(object, kept.as_ref()) {
+            set_note(self.transaction, "catalogue", &self.generation.to_string())?;
+            let thing = if kind == "coupon" { format!("coupon:{id}") } else { format!("price:{id}") };
+            let sql = "INSERT OR REPLACE INTO touched SELECT owner, ?2 FROM mention WHERE thing = ?1";
+            self.transaction.prepare_cached(sql)?.execute(params![thing, self.generation])?;
+        }
+        if kind == "product" {
+            set_note(self.transaction, "catalogue", &self.generation.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// An object has an owner: what waited for it has one too.
+    fn own(&mut self, kind: &str, id: &str, object: &Value, owner: &str) -> Result<(), StoreError> {
+        self.touch(owner)?;
+        self.mentions(object, owner)?;
+        if !matches!(kind, "charge" | "invoice" | "refund" | "dispute") {
+            return Ok(());
+        }
+        let sql = "SELECT kind, id FROM object WHERE parent = ?1 AND owner IS NULL";
+        let waited: Vec<(String, String)> = {
+            let mut statement = self.transaction.prepare_cached(sql)?;
+            let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for (kind, id) in waited {
+            let sql = "UPDATE object SET owner = ?3 WHERE kind = ?1 AND id = ?2";
+            self.transaction.prepare_cached(sql)?.execute(params![kind, id, owner])?;
+            self.own(&kind, &id, &Value::Null, owner)?;
+        }
+        Ok(())
+    }
+
+    /// Notes which prices and coupons an owner has to do with.
+    fn mentions(&mut self, object: &Value, owner: &str) -> Result<(), StoreError> {
+        if owner == CATALOGUE {
+            return Ok(());
+        }
+        let mut things = BTreeSet::new();
+        mentioned(object, &mut things);
+        for thing in things {
+            let sql = "INSERT OR IGNORE INTO mention (thing, owner) VALUES (?1, ?2)";
+            self.transaction.prepare_cached(sql)?.execute(params![thing, owner])?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a version that is not the newest, where it shows a discount in full that the newest one does not.
+    fn keep_earlier(
+        &mut self,
+        kind: &str,
+        id: &str,
+        owner: Option<&str>,
+        seen_at: i64,
+        version: &Value,
+        newest: Option<&Value>,
+    ) -> Result<(), StoreError> {
+        let mut shows = BTreeSet::new();
+        discounts_in_full(version, &mut shows);
+        if shows.is_empty() {
+            return Ok(());
+        }
+        let mut known = BTreeSet::new();
+        newest.into_iter().for_each(|newest| discounts_in_full(newest, &mut known));
+        {
+            let sql = "SELECT shows FROM earlier WHERE kind = ?1 AND id = ?2";
+            let mut statement = self.transaction.prepare_cached(sql)?;
+            let mut rows = statement.query([kind, id])?;
+            while let Some(row) = rows.next()? {
+                known.extend(row.get_ref(0)?.as_str().unwrap_or_default().split(' ').map(str::to_owned));
+            }
+        }
+        if shows.is_subset(&known) {
+            return Ok(());
+        }
+        let shows = shows.into_iter().collect::<Vec<_>>().join(" ");
+        let sql =
+            "INSERT OR REPLACE INTO earlier (kind, id, owner, seen_at, shows, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        self.transaction.prepare_cached(sql)?.execute(params![kind, id, owner, seen_at, shows, version.to_string()])?;
+        if let Some(owner) = owner {
+            self.touch(owner)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a price or coupon says something else than before of what is paid.
+fn terms_differ(object: &Value, kept: Option<&Value>) -> bool {
+    let read = |object: &Value| {
+        let mut catalogue = Catalogue::default();
+        catalogue.take(object, &mut Vec::new());
+        (catalogue.prices, catalogue.coupons)
+    };
+    kept.is_none_or(|kept| read(object) != read(kept))
+}
+
+/// An object with what an earlier version showed, where this one leaves it out: the tiers of a price, and the lines of an
+/// invoice beyond the first ones, once they can change no more.
+fn whole(object: &Value, kept: Option<&Value>) -> Value {
+    let mut object = object.clone();
+    let Some(kept) = kept else { return object };
+    match kind_of(&object) {
+        "price" | "plan" => {
+            for field in ["tiers", "currency_options"] {
+                if object.get(field).is_none_or(Value::is_null)
+                    && let Some(known) = kept.get(field).filter(|known| !known.is_null())
+                {
+                    object[field] = known.clone();
+                }
+            }
+        }
+        "invoice" if is_partial(&object) && !is_partial(kept) => {
+            let is_final = kept.get("status").and_then(Value::as_str).is_some_and(|status| status != "draft");
+            if let Some(lines) = kept.get("lines").filter(|_| is_final) {
+                object["lines"] = lines.clone();
+            }
+        }
+        _ => {}
+    }
+    object
+}
+
+/// Whether an object is not shown in full: an invoice with its first lines, a tiered price without tiers.
+fn is_partial(object: &Value) -> bool {
+    match kind_of(object) {
+        "invoice" => object.pointer("/lines/has_more").and_then(Value::as_bool) == Some(true),
+        "price" | "plan" => {
+            object.get("billing_scheme").and_then(Value::as_str) == Some("tiered")
+                && object.get("tiers").and_then(Value::as_array).is_none_or(Vec::is_empty)
+        }
+        _ => false,
+    }
+}
+
+/// How far on an object is, to tell two versions of one second apart.
+fn progress(object: &Value) -> (i64, i64, i64) {
+    let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name: &str| object.get(name).and_then(Value::as_i64).unwrap_or(0);
+    let stage = match text("status") {
+        "draft" | "requires_action" | "needs_response" | "warning_needs_response" => 0,
+        "open" | "pending" | "under_review" | "warning_under_review" => 1,
+        "uncollectible" | "failed" => 2,
+        "" => 0,
+        _ => 3,
+    };
+    let is_gone = object.get("deleted").and_then(Value::as_bool).unwrap_or(false);
+    (stage + 10 * i64::from(is_gone), number("attempt_count"), number("amount_refunded") + number("amount_paid"))
+}
+
+/// The prices and coupons that an object names.
+fn mentioned(object: &Value, things: &mut BTreeSet<String>) {
+    match object {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let thing = match name.as_str() {
+                    "price" | "plan" => "price",
+                    "coupon" => "coupon",
+                    _ => "",
+                };
+                let id = value.as_str().or_else(|| value.get("id").and_then(Value::as_str));
+                if let Some(id) = id.filter(|id| !thing.is_empty() && !id.is_empty()) {
+                    things.insert(format!("{thing}:{id}"));
+                }
+                mentioned(value, things);
+            }
+        }
+        Value::Array(members) => members.iter().for_each(|member| mentioned(member, things)),
+        _ => {}
+    }
+}
+
+/// The ids of the discounts that stand in an object in full.
+fn discounts_in_full(object: &Value, found: &mut BTreeSet<String>) {
+    match object {
+        Value::Object(fields) => {
+            if kind_of(object) == "discount" {
+                found.insert(id_of(object).to_owned());
+            }
+            fields.values().for_each(|value| discounts_in_full(value, found));
+        }
+        Value::Array(members) => members.iter().for_each(|member| discounts_in_full(member, found)),
+        _ => {}
+    }
+}
