@@ -11,7 +11,8 @@
 //!                   └── killed here: resumable_import goes on from the last resume point
 //! ```
 //!
-//! One process writes, under a lock that dies with it; any number read, without locks. After a write
+//! One process writes at a time, under a lock that dies with it; any number read, without locks. A server takes the
+//! lock only while it commits. After a write
 //! that failed and leaves the disk uncertain, the lake refuses to write until it is opened again.
 
 mod catalogue;
@@ -32,7 +33,9 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use rusqlite::{Connection, OptionalExtension};
@@ -60,6 +63,8 @@ pub enum Access {
     Read,
     /// Writing too, which only one process may at a time.
     Write,
+    /// Writing too, but only while it is this process's turn ([`Lake::turn`]), so that others come in between.
+    InTurns,
 }
 
 /// The version of the data: what is known. It grows with every commit.
@@ -102,8 +107,34 @@ struct Writing {
     /// Imports that somebody in this process works on.
     claimed: Mutex<BTreeSet<i64>>,
     /// The lock lives as long as this handle, and no longer than the process.
-    _lock: File,
+    lock: Mutex<File>,
+    /// Whether the lock is held only during turns.
+    is_in_turns: bool,
+    /// Whether the lock is held.
+    is_held: AtomicBool,
 }
+
+/// The time during which this process alone may write.
+#[must_use = "the turn ends when this is dropped"]
+pub struct Turn<'a> {
+    held: Option<(MutexGuard<'a, File>, &'a AtomicBool)>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some((file, is_held)) = &self.held {
+            is_held.store(false, Ordering::Release);
+            // A lock that cannot be let go of ends with the process; others then say whose it is.
+            let _ = file.unlock();
+        }
+    }
+}
+
+/// How long whoever opens a folder for writing waits for another process to end its turn. A server's turns are
+/// short; whoever imports a file holds the folder longer, and the second one is told so within a second.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// How often the lock is tried meanwhile.
+const TRY_EVERY: Duration = Duration::from_millis(4);
 
 /// A thread that died while it held a lock left nothing half done behind: transactions roll back.
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -115,9 +146,9 @@ impl Lake {
     pub fn create_or_open(folder: &Path, access: Access) -> Result<Self, LakeError> {
         match access {
             Access::Read => Self::open_for_reading(folder),
-            Access::Write => {
+            Access::Write | Access::InTurns => {
                 make_folder(folder)?;
-                Self::open_for_writing(folder)
+                Self::open_for_writing(folder, access == Access::InTurns)
             }
         }
     }
@@ -129,7 +160,7 @@ impl Lake {
         }
         match access {
             Access::Read => Self::open_for_reading(folder),
-            Access::Write => Self::open_for_writing(folder),
+            Access::Write | Access::InTurns => Self::open_for_writing(folder, access == Access::InTurns),
         }
     }
 
@@ -151,9 +182,17 @@ impl Lake {
         })
     }
 
-    fn open_for_writing(folder: &Path) -> Result<Self, LakeError> {
+    fn open_for_writing(folder: &Path, is_in_turns: bool) -> Result<Self, LakeError> {
         let folder = whole_path(folder)?;
-        let lock = lock(&folder)?;
+        let path = folder.join(LOCK_FILE);
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|source| LakeError::io("lock", &path, source))?;
+        take_lock(&mut lock, &folder, PATIENCE)?;
         let files = folder.join(FILES_FOLDER);
         make_folder(&files)?;
         let path = folder.join(CATALOGUE_FILE);
@@ -168,15 +207,42 @@ impl Lake {
                 writing: Some(Writing {
                     connection: Mutex::new(connection),
                     claimed: Mutex::new(BTreeSet::new()),
-                    _lock: lock,
+                    lock: Mutex::new(lock),
+                    is_in_turns,
+                    is_held: AtomicBool::new(true),
                 }),
                 broken: OnceLock::new(),
             }),
         };
 
-        lake.remove_merged_files()?;
+        lake.remove_merged_files(true)?;
         lake.remove_orphans()?;
+        if let Some(writing) = lake.store.writing.as_ref().filter(|writing| writing.is_in_turns) {
+            drop(Turn { held: Some((hold(&writing.lock), &writing.is_held)) });
+        }
         Ok(lake)
+    }
+
+    /// Waits until nobody else writes to the folder, at most as long as `patience`, and lets nobody else write until the
+    /// turn is dropped. A lake that was opened with [`Access::Write`] has the turn all the time.
+    ///
+    /// # Errors
+    /// When another process writes for longer, or the lake was opened for reading.
+    pub fn turn(&self, patience: Duration) -> Result<Turn<'_>, LakeError> {
+        let writing = self.store.writer("take a turn at writing")?;
+        if !writing.is_in_turns {
+            return Ok(Turn { held: None });
+        }
+        let mut file = hold(&writing.lock);
+        take_lock(&mut file, &self.store.folder, patience)?;
+        writing.is_held.store(true, Ordering::Release);
+        Ok(Turn { held: Some((file, &writing.is_held)) })
+    }
+
+    /// Why nothing is written any more, once a write failed in a way that leaves the disk uncertain.
+    #[must_use]
+    pub fn broken(&self) -> Option<&str> {
+        self.store.broken.get().map(String::as_str)
     }
 
     /// The data folder.
@@ -339,29 +405,33 @@ fn whole_path(folder: &Path) -> Result<PathBuf, LakeError> {
 
 /// Takes the one writer's lock. The system lets it go when the process ends, however it ends, so the
 /// file of a killed process is no obstacle.
-fn lock(folder: &Path) -> Result<File, LakeError> {
+fn take_lock(file: &mut File, folder: &Path, patience: Duration) -> Result<(), LakeError> {
     let path = folder.join(LOCK_FILE);
     let failed = |source| LakeError::io("lock", &path, source);
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            // Who holds it is only for the message.
-            let _ = file.read_to_string(&mut pid);
-            let pid = pid.trim();
-            return Err(LakeError::Locked {
-                folder: folder.to_path_buf(),
-                pid: if pid.is_empty() { "unknown".to_owned() } else { pid.to_owned() },
-            });
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if begun.elapsed() < patience => std::thread::sleep(TRY_EVERY),
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Who holds it is only for the message.
+                let _ = file.rewind().and_then(|()| file.read_to_string(&mut pid));
+                let pid = pid.trim();
+                return Err(LakeError::Locked {
+                    folder: folder.to_path_buf(),
+                    pid: if pid.is_empty() { "unknown".to_owned() } else { pid.to_owned() },
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    file.set_len(0)
+    // Only for the message that another process gives: on a full disk the lock is held all the same.
+    let _ = file
+        .set_len(0)
         .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(failed)?;
-    Ok(file)
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    Ok(())
 }
 
 /// Names that need no quotes anywhere: in SQL, in a path, in a URL.
@@ -446,11 +516,20 @@ impl Store {
     }
 
     /// The means to write, if this lake was opened for it and nothing has ended it.
-    fn writable(&self, doing: &'static str) -> Result<&Writing, LakeError> {
+    fn writer(&self, doing: &'static str) -> Result<&Writing, LakeError> {
         if let Some(reason) = self.broken.get() {
             return Err(LakeError::Broken { reason: reason.clone() });
         }
         self.writing.as_ref().ok_or_else(|| LakeError::ReadOnly { folder: self.folder.clone(), doing })
+    }
+
+    /// The same, if it is our turn too.
+    fn writable(&self, doing: &'static str) -> Result<&Writing, LakeError> {
+        let writing = self.writer(doing)?;
+        if !writing.is_held.load(Ordering::Acquire) {
+            return Err(LakeError::OutOfTurn { folder: self.folder.clone(), doing });
+        }
+        Ok(writing)
     }
 
     /// Passes an outcome on, and ends all writing when it leaves the disk uncertain.

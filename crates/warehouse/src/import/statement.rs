@@ -10,7 +10,6 @@
 //! is a newer version; a withdrawal takes the fact back until it is stated again. So whoever does not know whether a
 //! batch arrived sends it again. An answer is given once everything is on the disk.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
@@ -18,18 +17,15 @@ use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::known::{Known, Said};
 use super::withdrawal::{Identity, contents, fault, identities, withdrawn};
 use super::{ImportError, refused_row};
 use crate::kind::{Column, KINDS, Kind};
 use crate::lake::{Among, Committed, ImportRequest, Lake, RefusedRow};
 use crate::source::habit::{DateHabit, DecimalHabit};
-use crate::source::issue::{Code, Issue};
+use crate::source::issue::{Code, Issue, shown};
 use crate::source::limits;
-use crate::source::lines;
+use crate::source::lines::{self, Entries};
 use crate::source::mapping::{Instructions, Mapping};
 use crate::source::rows::{Habits, RowReader, Rows, push_json};
 
@@ -132,25 +128,96 @@ impl Statement {
         text
     }
 
+    /// Reads a statement as a program sends it: a JSON object with the `kind` of fact and beside it the columns of the
+    /// fact, or in `values` the columns, or in `withdraw` the key of the fact that holds no more: an object, or its one
+    /// value where one suffices.
+    ///
+    /// # Errors
+    /// In words, when it is no such object. Whether the values can be read is settled when it is stated.
+    pub fn read(text: &str, source: &Arc<str>, origin: &Arc<str>) -> Result<Self, String> {
+        let entries: Entries<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => "it is no JSON object; write {\"kind\": ..., ...}".to_owned(),
+            _ => format!("it is no JSON: {error}"),
+        })?;
+        let mut name: Option<String> = None;
+        let (mut values, mut withdraw) = (None, None);
+        let mut columns = String::from("{");
+        for (key, value) in entries.0 {
+            let known = match &*key {
+                "kind" if name.is_none() => {
+                    let named = serde_json::from_str(value.get());
+                    name = Some(named.map_err(|_| "its `kind` is no text; write the name of a kind of facts".to_owned())?);
+                    continue;
+                }
+                "kind" => return Err("it names `kind` twice; state a column of that name within `values`".to_owned()),
+                "values" => &mut values,
+                "withdraw" => &mut withdraw,
+                _ => {
+                    if columns.len() > 1 {
+                        columns.push(',');
+                    }
+                    push_json(&mut columns, &key);
+                    columns.push(':');
+                    columns.push_str(value.get());
+                    continue;
+                }
+            };
+            if known.replace(value.get()).is_some() {
+                return Err(format!("it names `{key}` twice; write it once"));
+            }
+        }
+        columns.push('}');
+        let name = name.ok_or_else(|| "it does not say its `kind`; write the name of a kind of facts".to_owned())?;
+        let kind = Kind::parse(&name).ok_or_else(|| {
+            let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+            format!("there is no kind of facts `{}`; it is one of {known}", shown(&name))
+        })?;
+        let is_object = |text: &str| text.starts_with('{');
+        let says = match (values, withdraw) {
+            (None, None) => Says::Row(columns),
+            _ if columns.len() > 2 || (values.is_some() && withdraw.is_some()) => {
+                return Err("it has columns beside `values` or `withdraw`; write one of the three".to_owned());
+            }
+            (Some(values), _) if is_object(values) => Says::Row(values.to_owned()),
+            (None, Some(key)) if is_object(key) => Says::Withdrawal(key.to_owned()),
+            (None, Some(key)) if !key.starts_with('[') && key != "null" => match kind.key {
+                [column] => {
+                    let mut object = String::from("{");
+                    push_json(&mut object, column);
+                    object.push(':');
+                    object.push_str(key);
+                    object.push('}');
+                    Says::Withdrawal(object)
+                }
+                columns => {
+                    let columns = columns.join(", ");
+                    return Err(format!("a fact of {} is known by {columns}; withdraw an object of them", kind.name));
+                }
+            },
+            _ => return Err("its `values` or `withdraw` is no object; write {\"column\": value, ...}".to_owned()),
+        };
+        Ok(Self { kind, source: Arc::clone(source), origin: Arc::clone(origin), says })
+    }
+
     /// Reads a statement that was refused; none where its text is not whole.
     pub(super) fn kept(text: &str, origin: &Arc<str>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Kept<'a> {
-            kind: Cow<'a, str>,
-            source: Cow<'a, str>,
-            #[serde(borrow)]
-            values: Option<&'a RawValue>,
-            #[serde(borrow)]
-            withdraw: Option<&'a RawValue>,
+        let mut source = None;
+        let mut statement = String::from("{");
+        let entries: Entries<'_> = serde_json::from_str(text).ok()?;
+        for (key, value) in entries.0 {
+            if key == "source" {
+                source = serde_json::from_str::<String>(value.get()).ok();
+                continue;
+            }
+            if statement.len() > 1 {
+                statement.push(',');
+            }
+            push_json(&mut statement, &key);
+            statement.push(':');
+            statement.push_str(value.get());
         }
-        let kept: Kept<'_> = serde_json::from_str(text).ok()?;
-        let says = match (kept.values, kept.withdraw) {
-            (Some(values), None) => Says::Row(values.get().to_owned()),
-            (None, Some(key)) => Says::Withdrawal(key.get().to_owned()),
-            _ => return None,
-        };
-        let kind = Kind::parse(&kept.kind)?;
-        Some(Self { kind, source: kept.source.as_ref().into(), origin: Arc::clone(origin), says })
+        statement.push('}');
+        Self::read(&statement, &source?.into(), origin).ok()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, Schema};
@@ -21,8 +22,13 @@ use super::verify::Recorded;
 const SMALL_FILE_ROWS: u64 = ROW_GROUP_ROWS as u64;
 /// A merged file ends before it has more rows than this.
 const MERGED_FILE_ROWS: u64 = 16 * SMALL_FILE_ROWS;
-/// Files that were merged stay this long, for readers that listed them before.
-const MERGED_FILES_STAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+/// Files that were merged stay this long, for readers that listed them before. A server that takes in facts all the
+/// time leaves a hundred of them a second behind, so they cannot stay for long; no answer takes so long to work out.
+const MERGED_FILES_STAY: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+/// Merged files that are removed at a time, so that nobody waits long for the turn.
+const REMOVED_AT_ONCE: usize = 2_000;
+/// How long a compaction waits for its turn to put a file in the place of others.
+const TURN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,22 +59,40 @@ impl Lake {
     /// Merges runs of small files of a table. What is known, and was known at any time, stays the same to
     /// the row. It may run beside imports and readers; the merged files are removed after an hour.
     pub fn compact(&self, table: &str) -> Result<Compacted, LakeError> {
-        self.store.writable("compact a table")?;
+        let (table, sources) = self.mergeable(table)?;
+        self.merge_all(&table, runs(sources))
+    }
+
+    /// Merges the newest small files of a table once there are `least` of them, with those before them that are no
+    /// larger than all newer ones together: so a row is written again only when the file that it is in at least doubles.
+    /// Made to be called again and again beside whoever writes: it takes its turn only to put the merged file in place.
+    pub fn compact_newest(&self, table: &str, least: usize) -> Result<Compacted, LakeError> {
+        let (table, sources) = self.mergeable(table)?;
+        let run = newest_run(sources);
+        self.merge_all(&table, if run.len() < least.max(2) { Vec::new() } else { vec![run] })
+    }
+
+    /// A table and the files of it that may be merged.
+    fn mergeable(&self, table: &str) -> Result<(Table, Vec<Source>), LakeError> {
+        self.store.writer("compact a table")?;
         let path = self.store.catalogue_path();
-        let (table, sources) = self.store.glance(|connection| {
+        self.store.glance(|connection| {
             let table = known_table(connection, &path, table)?;
             let sources = sources(connection, table.id)
                 .map_err(|source| LakeError::catalogue("list the files to merge", &path, source))?;
             Ok((table, sources))
-        })?;
+        })
+    }
+
+    fn merge_all(&self, table: &Table, runs: Vec<Vec<Source>>) -> Result<Compacted, LakeError> {
         let mut done = Compacted::default();
-        for run in runs(sources) {
-            let merged = self.merge(&table, &run)?;
+        for run in runs {
+            let merged = self.merge(table, &run)?;
             done.files += run.len() as u64;
             done.into_files += 1;
             done.rows += merged;
         }
-        self.remove_merged_files()?;
+        self.remove_merged_files(false)?;
         Ok(done)
     }
 
@@ -118,11 +142,14 @@ impl Lake {
         written.bounds.retain(|bounds| bounds.column != SNAPSHOT_FIELD_ID);
         let path = self.store.catalogue_path();
         let replaced = if written.rows == expected {
-            self.store.write_with("merge files", |transaction| {
+            let turn = self.turn(TURN_PATIENCE);
+            turn.and_then(|_turn| self.store.write_with("merge files", |transaction| {
+                // Out of turn another process may have taken the file for one that a crash left.
+                fs::metadata(&written.path).map_err(|source| LakeError::io("find the merged file", &written.path, source))?;
                 let head = catalogue::head(transaction, &path)?;
                 replace(transaction, head, table, run, &written)
                     .map_err(|source| LakeError::catalogue("merge files", &path, source))
-            })
+            }))
         } else {
             Err(LakeError::Damaged { what: format!("merging {expected} rows of {} gave {}", table.name, written.rows) })
         };
@@ -136,35 +163,40 @@ impl Lake {
         replaced.map(|()| written.rows)
     }
 
-    /// Removes files that were merged long enough ago.
-    pub(super) fn remove_merged_files(&self) -> Result<(), LakeError> {
-        let scheduled: Vec<(i64, String, String)> = self.store.read("list merged files", |connection| {
+    /// Removes files that were merged long enough ago. Whoever opens the folder has the turn already.
+    pub(super) fn remove_merged_files(&self, has_turn: bool) -> Result<(), LakeError> {
+        let now = jiff::Timestamp::now();
+        let before = now.checked_sub(MERGED_FILES_STAY).unwrap_or(jiff::Timestamp::MIN).as_microsecond();
+        let scheduled: Vec<(i64, String)> = self.store.read("list merged files", |connection| {
+            // Times are spelled so that they sort as they come.
             connection
                 .prepare(
-                    "SELECT d.data_file_id, d.path, d.schedule_start FROM ducklake_files_scheduled_for_deletion d
+                    "SELECT d.data_file_id, d.path FROM ducklake_files_scheduled_for_deletion d
                      JOIN recurve_file r ON d.path = ?1 || '/' ||
                        (SELECT table_name FROM ducklake_table t WHERE t.table_id = r.table_id) || '/' || r.path
-                     WHERE r.state = 'merged' AND d.path_is_relative",
+                     WHERE r.state = 'merged' AND d.path_is_relative AND d.schedule_start <= ?2",
                 )?
-                .query_map([SCHEMA], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .query_map([SCHEMA, &catalogue::time_text(before)], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         })?;
-        let now = jiff::Timestamp::now().as_microsecond();
-        for (id, name, since) in scheduled {
-            let stays_until = catalogue::time_micros(&since)?
-                .saturating_add(i64::try_from(MERGED_FILES_STAY.as_micros()).unwrap_or(i64::MAX));
-            if now < stays_until {
-                continue;
-            }
-            let path = self.store.files.join(&name);
-            match fs::remove_file(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(LakeError::io("remove the merged file", &path, source));
+        for scheduled in scheduled.chunks(REMOVED_AT_ONCE) {
+            for (_, name) in scheduled {
+                let path = self.store.files.join(name);
+                match fs::remove_file(&path) {
+                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(LakeError::io("remove the merged file", &path, source));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
-            self.store.write("forget a merged file", |transaction| {
-                transaction.execute("DELETE FROM ducklake_files_scheduled_for_deletion WHERE data_file_id = ?", [id])
+            let _turn = if has_turn { None } else { Some(self.turn(TURN_PATIENCE)?) };
+            self.store.write("forget merged files", |transaction| {
+                let mut statement = transaction
+                    .prepare_cached("DELETE FROM ducklake_files_scheduled_for_deletion WHERE data_file_id = ?")?;
+                for (id, _) in scheduled {
+                    statement.execute([id])?;
+                }
+                Ok(())
             })?;
         }
         Ok(())
@@ -221,6 +253,25 @@ fn runs(sources: Vec<Source>) -> Vec<Vec<Source>> {
     }
     runs.retain(|run| run.len() > 1);
     runs
+}
+
+/// The newest small files, as far back as each is no larger than all those after it together, or than [`NEW_FILE_ROWS`].
+fn newest_run(sources: Vec<Source>) -> Vec<Source> {
+    /// What a commit of a few facts writes at most.
+    const NEW_FILE_ROWS: u64 = 256;
+    let mut run: Vec<Source> = Vec::new();
+    let mut rows = 0;
+    for source in sources.into_iter().rev() {
+        let follows = run.last().is_none_or(|after| source.first_row + signed(source.rows) == after.first_row);
+        let is_small = source.rows < SMALL_FILE_ROWS && (run.is_empty() || source.rows <= rows.max(NEW_FILE_ROWS));
+        if !follows || !is_small || rows + source.rows > MERGED_FILE_ROWS {
+            break;
+        }
+        rows += source.rows;
+        run.push(source);
+    }
+    run.reverse();
+    run
 }
 
 /// The batch with the snapshot of each row: its own when it was merged before, else the file's.

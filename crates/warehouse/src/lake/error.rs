@@ -37,6 +37,14 @@ pub enum LakeError {
         /// What was wanted.
         doing: &'static str,
     },
+    /// The lake is written in turns, and it is nobody's turn in this process.
+    #[error("the lake {folder} is written in turns, so it cannot {doing} now. Take a turn first. This is a fault of recurve: report it")]
+    OutOfTurn {
+        /// The data folder.
+        folder: PathBuf,
+        /// What was wanted.
+        doing: &'static str,
+    },
     /// A newer program made this lake.
     #[error(
         "the catalogue {path} has {what} {found}, and this program knows {known}. \
@@ -222,7 +230,7 @@ impl LakeError {
 
     /// Whether writing must stop: after a failed write nobody knows what the disk holds. A full disk
     /// is no such failure, since the file that met it is thrown away whole.
-    pub(super) fn leaves_disk_uncertain(&self) -> bool {
+    pub fn leaves_disk_uncertain(&self) -> bool {
         match self {
             Self::Io { source, .. } => !matches!(
                 source.kind(),

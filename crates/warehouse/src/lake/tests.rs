@@ -810,3 +810,90 @@ fn a_really_full_disk_passes_without_a_restart() {
     }
     assert!((5..40).contains(&refusals), "{refusals} of 40 rounds met a full disk");
 }
+
+/// A batch of one row in one table, at once.
+fn at_once(lake: &Lake, amount: i64, now: i64) -> Result<Committed, LakeError> {
+    lake.import_at_once(&request("api"), &[("payment", rows(0, &[amount]))], 1, &[], now)
+}
+
+#[test]
+fn a_batch_is_committed_at_once_with_what_was_refused() {
+    let (_folder, lake) = lake();
+    lake.define_table("payment", &simple()).unwrap();
+    lake.define_table("payout", &simple()).unwrap();
+    let tables = [("payment", rows(0, &[1, 2])), ("payout", rows(0, &[3]))];
+    let committed = lake.import_at_once(&request("api"), &tables, 4, &[refused(4)], 1_000).unwrap();
+    assert_eq!((committed.rows_read, committed.rows_accepted, committed.rows_refused), (4, 3, 1));
+    assert_eq!(lake.refused_rows(&RefusedFilter::default()).unwrap().len(), 1);
+    let imports: Vec<i64> = lake
+        .read("payout", &["import"], None)
+        .unwrap()
+        .flat_map(|batch| batch.unwrap().column(0).as_primitive::<Int64Type>().values().to_vec())
+        .collect();
+    assert_eq!(imports, [committed.import]);
+    // One that fails leaves nothing behind, and its number is free again.
+    let unknown = [("payment", rows(0, &[9])), ("nothing", rows(0, &[9]))];
+    assert!(matches!(
+        lake.import_at_once(&request("api"), &unknown, 2, &[], 2_000),
+        Err(LakeError::UnknownTable { .. })
+    ));
+    assert_eq!(amounts(&lake, None), [1, 2]);
+    assert_eq!(fs::read_dir(lake.folder().join("files/main/payment")).unwrap().count(), 1);
+    assert_eq!(lake.verify().unwrap(), []);
+}
+
+#[test]
+fn in_turns_two_processes_write_to_one_folder() {
+    let (folder, first) = lake();
+    first.define_table("payment", &simple()).unwrap();
+    drop(first);
+    let server = Lake::open(folder.path(), Access::InTurns).unwrap();
+    assert!(matches!(at_once(&server, 1, 10), Err(LakeError::OutOfTurn { .. })), "not before its turn");
+    {
+        let _turn = server.turn(Duration::ZERO).unwrap();
+        at_once(&server, 1, 10).unwrap();
+        let begun = Instant::now();
+        let refused = Lake::open(folder.path(), Access::Write).unwrap_err();
+        assert!(matches!(&refused, LakeError::Locked { pid, .. } if *pid == std::process::id().to_string()));
+        assert!(begun.elapsed() < Duration::from_secs(1), "the second hears so within a second");
+    }
+    let command = Lake::open(folder.path(), Access::Write).unwrap();
+    assert!(matches!(server.turn(Duration::from_millis(20)), Err(LakeError::Locked { .. })));
+    import(&command, "b", &[2], 20);
+    // Whoever waits gets the turn as soon as the other is done.
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let _turn = server.turn(Duration::from_secs(10)).unwrap();
+            at_once(&server, 3, 30).unwrap();
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        drop(command);
+        waiting.join().unwrap();
+    });
+    assert_eq!(amounts(&server, None), [1, 2, 3]);
+    assert_eq!(server.verify().unwrap(), []);
+}
+
+#[test]
+fn small_files_are_merged_beside_a_writer_and_each_row_seldom() {
+    let (folder, first) = lake();
+    first.define_table("payment", &simple()).unwrap();
+    drop(first);
+    let lake = Lake::open(folder.path(), Access::InTurns).unwrap();
+    let mut rewritten = 0;
+    for amount in 1..=200 {
+        let turn = lake.turn(Duration::from_secs(1)).unwrap();
+        at_once(&lake, amount, amount).unwrap();
+        drop(turn);
+        rewritten += lake.compact_newest("payment", 8).unwrap().rows;
+    }
+    assert_eq!(amounts(&lake, None), (1..=200).collect::<Vec<_>>());
+    assert!(lake.files("payment", None).unwrap().len() < 12, "{:?}", lake.files("payment", None).unwrap().len());
+    // Each of so few rows fits one new file, so that all are merged again and again; larger files are left alone.
+    assert!(rewritten < 200 * 30, "{rewritten}");
+    for at in [1, 57, 200] {
+        assert_eq!(amounts(&lake, Some(at)), (1..=at).collect::<Vec<_>>(), "as known at {at}");
+    }
+    // What another process removed meanwhile is not put in place of files that are there.
+    assert_eq!(lake.verify().unwrap(), []);
+}

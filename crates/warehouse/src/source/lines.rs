@@ -284,7 +284,7 @@ fn flatten(
 }
 
 /// An object's entries in order, their values as they are written.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct Entries<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 /// A key, borrowed from the text where it has no escapes.
 struct Key<'a>(Cow<'a, str>);
