@@ -11,6 +11,7 @@ mod doors;
 mod facts;
 mod figures;
 mod imports;
+mod ingest;
 mod kept;
 mod lists;
 mod log;
@@ -21,6 +22,7 @@ mod query;
 mod refusal;
 mod route;
 mod server;
+mod statements;
 mod stream;
 mod web;
 mod webhooks;
@@ -39,6 +41,7 @@ fn routes() -> Vec<Route> {
         overview::routes(),
         lists::routes(),
         facts::routes(),
+        statements::routes(),
         imports::routes(),
         notes::routes(),
         stream::routes(),

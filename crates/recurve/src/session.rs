@@ -126,7 +126,7 @@ impl Session {
     /// Opens the data folder. For writing it is made if it is not there.
     pub fn open(options: &Options, access: Access) -> Result<Self, CommandError> {
         let lake = match access {
-            Access::Write => Lake::create_or_open(&options.data, access)?,
+            Access::Write | Access::InTurns => Lake::create_or_open(&options.data, access)?,
             Access::Read => Lake::open(&options.data, access)?,
         };
         Self::of(options.clone(), lake, None)

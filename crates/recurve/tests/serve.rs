@@ -14,6 +14,9 @@ mod answers;
 #[path = "serve/doors.rs"]
 mod doors;
 
+#[path = "serve/facts.rs"]
+mod facts;
+
 #[path = "serve/imports.rs"]
 mod imports;
 

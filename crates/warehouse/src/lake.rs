@@ -44,7 +44,8 @@ pub use compact::Compacted;
 pub use error::LakeError;
 pub use fact_file::{FactFile, WrittenFile};
 pub use import::{
-    Committed, Import, ImportRecord, ImportRequest, InterruptedImport, Progress, RefusedFilter, RefusedRow,
+    Committed, Import, ImportRecord, ImportRequest, InterruptedImport, Progress, RecordedRows, RefusedFilter,
+    RefusedRow,
 };
 pub use scan::{Among, DataFile, Part, PartRows, Rows};
 pub use verify::{LakeFault, LakeFaultKind};
@@ -427,10 +428,7 @@ fn take_lock(file: &mut File, folder: &Path, patience: Duration) -> Result<(), L
         }
     }
     // Only for the message that another process gives: on a full disk the lock is held all the same.
-    let _ = file
-        .set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     Ok(())
 }
 

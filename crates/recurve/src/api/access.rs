@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::sync::Semaphore;
+use warehouse::kind::Kind;
 
 use super::{
     people::{LONGEST, People, Person, Role},
@@ -32,6 +33,28 @@ pub struct Caller {
     pub person: Option<Person>,
     /// What they are called in the audit log.
     pub name: String,
+    /// The only kinds of facts that they may state; all where it does not say.
+    pub facts: Option<Vec<String>>,
+}
+
+impl Caller {
+    /// Whether they may state facts of a kind.
+    ///
+    /// # Errors
+    /// When their token is for other kinds.
+    pub fn may_state(&self, kind: &Kind) -> Result<(), Refusal> {
+        match &self.facts {
+            Some(facts) if !facts.iter().any(|name| name == kind.name) => {
+                let words = format!(
+                    "this token states {}, and not {}; take one that may, or have one made",
+                    facts.join(", "),
+                    kind.name
+                );
+                Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", words))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How requests get in.
@@ -113,22 +136,32 @@ impl Gate {
                 let words = "this token does not hold (any more); make a new one in the settings";
                 return Err(Refusal::new(StatusCode::UNAUTHORIZED, "token_unknown", words));
             };
-            return Ok(Caller { role: pass.kind.role(), person: None, name: format!("token {}", pass.label) });
+            return Ok(Caller {
+                role: pass.kind.role(),
+                person: None,
+                name: format!("token {}", pass.label),
+                facts: pass.facts,
+            });
         }
         if let Some(secret) = self.cookie(Door::Login, headers)
             && let Some(person) = people.who(&secret, now).map_err(failed)?
         {
-            return Ok(Caller { role: person.role, name: person.name.clone(), person: Some(person) });
+            return Ok(Caller { role: person.role, name: person.name.clone(), person: Some(person), facts: None });
         }
         if let Some(role) = self.open {
-            return Ok(Caller { role, person: None, name: "anybody on this machine".to_owned() });
+            return Ok(Caller { role, person: None, name: "anybody on this machine".to_owned(), facts: None });
         }
         if let Some(secret) = self.cookie(Door::Share, headers)
             && let Some(pass) = people.pass(&secret, now).map_err(failed)?
         {
-            return Ok(Caller { role: pass.kind.role(), person: None, name: format!("link {}", pass.label) });
+            return Ok(Caller {
+                role: pass.kind.role(),
+                person: None,
+                name: format!("link {}", pass.label),
+                facts: None,
+            });
         }
-        Ok(Caller { role: Role::Nobody, person: None, name: "nobody".to_owned() })
+        Ok(Caller { role: Role::Nobody, person: None, name: "nobody".to_owned(), facts: None })
     }
 
     /// Whether a request names this server, and not a name that somebody else pointed at it.

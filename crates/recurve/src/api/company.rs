@@ -1,6 +1,6 @@
 //! What there is: who asks, which facts are known, which metrics and dimensions they can be looked at by.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Extension, Json,
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use warehouse::{
     catalogue::{Kind, Unit},
     engine::segment::{self, Dimension},
-    kind::KINDS,
+    kind::{self, KINDS},
     lake::ImportRecord,
 };
 
@@ -135,22 +135,18 @@ pub fn instant(micros: i64) -> String {
 }
 
 /// What is known of each kind of fact, in the order of the kinds.
-pub fn known_kinds(imports: &[ImportRecord]) -> Vec<KnownKind> {
-    let mut by_table: BTreeMap<&str, (u64, u64, i64)> = BTreeMap::new();
-    for import in imports {
-        let (facts, count, last) = by_table.entry(&import.kind).or_default();
-        *facts += import.rows_accepted;
-        *count += 1;
-        *last = (*last).max(import.recorded_at_micros);
-    }
-    KINDS
-        .iter()
-        .filter_map(|kind| {
-            let (facts, imports, last) = by_table.get(kind.table)?;
-            let last_import_at = Some(instant(*last));
-            Some(KnownKind { kind: kind.name, facts: *facts, imports: *imports, last_import_at })
+pub fn known_kinds(session: &Session) -> Result<Vec<KnownKind>, CommandError> {
+    let recorded = session.lake.recorded(session.known().map(|known| known.at_micros))?;
+    let of_kind = |kind: &'static kind::Kind| {
+        let of = recorded.iter().find(|of| of.table == kind.table)?;
+        Some(KnownKind {
+            kind: kind.name,
+            facts: of.rows,
+            imports: of.imports,
+            last_import_at: Some(instant(of.last_recorded_at_micros)),
         })
-        .collect()
+    };
+    Ok(KINDS.iter().filter_map(of_kind).collect())
 }
 
 /// The imports that were known at the version that is looked at.
@@ -177,7 +173,7 @@ fn about(session: &Session) -> Result<About, CommandError> {
         has_data: !imports.is_empty(),
         today: session.today().to_string(),
         now: instant(session.now),
-        kinds: known_kinds(&imports),
+        kinds: known_kinds(session)?,
         policies: crate::policies::known(&session.options.data),
         trouble,
     })
@@ -349,7 +345,7 @@ fn values(session: &Session, asked: &OfDimension) -> Result<Values, CommandError
 /// The imports.
 #[derive(Serialize, ToSchema)]
 pub struct Sources {
-    /// The imports, the newest first.
+    /// The imports, the newest first. Those of facts that were stated row by row are one a day.
     rows: Vec<Imported>,
     /// The kinds of facts that are known.
     kinds: Vec<KnownKind>,
@@ -390,8 +386,8 @@ pub struct AnyColumn {
 
 fn sources(session: &Session, _: &Plain) -> Result<Sources, CommandError> {
     let imports = imports(session)?;
-    let kinds = known_kinds(&imports);
-    let kind_name = |table: &str| KINDS.iter().find(|kind| kind.table == table).map_or("", |kind| kind.name);
+    let kinds = known_kinds(session)?;
+    let kind_name = |table: &str| KINDS.iter().find(|kind| kind.table == table).map_or("several", |kind| kind.name);
     let all_kinds = KINDS.iter().map(|kind| AnyKind {
         kind: kind.name,
         words: kind.words,
@@ -405,16 +401,36 @@ fn sources(session: &Session, _: &Plain) -> Result<Sources, CommandError> {
             })
             .collect(),
     });
-    let imports = imports.iter().rev().map(|import| Imported {
-        id: import.id,
-        kind: kind_name(&import.kind),
-        source: import.source.clone(),
-        file: import.file_name.clone(),
-        bytes: import.file_bytes,
-        at: instant(import.recorded_at_micros),
-        rows: import.rows_read,
-        accepted: import.rows_accepted,
-        refused: import.rows_refused,
-    });
-    Ok(Sources { rows: imports.collect(), kinds, all_kinds: all_kinds.collect() })
+    let mut rows: Vec<Imported> = Vec::new();
+    let mut days: HashMap<(i64, &str, &str, &str), usize> = HashMap::new();
+    for import in imports.iter().rev() {
+        let one = Imported {
+            id: import.id,
+            kind: kind_name(&import.kind),
+            source: import.source.clone(),
+            file: import.file_name.clone(),
+            bytes: import.file_bytes,
+            at: instant(import.recorded_at_micros),
+            rows: import.rows_read,
+            accepted: import.rows_accepted,
+            refused: import.rows_refused,
+        };
+        if !import.is_of_statements() {
+            rows.push(one);
+            continue;
+        }
+        // What is stated row by row comes many times a second: all of a day is one line, under its newest import.
+        let day = import.recorded_at_micros.div_euclid(86_400_000_000);
+        let place = *days.entry((day, &import.kind, &import.source, &import.file_name)).or_insert(rows.len());
+        match rows.get_mut(place) {
+            Some(of_day) => {
+                of_day.bytes += one.bytes;
+                of_day.rows += one.rows;
+                of_day.accepted += one.accepted;
+                of_day.refused += one.refused;
+            }
+            None => rows.push(one),
+        }
+    }
+    Ok(Sources { rows, kinds, all_kinds: all_kinds.collect() })
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use warehouse::kind::{KINDS, Kind};
 
 use super::{
     access::{Caller, Door, address},
@@ -165,6 +166,8 @@ pub struct PassRow {
     revoked_at: Option<String>,
     /// When it was last used, to the hour.
     used_at: Option<String>,
+    /// Of a token that imports: the kinds of facts that it may state; null where it may state all.
+    facts: Option<Vec<String>>,
 }
 
 /// A new link or token.
@@ -173,6 +176,8 @@ pub struct NewPass {
     label: String,
     /// Of a token: ingest (imports only) or read.
     kind: Option<String>,
+    /// Of a token that imports: the only kinds of facts that it may state, such as customers; all unless set.
+    facts: Option<Vec<String>>,
     /// After how many days it ends; never unless set.
     days: Option<u16>,
 }
@@ -431,6 +436,7 @@ async fn listed(server: &Arc<Server>, kinds: &'static [PassKind]) -> Answer<Pass
         expires_at: pass.expires_at.map(instant),
         revoked_at: pass.revoked_at.map(instant),
         used_at: pass.used_at.map(instant),
+        facts: pass.facts,
     };
     let passes = aside(move || of.people.passes(kinds)).await?;
     Ok(Json(Passes { passes: passes.into_iter().map(row).collect() }))
@@ -438,14 +444,36 @@ async fn listed(server: &Arc<Server>, kinds: &'static [PassKind]) -> Answer<Pass
 
 async fn make(server: &Arc<Server>, caller: Caller, kind: PassKind, asked: NewPass) -> Result<(i64, String), Refusal> {
     let (of, label) = (Arc::clone(server), name(&asked.label)?);
+    let facts = match &asked.facts {
+        None => None,
+        Some(_) if kind != PassKind::Ingest => {
+            let words = "only a token that imports is limited to kinds of facts; leave out `facts`, or choose ingest";
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "facts", words));
+        }
+        Some(named) => Some(kinds_of(named)?),
+    };
     aside(move || {
         let now = clock();
         let expires_at = asked.days.map(|days| now.saturating_add(i64::from(days) * 86_400_000_000));
-        let made = of.people.make_pass(kind, &label, &caller.name, expires_at, now)?;
+        let made = of.people.make_pass(kind, &label, &caller.name, expires_at, facts.as_deref(), now)?;
         of.people.note(&caller.name, "made", &format!("{} {label}", kind.name()), now)?;
         Ok(made)
     })
     .await
+}
+
+/// The kinds of facts by their names.
+fn kinds_of(named: &[String]) -> Result<Vec<&'static str>, Refusal> {
+    let unknown = |name: &str| {
+        let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        let words = format!("there is no kind of facts `{name}`; it is one of {known}");
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "facts", words)
+    };
+    if named.is_empty() {
+        let words = "a token that may state no kind of facts is of no use; name one, or leave out `facts`";
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "facts", words));
+    }
+    named.iter().map(|name| Kind::parse(name).map(|kind| kind.name).ok_or_else(|| unknown(name))).collect()
 }
 
 async fn revoke(server: &Arc<Server>, caller: Caller, kinds: &'static [PassKind], id: i64) -> Answer<Done> {

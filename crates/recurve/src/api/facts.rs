@@ -11,6 +11,7 @@ use warehouse::{
     engine::{contribution::value_text, segment::Segmentation, standing::Standings},
     import::{Export, export, export_of},
     kind::{KINDS, Kind, ValueKind},
+    lake::ImportRecord,
 };
 
 use super::{
@@ -176,14 +177,14 @@ fn each(
 ) -> Result<(), CommandError> {
     let columns: Vec<String> = rows.columns().iter().map(|column| column.name.clone()).collect();
     while let Some((cells, import, row)) = rows.next_with_place() {
-        let file = files.get(&import).map_or("?", String::as_str);
-        visit(Fact::of(kind, &columns, cells, file, import, row))?;
+        let file = files.get(&import).map_or("?".into(), |import| import.origin(row.unsigned_abs()));
+        visit(Fact::of(kind, &columns, cells, &file, import, row))?;
     }
     Ok(())
 }
 
 /// The file of each import.
-type Files = HashMap<i64, String>;
+type Files = HashMap<i64, ImportRecord>;
 /// How many rows became facts of each table.
 type Rows = HashMap<String, u64>;
 
@@ -192,8 +193,10 @@ fn files_and_rows(session: &Session) -> Result<(Files, Rows), CommandError> {
     let mut rows: HashMap<String, u64> = HashMap::new();
     let mut files = HashMap::new();
     for import in imports(session)? {
-        *rows.entry(import.kind).or_default() += import.rows_accepted;
-        files.insert(import.id, import.file_name);
+        files.insert(import.id, import);
+    }
+    for of in session.lake.recorded(session.known().map(|known| known.at_micros))? {
+        rows.insert(of.table, of.rows);
     }
     Ok((files, rows))
 }

@@ -382,6 +382,7 @@ async fn begin(
     };
     parts.file = None;
     let (request, is_look) = request_of(&parts, &file)?;
+    caller.may_state(request.kind)?;
     let upload = parts.upload.clone();
     if is_look {
         let of = Arc::clone(&server);

@@ -348,7 +348,7 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
         cohorts: cohort_rows(session, &asked.filters, running)?,
         at_risk,
         at_risk_note,
-        freshness: known_kinds(&imports),
+        freshness: known_kinds(session)?,
         verdict,
         verdict_note,
         annotations,

@@ -84,7 +84,8 @@ pub enum PeopleError {
 }
 
 /// What the file was made as, step by step: each is done once.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE person (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, role TEXT NOT NULL, password TEXT NOT NULL,
         created_at INTEGER NOT NULL, disabled_at INTEGER
@@ -104,7 +105,11 @@ const STEPS: &[&str] = &["
     CREATE TABLE audit (
         id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE pass ADD COLUMN facts TEXT;
+",
+];
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
@@ -206,6 +211,8 @@ pub struct Pass {
     pub revoked_at: Option<i64>,
     /// When it was last used, to the hour.
     pub used_at: Option<i64>,
+    /// The kinds of facts that it states; all where it does not say.
+    pub facts: Option<Vec<String>>,
 }
 
 /// Something that people keep, such as a view.
@@ -448,14 +455,16 @@ impl People {
         label: &str,
         by: &str,
         expires_at: Option<i64>,
+        facts: Option<&[&str]>,
         now: i64,
     ) -> Result<(i64, String), PeopleError> {
         // The beginning says what it is to whoever finds it in the wrong place.
         let secret = format!("recurve_{}_{}", kind.name(), secret()?);
         let connection = self.hold();
         connection.execute(
-            "INSERT INTO pass (hash, kind, label, created_by, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![hash_of(&secret), kind.name(), label, by, now, expires_at],
+            "INSERT INTO pass (hash, kind, label, created_by, created_at, expires_at, facts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![hash_of(&secret), kind.name(), label, by, now, expires_at, facts.map(|facts| facts.join(","))],
         )?;
         Ok((connection.last_insert_rowid(), secret))
     }
@@ -543,7 +552,7 @@ impl People {
     }
 }
 
-const PASSES: &str = "SELECT id, kind, label, created_by, created_at, expires_at, revoked_at, used_at FROM pass";
+const PASSES: &str = "SELECT id, kind, label, created_by, created_at, expires_at, revoked_at, used_at, facts FROM pass";
 
 fn pass(row: &rusqlite::Row<'_>) -> rusqlite::Result<Pass> {
     let kind: String = row.get(1)?;
@@ -557,6 +566,7 @@ fn pass(row: &rusqlite::Row<'_>) -> rusqlite::Result<Pass> {
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,
         used_at: row.get(7)?,
+        facts: row.get::<_, Option<String>>(8)?.map(|facts| facts.split(',').map(str::to_owned).collect()),
     })
 }
 
@@ -636,7 +646,7 @@ mod tests {
     #[test]
     fn a_pass_holds_until_it_is_revoked_or_over() {
         let people = people();
-        let (id, secret) = people.make_pass(PassKind::Share, "board", "Ada", Some(10), 0).unwrap();
+        let (id, secret) = people.make_pass(PassKind::Share, "board", "Ada", Some(10), None, 0).unwrap();
         assert!(secret.starts_with("recurve_share_"));
         assert_eq!(people.pass(&secret, 5).unwrap().map(|pass| pass.kind), Some(PassKind::Share));
         assert!(people.pass(&secret, 10).unwrap().is_none());

@@ -31,12 +31,15 @@ use warehouse::lake::{Access, Lake};
 use super::{
     access::{Attempts, Gate, only_our_hosts},
     imports::Imports,
+    ingest::Ingest,
     kept::{Bodies, Body, Tag},
     log, overview,
     people::{People, PeopleError, Role, secret},
     refusal::Refusal,
     route::Question,
-    routes, web, webhooks,
+    routes,
+    statements::KIB_AT_ONCE,
+    web, webhooks,
 };
 use crate::{
     command::CommandError,
@@ -94,6 +97,10 @@ pub struct Server {
     pub gate: Gate,
     /// Imports that were begun here.
     pub imports: Imports,
+    /// The writer of facts that arrive row by row.
+    pub ingest: Arc<Ingest>,
+    /// Room for requests that state facts, in KiB.
+    pub room_for_facts: Arc<Semaphore>,
     /// Told when something was written here, so that nobody waits for the next look.
     pub look_now: Notify,
     /// Events of Stripe on their way in.
@@ -149,6 +156,8 @@ impl Server {
                 attempts: Attempts::default(),
             },
             imports: Imports::default(),
+            ingest: Arc::new(Ingest::new(&options.data)),
+            room_for_facts: Arc::new(Semaphore::new(KIB_AT_ONCE)),
             look_now: Notify::new(),
             webhooks: webhooks::Webhooks::open(options.data.clone())?,
             listeners: Arc::new(Semaphore::new(LISTENERS)),
@@ -379,6 +388,8 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
         })?;
         started(listener.local_addr()?);
         tokio::spawn(Arc::clone(server).watch());
+        let of = Arc::clone(server);
+        server.ingest.start(move |_| of.look_now.notify_one())?;
         accept(server, listener).await;
         Ok(())
     })

@@ -39,6 +39,10 @@ pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response 
 /// Whether questions are answered at once: the books are open.
 pub async fn ready(State(server): State<Arc<Server>>) -> Response {
     match server.version.borrow().is_warm {
+        true if !server.ingest.is_taking() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "a write to the disk failed: nothing is taken until a restart\n")
+                .into_response()
+        }
         true => "ready\n".into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "opening the books\n").into_response(),
     }

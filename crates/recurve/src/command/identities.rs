@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use warehouse::{engine::identities, lake::Access};
+use warehouse::{
+    engine::identities,
+    lake::{Access, ImportRecord},
+};
 
 use super::{CommandError, Outcome};
 use crate::{
@@ -38,12 +41,12 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
         }
         return Ok(Outcome::Done);
     }
-    let imports: HashMap<i64, String> =
-        session.lake.imports(None)?.into_iter().map(|import| (import.id, import.file_name)).collect();
+    let imports: HashMap<i64, ImportRecord> =
+        session.lake.imports(None)?.into_iter().map(|import| (import.id, import)).collect();
     sheet.begin(["day", "sort", "id", "other_sort", "other_id", "why", "fact"])?;
     for contradiction in &report.contradictions {
         let (kind, import, row) = contradiction.fact;
-        let file = imports.get(&import).map_or("?", String::as_str);
+        let file = imports.get(&import).map_or("?".into(), |import| import.origin(row.unsigned_abs()));
         sheet.row(&[
             contradiction.at.map_or(Cell::Empty, |at| Cell::Day(session.zone.day_of_instant(at))),
             Cell::text(contradiction.one.0),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, io::Write};
 
 use warehouse::{
     engine::lead_score::{self, Choice, ScoredLead, Told},
-    lake::{Access, Lake},
+    lake::{Access, ImportRecord, Lake},
     lead_rules,
 };
 
@@ -89,14 +89,14 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
 
 /// The reasons of one score, each with the facts that made it.
 fn open(sheet: &mut dyn Sheet, lake: &Lake, lead: &ScoredLead) -> Result<Outcome, CommandError> {
-    let imports: HashMap<i64, String> =
-        lake.imports(None)?.into_iter().map(|import| (import.id, import.file_name)).collect();
+    let imports: HashMap<i64, ImportRecord> =
+        lake.imports(None)?.into_iter().map(|import| (import.id, import)).collect();
     sheet.begin(["lead", "stage", "score", "points", "because", "rule", "facts"])?;
     for told in &lead.reasons {
-        let facts = told
-            .facts
-            .iter()
-            .map(|(kind, import, row)| format!("{kind} {}:{row}", imports.get(import).map_or("?", String::as_str)));
+        let facts = told.facts.iter().map(|(kind, import, row)| {
+            let origin = imports.get(import).map_or("?".into(), |import| import.origin(row.unsigned_abs()));
+            format!("{kind} {origin}:{row}")
+        });
         sheet.row(&[
             Cell::text(lead.lead.as_str()),
             Cell::text(lead.stage.as_str()),

@@ -123,6 +123,20 @@ impl Server {
         Reply { status: response.status().as_u16(), headers, text }
     }
 
+    /// The same as [`Server::post`]; nothing when the server is gone before it answers.
+    pub fn try_post(&self, path: &str, body: &Value) -> Option<Reply> {
+        let request = ureq::http::Request::builder().method("POST").uri(self.url(path));
+        let request = request.header("content-type", "application/json").body(body.to_string()).unwrap();
+        let mut response = self.agent.run(request).ok()?;
+        let text = response.body_mut().read_to_string().ok()?;
+        Some(Reply { status: response.status().as_u16(), headers: Vec::new(), text })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Uploads a file, with further parts.
     pub fn upload(&self, file: Option<(&str, &str)>, parts: &[(&str, &str)], headers: &[(&str, &str)]) -> Reply {
         const BOUNDARY: &str = "----part";

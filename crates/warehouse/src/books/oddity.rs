@@ -73,7 +73,7 @@ impl Oddity {
     #[must_use]
     pub fn words(&self, imports: &HashMap<i64, ImportRecord>) -> String {
         let [first, second] = self.places().map(|place| match imports.get(&place.import) {
-            Some(import) => format!("{}:{}", import.file_name, place.row),
+            Some(import) => format!("{}:{}", import.origin(place.row.into()), place.row),
             None => "a fact".to_owned(),
         });
         match self {

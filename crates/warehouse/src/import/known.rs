@@ -64,6 +64,11 @@ impl Known {
         .map_err(|source| LakeError::catalogue("be opened", &path, source).into())
     }
 
+    /// Removes the index of a data folder.
+    pub(super) fn remove(folder: &Path) {
+        remove(&folder.join(FILE));
+    }
+
     fn open_file(path: &Path) -> rusqlite::Result<Connection> {
         let mut connection = Connection::open(path)?;
         // Only the lake must be durable. A tail that is lost with the power is read again from there.

@@ -13,10 +13,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
-use arrow::datatypes::Int64Type;
-use arrow::error::ArrowError;
 use super::known::{Known, Said};
 use super::withdrawal::{Identity, contents, fault, identities, withdrawn};
 use super::{ImportError, refused_row};
@@ -28,6 +24,10 @@ use crate::source::limits;
 use crate::source::lines::{self, Entries};
 use crate::source::mapping::{Instructions, Mapping};
 use crate::source::rows::{Habits, RowReader, Rows, push_json};
+use arrow::array::{AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::Int64Type;
+use arrow::error::ArrowError;
 
 /// What an import of several kinds, sources or origins is called in the list of imports.
 const SEVERAL: &str = "several";
@@ -146,7 +146,8 @@ impl Statement {
             let known = match &*key {
                 "kind" if name.is_none() => {
                     let named = serde_json::from_str(value.get());
-                    name = Some(named.map_err(|_| "its `kind` is no text; write the name of a kind of facts".to_owned())?);
+                    name =
+                        Some(named.map_err(|_| "its `kind` is no text; write the name of a kind of facts".to_owned())?);
                     continue;
                 }
                 "kind" => return Err("it names `kind` twice; state a column of that name within `values`".to_owned()),
@@ -284,6 +285,17 @@ struct Leaving {
 }
 
 impl Statements {
+    /// Removes the index of what was said: it is made again from the facts.
+    pub fn forget(folder: &std::path::Path) {
+        Known::remove(folder);
+    }
+
+    /// The lake.
+    #[must_use]
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
     /// Opens what is needed to state facts in a lake that was opened for writing.
     ///
     /// # Errors

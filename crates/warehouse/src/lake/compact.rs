@@ -143,13 +143,16 @@ impl Lake {
         let path = self.store.catalogue_path();
         let replaced = if written.rows == expected {
             let turn = self.turn(TURN_PATIENCE);
-            turn.and_then(|_turn| self.store.write_with("merge files", |transaction| {
-                // Out of turn another process may have taken the file for one that a crash left.
-                fs::metadata(&written.path).map_err(|source| LakeError::io("find the merged file", &written.path, source))?;
-                let head = catalogue::head(transaction, &path)?;
-                replace(transaction, head, table, run, &written)
-                    .map_err(|source| LakeError::catalogue("merge files", &path, source))
-            }))
+            turn.and_then(|_turn| {
+                self.store.write_with("merge files", |transaction| {
+                    // Out of turn another process may have taken the file for one that a crash left.
+                    fs::metadata(&written.path)
+                        .map_err(|source| LakeError::io("find the merged file", &written.path, source))?;
+                    let head = catalogue::head(transaction, &path)?;
+                    replace(transaction, head, table, run, &written)
+                        .map_err(|source| LakeError::catalogue("merge files", &path, source))
+                })
+            })
         } else {
             Err(LakeError::Damaged { what: format!("merging {expected} rows of {} gave {}", table.name, written.rows) })
         };

@@ -38,7 +38,9 @@ pub enum LakeError {
         doing: &'static str,
     },
     /// The lake is written in turns, and it is nobody's turn in this process.
-    #[error("the lake {folder} is written in turns, so it cannot {doing} now. Take a turn first. This is a fault of recurve: report it")]
+    #[error(
+        "the lake {folder} is written in turns, so it cannot {doing} now. Take a turn first. This is a fault of recurve: report it"
+    )]
     OutOfTurn {
         /// The data folder.
         folder: PathBuf,

@@ -117,6 +117,19 @@ pub struct ImportRecord {
     pub rows_refused: u64,
 }
 
+/// What was recorded in one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedRows {
+    /// The table.
+    pub table: String,
+    /// Rows that became facts, all versions counted.
+    pub rows: u64,
+    /// Imports that brought them.
+    pub imports: u64,
+    /// When the last of these was committed, in microseconds since 1970.
+    pub last_recorded_at_micros: i64,
+}
+
 /// An import that stopped half way; it can be taken up again or abandoned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterruptedImport {
@@ -380,6 +393,29 @@ impl Lake {
                         rows_read: unsigned(row, 10)?,
                         rows_accepted: unsigned(row, 11)?,
                         rows_refused: unsigned(row, 12)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// How many rows each table had from how many imports at a time (now when none is given), and when the last one
+    /// was recorded.
+    pub fn recorded(&self, as_known_at: Option<i64>) -> Result<Vec<RecordedRows>, LakeError> {
+        self.store.read("count rows", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT t.table_name, sum(f.rows), count(DISTINCT f.import_id), max(i.recorded_at_micros)
+                     FROM recurve_file f JOIN recurve_import i ON i.id = f.import_id
+                     JOIN ducklake_table t ON t.table_id = f.table_id
+                     WHERE i.state = 'committed' AND i.recorded_at_micros <= ? GROUP BY t.table_name ORDER BY 1",
+                )?
+                .query_map([as_known_at.unwrap_or(i64::MAX)], |row| {
+                    Ok(RecordedRows {
+                        table: row.get(0)?,
+                        rows: unsigned(row, 1)?,
+                        imports: unsigned(row, 2)?,
+                        last_recorded_at_micros: row.get(3)?,
                     })
                 })?
                 .collect()

@@ -67,7 +67,7 @@ pub fn list(
         row.extend([
             Cell::Number(value_text(&delta, Unit::Money, decimals)),
             Cell::text(books.reporting.code()),
-            origin.map_or(Cell::Empty, |origin| Cell::text(origin.import.file_name.as_str())),
+            origin.map_or(Cell::Empty, |origin| Cell::text(origin.import.origin(origin.row.into()).into_owned())),
             origin.map_or(Cell::Empty, |origin| Cell::Number(origin.row.to_string())),
             origin.map_or(Cell::Empty, |origin| Cell::Number(origin.import.id.to_string())),
             Cell::text(Role::Parts.name()),
