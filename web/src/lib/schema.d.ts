@@ -191,6 +191,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/facts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** State facts of any kinds, row by row: answered once they are on the disk, each row by itself. Also as lines (application/x-ndjson), one row a line */
+        post: operations["post_facts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/facts/{kind}": {
         parameters: {
             query?: never;
@@ -1172,26 +1189,24 @@ export interface components {
             value?: string | null;
             variant: string;
         };
-        /** @description A fact as a source stated it. */
+        /** @description A fact, or the withdrawal of one. Further properties are the columns of its kind. */
         Fact: {
-            /** @description The first day that it states; empty where it states none. */
-            day: string;
-            /** @description Everything that it states, by column. */
-            fields: {
-                [key: string]: string;
-            };
-            /** @description What the source calls it. */
-            id: string;
-            /** Format: int64 */
-            import: number;
+            /** @description The kind of fact: customers, subscriptions, payments and so on. */
             kind: string;
-            /** @description The file and row. */
-            source: string;
-            unit?: string | null;
-            /** @description Its amount, where it has one. */
-            value?: string | null;
-            /** @description What it states, in a line. */
-            words: string;
+            /** @description The columns, instead of beside `kind`; needed to state a column that is itself called kind. */
+            values?: unknown;
+            /** @description The fact that holds no more: its id, or an object of the columns of its key. */
+            withdraw?: unknown;
+        };
+        /** @description Facts to be stated. */
+        Facts: {
+            /**
+             * @description At most 10,000. Each names its `kind` and has the columns of that kind beside it (or all of them in `values`), or
+             *     `withdraw`: the id of a fact that holds no more, or an object of the columns of its key.
+             */
+            facts: components["schemas"]["Fact"][];
+            /** @description Whose facts they are: facts of one source correct each other. api unless set. */
+            source?: string | null;
         };
         /** @description Figures, metric by metric in the order asked for, then by period and segment. */
         Figures: {
@@ -1393,6 +1408,8 @@ export interface components {
              * @description After how many days it ends; never unless set.
              */
             days?: number | null;
+            /** @description Of a token that imports: the only kinds of facts that it may state, such as customers; all unless set. */
+            facts?: string[] | null;
             /** @description Of a token: ingest (imports only) or read. */
             kind?: string | null;
             label: string;
@@ -1488,6 +1505,8 @@ export interface components {
             created_at: string;
             created_by: string;
             expires_at?: string | null;
+            /** @description Of a token that imports: the kinds of facts that it may state; null where it may state all. */
+            facts?: string[] | null;
             /** Format: int64 */
             id: number;
             /** @description share, ingest or read. */
@@ -1575,6 +1594,15 @@ export interface components {
             /** Format: int64 */
             withdrawn: number;
         };
+        /** @description What became of one row. */
+        Row: {
+            /** @description Names that the kind does not have: they are kept as attributes. */
+            attributes?: string[];
+            /** @description Why it was refused. */
+            issues?: components["schemas"]["Why"][];
+            /** @description stated, restated, unchanged, withdrawn or refused. */
+            status: string;
+        };
         /** @description A figure. */
         Said: {
             /** @description The lower end of the interval of an estimate. */
@@ -1623,7 +1651,7 @@ export interface components {
             all_kinds: components["schemas"]["AnyKind"][];
             /** @description The kinds of facts that are known. */
             kinds: components["schemas"]["KnownKind"][];
-            /** @description The imports, the newest first. */
+            /** @description The imports, the newest first. Those of facts that were stated row by row are one a day. */
             rows: components["schemas"]["Imported"][];
         };
         /** @description A step of the bridge. */
@@ -1686,6 +1714,14 @@ export interface components {
         /** @description Views. */
         Views: {
             rows: components["schemas"]["KeptView"][];
+        };
+        /** @description Why a row was refused. */
+        Why: {
+            code: string;
+            column?: string | null;
+            /** @description How to mend it. */
+            help: string;
+            message: string;
         };
     };
     responses: never;
@@ -2276,6 +2312,47 @@ export interface operations {
                         /** @description The version of the data: equal as long as every answer is */
                         data_version: string;
                     };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    post_facts: {
+        parameters: {
+            query?: {
+                /** @description Whose facts they are, where the body does not say it; api unless set. Facts of one source correct each other */
+                source?: string;
+                /** @description Answer only when the figures show the facts too */
+                wait?: boolean;
+            };
+            header?: {
+                /** @description Any text up to 255 characters: the same request again within a day gets the answer that it got */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Facts"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
                 };
             };
             /** @description Why there is no answer */
