@@ -18,6 +18,7 @@
 //! verdict       where the business is, and the worst that has to be said of it
 //! anomaly       which points of a series are off, and which part drives them
 //! target        whether a figure gets where it should be in time
+//! alert         whether a rule speaks, once for each change of its state
 //! advice        what to do, in the order in which the numbers ask for it
 //! wording       sentences in three languages, with numbers and dates in the habits of each
 //! ```
@@ -27,6 +28,7 @@
 //! What is too little to judge by says so, as a value.
 
 pub mod advice;
+pub mod alert;
 pub mod anomaly;
 pub mod condition;
 pub mod experiment;

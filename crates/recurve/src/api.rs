@@ -5,6 +5,7 @@
 //! bodies that are kept until the data changes, a bound on what is worked on at a time, and a description in OpenAPI.
 
 mod access;
+mod alerts;
 mod company;
 mod description;
 mod doors;
@@ -14,7 +15,7 @@ mod imports;
 mod ingest;
 mod kept;
 mod lists;
-mod log;
+pub mod log;
 mod notes;
 mod overview;
 mod people;
@@ -24,6 +25,7 @@ mod route;
 mod server;
 mod statements;
 mod stream;
+mod telemetry;
 mod web;
 mod webhooks;
 
@@ -44,6 +46,7 @@ fn routes() -> Vec<Route> {
         statements::routes(),
         imports::routes(),
         notes::routes(),
+        alerts::routes(),
         stream::routes(),
         doors::routes(),
         description::routes(),

@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 pub mod advice;
+pub mod alert;
 pub mod anomalies;
 mod bench;
 pub mod check;
@@ -28,7 +29,7 @@ pub mod recognition;
 pub mod reconcile;
 pub mod restatements;
 pub mod retention;
-mod review;
+pub mod review;
 mod serve;
 pub mod signals;
 mod sync;
@@ -78,6 +79,8 @@ pub enum Command {
     Signals(signals::Arguments),
     /// Set targets on metrics, and see where they should be by now and how likely they are met
     Target(target::Arguments),
+    /// Set rules that speak when a figure, a signal or a target changes its state, and see what was delivered to whom
+    Alert(alert::Arguments),
     /// Find days, weeks or months, whole or in a part, that were off, and what drives them
     Anomalies(anomalies::Arguments),
     /// Review a day, a week or a month: the figures, what was off, and the questions to ask each month
@@ -213,6 +216,9 @@ pub enum CommandError {
     /// The demo company.
     #[error(transparent)]
     Demo(#[from] ::demo::DemoError),
+    /// The alerts.
+    #[error(transparent)]
+    Alerts(#[from] crate::alerts::StoreError),
     /// What was read or written outside the lake.
     #[error("cannot read or write: {0}")]
     Output(#[from] std::io::Error),
@@ -253,6 +259,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Verdict(arguments) => verdict::run(options, &arguments),
         Command::Signals(arguments) => signals::run(options, &arguments),
         Command::Target(arguments) => target::run(options, &arguments),
+        Command::Alert(arguments) => alert::run(options, &arguments),
         Command::Anomalies(arguments) => anomalies::run(options, &arguments),
         Command::Review(arguments) => review::run(options, &arguments),
         Command::Advice(arguments) => advice::run(options, &arguments),

@@ -3,6 +3,7 @@
 //! This crate is the edge: it reads arguments, opens the data folder, and prints. What numbers mean lives in the
 //! `revenue` crate and in `metrics/`; how facts are kept and figures computed lives in `warehouse`.
 
+mod alerts;
 mod api;
 mod command;
 mod judgement;

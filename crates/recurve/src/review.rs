@@ -157,8 +157,6 @@ impl Review {
 
     /// As one page that needs nothing else, and prints well.
     pub fn html(&self) -> String {
-        let escaped =
-            |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
         let mut out = format!(
             "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>{STYLE}</style>\n\
@@ -197,6 +195,11 @@ impl Review {
         out.push_str("</main>\n</body>\n</html>\n");
         out
     }
+}
+
+/// A text as it stands in a page.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// How the page looks, on a screen and on paper.

@@ -103,6 +103,11 @@ impl Kept {
     }
 }
 
+/// The name of a target of the playbook.
+pub fn milestone_name(metric: &str, month: i32) -> String {
+    format!("{}_month_{month}", metric.replace('.', "_"))
+}
+
 /// The targets that people set, by name.
 pub fn set_by_people(session: &Session) -> Result<Vec<Kept>, CommandError> {
     let kept = session.lake.settings(PREFIX)?;
@@ -121,7 +126,7 @@ pub fn all(session: &Session, books: &Books, catalogue: &Catalogue, month: Day) 
     if let Some(launched) = launched {
         for stone in playbook(&session.options.data, catalogue)?.milestones {
             targets.push(Kept {
-                id: format!("{}_month_{}", stone.metric.replace('.', "_"), stone.month),
+                id: milestone_name(&stone.metric, stone.month),
                 wanted: revenue::money::print_scaled(stone.at_least, 12, 0),
                 metric: stone.metric,
                 by: launched.plus_months(stone.month - 1),

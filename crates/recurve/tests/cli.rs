@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end at what it did not expect")]
 
+#[path = "cli/alerts.rs"]
+mod alerts;
+
+#[path = "cli/sink.rs"]
+mod sink;
+
 #[path = "cli/folder.rs"]
 mod folder;
 

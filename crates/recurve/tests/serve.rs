@@ -20,6 +20,12 @@ mod facts;
 #[path = "serve/imports.rs"]
 mod imports;
 
+#[path = "cli/sink.rs"]
+mod sink;
+
+#[path = "serve/telemetry.rs"]
+mod telemetry;
+
 #[path = "serve/web.rs"]
 mod web;
 

@@ -212,6 +212,21 @@ impl Zone {
         }
     }
 
+    /// The instant at which the clock of a day shows a minute, 0 at midnight: the first one where it is shown twice, and
+    /// where the clock skips it as long after midnight as without that change.
+    #[must_use]
+    pub fn instant_at(&self, day: Day, minute: u32) -> i64 {
+        let (year, month, day_of_month) = day.civil();
+        let (hour, minute) = (minute / 60, minute % 60);
+        civil::Date::new(year as i16, month as i8, day_of_month as i8)
+            .and_then(|date| civil::Time::new(hour as i8, minute as i8, 0, 0).map(|time| date.to_datetime(time)))
+            .and_then(|clock| clock.to_zoned(self.zone.clone()))
+            .map_or_else(
+                |_| self.start_of_day(day) + i64::from(hour * 60 + minute) * 60_000_000,
+                |zoned| zoned.timestamp().as_microsecond(),
+            )
+    }
+
     /// The business day of a moment.
     #[must_use]
     pub fn day_of(&self, moment: Moment) -> Day {

@@ -35,6 +35,10 @@ export type Deed = Told<Described['DeedRow']>;
 export type Movement = Told<Described['Moved']>;
 export type Customer = Told<Described['CustomerRow']>;
 
+export type AlertRule = Told<Described['RuleRow']>;
+export type AlertChannel = Told<Described['ChannelRow']>;
+export type AlertDelivery = Told<Described['Delivery']>;
+
 export interface CohortCell {
   cohort: string;
   size: Decimal;

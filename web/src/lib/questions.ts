@@ -2,6 +2,9 @@
 import { address, type Query, type Question } from './api';
 import type {
   AdviceRow,
+  AlertChannel,
+  AlertDelivery,
+  AlertRule,
   BacktestRow,
   CallRow,
   DriverRow,
@@ -52,6 +55,9 @@ function rows<Row>(path: string, query: Query = {}): Question<Page<Row>> {
 
 export const questions = {
   session: () => one<Session>('/session'),
+  alertRules: () => one<{ rows: AlertRule[] }>('/alerts'),
+  alertChannels: () => one<{ rows: AlertChannel[] }>('/channels'),
+  alertDeliveries: () => one<{ rows: AlertDelivery[] }>('/alerts/deliveries'),
   catalogue: (query: Query) => one<Catalogue>('/catalogue', query),
   values: (dimension: string, query: Query): Question<string[]> => ({
     address: address(`/dimensions/${encodeURIComponent(dimension)}`, query),

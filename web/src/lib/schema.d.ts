@@ -21,6 +21,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules that speak, with where they stand */
+        get: operations["get_alerts"];
+        put?: never;
+        /** Set a rule */
+        post: operations["post_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent to which channel, with every attempt, the newest first */
+        get: operations["get_alerts_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a rule */
+        delete: operations["delete_alerts_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/anomalies": {
         parameters: {
             query?: never;
@@ -66,6 +118,58 @@ export interface paths {
         get: operations["get_catalogue"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Channels of alerts, with as much of where they lead as everybody may see */
+        get: operations["get_channels"];
+        put?: never;
+        /** Set a channel of alerts */
+        post: operations["post_channels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a channel with what waits for it */
+        delete: operations["delete_channels_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test to a channel */
+        post: operations["post_channels_id_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1004,6 +1108,14 @@ export interface components {
             reasons: components["schemas"]["Reason"][];
             segment: string;
         };
+        /** @description One attempt. */
+        AttemptRow: {
+            begun_at: string;
+            /** @description Nothing where the program ended first. */
+            ended_at?: string | null;
+            /** @description `sent`, or why not. */
+            outcome?: string | null;
+        };
         /** @description What was done. */
         Audit: {
             deeds: components["schemas"]["DeedRow"][];
@@ -1034,6 +1146,73 @@ export interface components {
             is_disabled?: boolean | null;
             password?: string | null;
             role?: string | null;
+        };
+        /** @description Where messages go. */
+        Channel: {
+            /** @description When they are sent; 08:00 unless set. */
+            digest_at?: string | null;
+            /** @description Reviews that are sent: daily, weekly, monthly. */
+            digests?: string[];
+            /** @description The address that e-mail comes from. */
+            from?: string | null;
+            /** @description Its name: small letters, digits and hyphens. */
+            id: string;
+            /** @description email, slack or webhook. */
+            kind: string;
+            /** @description The language of its messages; that of the folder unless set. */
+            language?: string | null;
+            /** @description Whether it is told of digests alone, and of no alert. */
+            only_digests?: boolean;
+            /** @description Whether it rests. */
+            paused?: boolean;
+            /** @description Hours in which nothing is sent, such as 22:00-07:00, by the clock of the business. */
+            quiet?: string | null;
+            /** @description The name of the secret: the password of the user, the key that signs, or the whole address of a Slack webhook. */
+            secret?: string | null;
+            /** @description starttls, tls, or none for a server on this machine; starttls unless set. */
+            security?: string | null;
+            /** @description The mail server, as host:port; 587 unless set, 465 for tls. */
+            smtp?: string | null;
+            /** @description The addresses that e-mail is sent to, each by a message of its own. */
+            to?: string[];
+            /** @description The address of a webhook. */
+            url?: string | null;
+            /** @description The user at the mail server. */
+            user?: string | null;
+        };
+        /** @description A channel. */
+        ChannelRow: {
+            /** @description Where it leads, without what only some may know. */
+            destination: string;
+            digest_at?: string | null;
+            digests: string[];
+            /** @description Since when messages to it are given up. */
+            failing_since?: string | null;
+            /**
+             * Format: int64
+             * @description How many were given up.
+             */
+            given_up: number;
+            id: string;
+            kind: string;
+            language?: string | null;
+            only_digests: boolean;
+            paused: boolean;
+            quiet?: string | null;
+            /**
+             * Format: int64
+             * @description How many were sent to it.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description How many messages wait for it.
+             */
+            waiting: number;
+        };
+        /** @description Channels. */
+        Channels: {
+            rows: components["schemas"]["ChannelRow"][];
         };
         /** @description What is left of a cohort. */
         CohortCell: {
@@ -1115,6 +1294,30 @@ export interface components {
             object: string;
             who: string;
         };
+        /** @description The delivery log. */
+        Deliveries: {
+            rows: components["schemas"]["Delivery"][];
+        };
+        /** @description A message with its attempts. */
+        Delivery: {
+            attempts: components["schemas"]["AttemptRow"][];
+            channel: string;
+            done_at?: string | null;
+            /** Format: int64 */
+            id: number;
+            /** @description alert, digest, test, notice or bundle. */
+            kind: string;
+            made_at: string;
+            /** @description When it is tried next, while it waits. */
+            next_at?: string | null;
+            /** @description What the other side knows it by. */
+            number: string;
+            /** @description To whom, without the name, where it is e-mail. */
+            recipient: string;
+            /** @description waiting, sent, given_up or bundled. */
+            state: string;
+            subject: string;
+        };
         /** @description Every metric and dimension. */
         Dictionary: {
             /** @description What figures can be split and filtered by. */
@@ -1191,8 +1394,25 @@ export interface components {
         };
         /** @description A fact, or the withdrawal of one. Further properties are the columns of its kind. */
         Fact: {
+            /** @description The first day that it states; empty where it states none. */
+            day?: string;
+            /** @description Everything that it states, by column. */
+            fields?: {
+                [key: string]: string;
+            };
+            /** @description What the source calls it. */
+            id?: string;
+            /** Format: int64 */
+            import?: number;
             /** @description The kind of fact: customers, subscriptions, payments and so on. */
             kind: string;
+            /** @description The file and row. */
+            source?: string;
+            unit?: string | null;
+            /** @description Its amount, where it has one. */
+            value?: string | null;
+            /** @description What it states, in a line. */
+            words?: string;
             /** @description The columns, instead of beside `kind`; needed to state a column that is itself called kind. */
             values?: unknown;
             /** @description The fact that holds no more: its id, or an object of the columns of its key. */
@@ -1594,6 +1814,82 @@ export interface components {
             /** Format: int64 */
             withdrawn: number;
         };
+        /**
+         * @description A rule as people write it. It watches one of: a metric, the anomalies of a metric, a signal of the playbook, a target,
+         *     or a condition over the figures of the playbook.
+         */
+        Rule: {
+            /** @description Fires above this. */
+            above?: string | null;
+            /** @description Whether it fires where the metric is off what was to be expected; then there is no limit. */
+            anomaly?: boolean;
+            /** @description Fires below this: 10000, 5% or -10%. */
+            below?: string | null;
+            /** @description The channels that are told; all of them unless set. */
+            channels?: string[];
+            /** @description What is held against the limit: value, period_before (the change from it) or year_ago; value unless set. */
+            compare?: string | null;
+            /** @description How long a period is; month unless set. */
+            grain?: string | null;
+            /** @description Its name: small letters, digits and hyphens. */
+            id: string;
+            /** @description The metric, with its variant after a dot. */
+            metric?: string | null;
+            /** @description Whether it says nothing when it is over. */
+            only_firing?: boolean;
+            /** @description Whether it rests. */
+            paused?: boolean;
+            /**
+             * Format: int32
+             * @description How many periods running it has to be beyond the limit; 1 unless set.
+             */
+            running?: number | null;
+            /** @description The rule of the playbook. */
+            signal?: string | null;
+            /** @description By how much the figure has to be back until it is over; nothing unless set. */
+            slack?: string | null;
+            /** @description The target that the business falls behind. */
+            target?: string | null;
+            /** @description What it is called in messages; made from what it watches unless set. */
+            title?: string | null;
+            /**
+             * Format: int32
+             * @description Hours after the end of a period before it is judged, for facts that come late; 0 unless set.
+             */
+            wait_hours?: number | null;
+            /** @description The condition over monthly figures of the playbook. */
+            when?: string | null;
+            /** @description Conditions on dimensions, such as plan=team. */
+            where?: string[];
+            /** @description Whether a period that runs still is judged too. */
+            with_open?: boolean;
+        };
+        /** @description A rule with where it stands. */
+        RuleRow: {
+            /**
+             * Format: int64
+             * @description How often its state changed.
+             */
+            changes: number;
+            /** @description Why it could not be, where it could not. */
+            fault?: string | null;
+            /** @description When it was judged last. */
+            judged_at?: string | null;
+            /** @description The number by which it was. */
+            number?: string | null;
+            /** @description The first day of the period that was judged last. */
+            period?: string | null;
+            rule: components["schemas"]["Rule"];
+            set_by: string;
+            /** @description fires, quiet or not_judged. */
+            state: string;
+            /** @description What it watches, in a few words. */
+            watches: string;
+        };
+        /** @description Rules. */
+        Rules: {
+            rows: components["schemas"]["RuleRow"][];
+        };
         /** @description What became of one row. */
         Row: {
             /** @description Names that the kind does not have: they are kept as attributes. */
@@ -1632,6 +1928,10 @@ export interface components {
             /** @description The path and query of the app. */
             address: string;
             name: string;
+        };
+        /** @description What was set, removed or sent. */
+        SetThing: {
+            id: string;
         };
         /** @description Who sets the server up. */
         SetUp: {
@@ -1789,6 +2089,128 @@ export interface operations {
             };
         };
     };
+    get_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    post_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Rule"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetThing"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_alerts_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deliveries"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    delete_alerts_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetThing"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
     get_anomalies: {
         parameters: {
             query?: {
@@ -1913,6 +2335,130 @@ export interface operations {
                         /** @description The version of the data: equal as long as every answer is */
                         data_version: string;
                     };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channels"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    post_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Channel"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetThing"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    delete_channels_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetThing"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    post_channels_id_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetThing"];
                 };
             };
             /** @description Why there is no answer */

@@ -28,6 +28,7 @@ use super::{
     query::{self, Reader},
     refusal::Refusal,
     server::Server,
+    telemetry::measured,
 };
 use crate::{command::CommandError, session::Session};
 
@@ -265,6 +266,7 @@ impl Route {
     pub fn add_to(self, router: Router<Arc<Server>>, server: &Arc<Server>) -> Router<Arc<Server>> {
         let limit = if self.is_of_any_size { DefaultBodyLimit::disable() } else { DefaultBodyLimit::max(BODY_BYTES) };
         let guarded = middleware::from_fn_with_state((Arc::clone(server), self.who), guard);
-        router.route(&format!("{BASE}{}", self.path), self.handler.layer(limit).layer(guarded))
+        let measured = middleware::from_fn_with_state((Arc::clone(server), self.path), measured);
+        router.route(&format!("{BASE}{}", self.path), self.handler.layer(limit).layer(guarded).layer(measured))
     }
 }

@@ -30,6 +30,7 @@ use warehouse::lake::{Access, Lake};
 
 use super::{
     access::{Attempts, Gate, only_our_hosts},
+    alerts::{self, Alerts},
     imports::Imports,
     ingest::Ingest,
     kept::{Bodies, Body, Tag},
@@ -39,9 +40,11 @@ use super::{
     route::Question,
     routes,
     statements::KIB_AT_ONCE,
+    telemetry::{self, LOOK_FAILS, LOOKS_FAILED, Telemetry},
     web, webhooks,
 };
 use crate::{
+    alerts::{Outside, Store},
     command::CommandError,
     session::{Options, Session, clock},
     shelf::{Known, Shelf},
@@ -74,6 +77,8 @@ pub struct Choices {
     pub is_behind_proxy: bool,
     /// Names under which it is reached.
     pub hosts: Vec<String>,
+    /// What may be reached from here, and where secrets are.
+    pub outside: Outside,
 }
 
 /// The server.
@@ -105,6 +110,12 @@ pub struct Server {
     pub look_now: Notify,
     /// Events of Stripe on their way in.
     pub webhooks: webhooks::Webhooks,
+    /// Rules that speak, and the messages that wait.
+    pub alerts: Alerts,
+    /// Told when rules are to be judged at once.
+    pub judge_now: Notify,
+    /// Numbers about the server itself.
+    pub telemetry: Telemetry,
     /// Places for pages that listen.
     pub listeners: Arc<Semaphore>,
     /// Whether the server stops.
@@ -160,6 +171,9 @@ impl Server {
             room_for_facts: Arc::new(Semaphore::new(KIB_AT_ONCE)),
             look_now: Notify::new(),
             webhooks: webhooks::Webhooks::open(options.data.clone())?,
+            alerts: Alerts { store: Store::open(&options.data)?, outside: choices.outside.clone() },
+            judge_now: Notify::new(),
+            telemetry: Telemetry::default(),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             stopping: watch::Sender::new(false),
         }))
@@ -169,6 +183,11 @@ impl Server {
     pub fn session(&self) -> Result<Session, CommandError> {
         let known = self.version.borrow().known;
         Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known)
+    }
+
+    /// How many questions wait or are worked on, and how many pages listen.
+    pub fn queues(&self) -> (usize, usize) {
+        (self.waiting.load(Ordering::Relaxed), LISTENERS.saturating_sub(self.listeners.available_permits()))
     }
 
     /// Waits until a snapshot is served, so that who wrote something finds it; not for ever.
@@ -300,6 +319,11 @@ impl Server {
         loop {
             let server = Arc::clone(&self);
             let looked = tokio::task::spawn_blocking(move || server.look()).await;
+            let fails = !matches!(looked, Ok(Ok(())));
+            self.telemetry.set(&LOOK_FAILS, &[], if fails { 1.0 } else { 0.0 });
+            if fails {
+                self.telemetry.count(&LOOKS_FAILED, &[], 1.0);
+            }
             match looked {
                 Ok(Ok(())) => told = false,
                 Ok(Err(error)) if !told => {
@@ -321,6 +345,7 @@ impl Server {
             .route("/healthz", axum::routing::get(|| async { "alive\n" }))
             .route("/readyz", axum::routing::get(web::ready))
             .route(webhooks::PATH, axum::routing::post(webhooks::take))
+            .route("/metrics", axum::routing::get(telemetry::metrics))
             .fallback(web::fallback)
             .method_not_allowed_fallback(web::not_allowed)
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), only_our_hosts))
@@ -390,7 +415,10 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
         tokio::spawn(Arc::clone(server).watch());
         let of = Arc::clone(server);
         server.ingest.start(move |_| of.look_now.notify_one())?;
+        let alerts = tokio::spawn(alerts::look_after(Arc::clone(server)));
         accept(server, listener).await;
+        // A message that is on its way is recorded as sent.
+        let _ = tokio::time::timeout(LAST_ANSWERS, alerts).await;
         Ok(())
     })
 }

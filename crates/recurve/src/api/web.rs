@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{refusal::Refusal, server::Server};
+use super::{refusal::Refusal, server::Server, telemetry::LOOK_FAILS};
 
 /// Answers whatever has no route: the app, or that there is nothing.
 pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
@@ -36,16 +36,21 @@ pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response 
     response
 }
 
-/// Whether questions are answered at once: the books are open.
+/// Whether questions are answered at once, by what the folder says now: the books are open, new data can be looked for
+/// and taken, and the server does not stop.
 pub async fn ready(State(server): State<Arc<Server>>) -> Response {
-    match server.version.borrow().is_warm {
-        true if !server.ingest.is_taking() => {
-            (StatusCode::SERVICE_UNAVAILABLE, "a write to the disk failed: nothing is taken until a restart\n")
-                .into_response()
-        }
-        true => "ready\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "opening the books\n").into_response(),
-    }
+    let words = if *server.stopping.borrow() {
+        "stopping\n"
+    } else if !server.version.borrow().is_warm {
+        "opening the books\n"
+    } else if !server.ingest.is_taking() {
+        "a write to the disk failed: nothing is taken until a restart\n"
+    } else if server.telemetry.gauge(&LOOK_FAILS).is_some_and(|fails| fails > 0.0) {
+        "new data cannot be looked for; the log says why\n"
+    } else {
+        return "ready\n".into_response();
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
 }
 
 /// A route that there is, and a method that it does not know.

@@ -295,6 +295,17 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     Ok(Outcome::Done)
 }
 
+/// The review of a day, a week or a month, as it is said now.
+pub fn of_period(session: &Session, grain: Grain, period: Day) -> Result<Review, CommandError> {
+    let of = match grain {
+        Grain::Day => Of::Daily,
+        Grain::Week => Of::Weekly,
+        _ => Of::Monthly,
+    };
+    let books = session.books()?;
+    Writer { session, books: &books, language: session.language()?, grain, period }.review(of)
+}
+
 /// Where a frozen review is kept.
 fn file_of(options: &Options, grain: Grain, period: Day) -> PathBuf {
     options.data.join("reviews").join(format!("{}-{period}.json", grain.name()))

@@ -7,7 +7,11 @@ use std::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    api::{self, Choices, Role, Server},
+    alerts::Outside,
+    api::{
+        self, Choices, Role, Server,
+        log::{self, Format, Level},
+    },
     session::Options,
 };
 
@@ -28,6 +32,14 @@ pub struct Arguments {
     /// A name under which the server is reached, besides localhost and addresses
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
+    /// How the log is written: json, a line an object, or text
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "json")]
+    log: Format,
+    /// What is logged at least: debug (every request), info, warn or error
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "info")]
+    log_level: Level,
+    #[command(flatten)]
+    outside: Outside,
     /// Write the description of the API (OpenAPI 3.1) instead, and end
     #[arg(long)]
     openapi: bool,
@@ -41,6 +53,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         writeln!(out, "{}", description.map_err(|error| CommandError::Output(error.into()))?)?;
         return Ok(Outcome::Done);
     }
+    log::set(arguments.log, arguments.log_level);
     let choices = choices(arguments)?;
     let server = Server::open(options, &choices)?;
     let setup = server.gate.setup_token();
@@ -91,5 +104,6 @@ fn choices(arguments: &Arguments) -> Result<Choices, CommandError> {
         open,
         is_behind_proxy: arguments.behind_proxy,
         hosts: arguments.host.clone(),
+        outside: arguments.outside.clone(),
     })
 }
