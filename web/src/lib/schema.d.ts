@@ -1394,25 +1394,8 @@ export interface components {
         };
         /** @description A fact, or the withdrawal of one. Further properties are the columns of its kind. */
         Fact: {
-            /** @description The first day that it states; empty where it states none. */
-            day?: string;
-            /** @description Everything that it states, by column. */
-            fields?: {
-                [key: string]: string;
-            };
-            /** @description What the source calls it. */
-            id?: string;
-            /** Format: int64 */
-            import?: number;
             /** @description The kind of fact: customers, subscriptions, payments and so on. */
             kind: string;
-            /** @description The file and row. */
-            source?: string;
-            unit?: string | null;
-            /** @description Its amount, where it has one. */
-            value?: string | null;
-            /** @description What it states, in a line. */
-            words?: string;
             /** @description The columns, instead of beside `kind`; needed to state a column that is itself called kind. */
             values?: unknown;
             /** @description The fact that holds no more: its id, or an object of the columns of its key. */
@@ -1814,6 +1797,15 @@ export interface components {
             /** Format: int64 */
             withdrawn: number;
         };
+        /** @description What became of one row. */
+        Row: {
+            /** @description Names that the kind does not have: they are kept as attributes. */
+            attributes?: string[];
+            /** @description Why it was refused. */
+            issues?: components["schemas"]["Why"][];
+            /** @description stated, restated, unchanged, withdrawn or refused. */
+            status: string;
+        };
         /**
          * @description A rule as people write it. It watches one of: a metric, the anomalies of a metric, a signal of the playbook, a target,
          *     or a condition over the figures of the playbook.
@@ -1889,15 +1881,6 @@ export interface components {
         /** @description Rules. */
         Rules: {
             rows: components["schemas"]["RuleRow"][];
-        };
-        /** @description What became of one row. */
-        Row: {
-            /** @description Names that the kind does not have: they are kept as attributes. */
-            attributes?: string[];
-            /** @description Why it was refused. */
-            issues?: components["schemas"]["Why"][];
-            /** @description stated, restated, unchanged, withdrawn or refused. */
-            status: string;
         };
         /** @description A figure. */
         Said: {
