@@ -6,6 +6,7 @@
 
 mod access;
 mod alerts;
+mod applier;
 mod company;
 mod description;
 mod doors;

@@ -6,6 +6,5 @@ pub mod client;
 pub mod key;
 pub mod objects;
 pub mod secrets;
-#[allow(dead_code, reason = "the sweep comes next")]
 pub mod store;
 pub mod sync;

@@ -5,6 +5,9 @@
 #[path = "stripe/account.rs"]
 mod account;
 
+#[path = "stripe/hooks.rs"]
+mod hooks;
+
 #[path = "stripe/keys.rs"]
 mod keys;
 

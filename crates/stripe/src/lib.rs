@@ -18,6 +18,7 @@ pub mod invoice;
 pub mod issue;
 mod lines;
 pub mod object;
+pub mod poison;
 pub mod price;
 pub mod signature;
 pub mod subscription;

@@ -31,6 +31,7 @@ use warehouse::lake::{Access, Lake};
 use super::{
     access::{Attempts, Gate, only_our_hosts},
     alerts::{self, Alerts},
+    applier,
     imports::Imports,
     ingest::Ingest,
     kept::{Bodies, Body, Tag},
@@ -416,6 +417,7 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
         let of = Arc::clone(server);
         server.ingest.start(move |_| of.look_now.notify_one())?;
         let alerts = tokio::spawn(alerts::look_after(Arc::clone(server)));
+        applier::start(server)?;
         accept(server, listener).await;
         // A message that is on its way is recorded as sent.
         let _ = tokio::time::timeout(LAST_ANSWERS, alerts).await;

@@ -8,7 +8,7 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
@@ -25,7 +25,7 @@ use axum::{
 };
 use futures_util::StreamExt;
 use serde_json::json;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{log, refusal::Refusal, server::Server};
 use crate::{
@@ -76,9 +76,8 @@ pub struct Webhooks {
     room: Arc<Semaphore>,
     /// Whether a write failed in a way after which nothing is known of the disk: then nothing is taken until a restart.
     is_broken: Arc<AtomicBool>,
-    /// Told when events were put in.
-    #[allow(dead_code, reason = "what makes facts of it comes next")]
-    pub arrived: Arc<Notify>,
+    /// Rings when events were put in; whoever makes facts of them takes it.
+    arrived: Mutex<Option<Receiver<()>>>,
     tally: Arc<Tally>,
 }
 
@@ -104,17 +103,22 @@ impl Webhooks {
     pub fn open(data: PathBuf) -> Result<Self, SecretsError> {
         let secrets = Current::open(&data)?;
         let (queue, waiting) = sync_channel(WAITING);
-        let (is_broken, arrived, tally) = <(Arc<AtomicBool>, Arc<Notify>, Arc<Tally>)>::default();
-        let writer = Writer {
-            data,
-            store: None,
-            is_broken: Arc::clone(&is_broken),
-            arrived: Arc::clone(&arrived),
-            tally: Arc::clone(&tally),
-        };
+        let (is_broken, tally) = <(Arc<AtomicBool>, Arc<Tally>)>::default();
+        let (bell, arrived) = sync_channel(1);
+        let writer = Writer { data, store: None, is_broken: Arc::clone(&is_broken), bell, tally: Arc::clone(&tally) };
         std::thread::Builder::new().name("stripe-events".to_owned()).spawn(move || writer.run(&waiting))?;
         let room = Arc::new(Semaphore::new(WAITING_KILOBYTES));
-        Ok(Self { secrets, queue, room, is_broken, arrived, tally })
+        Ok(Self { secrets, queue, room, is_broken, arrived: Mutex::new(Some(arrived)), tally })
+    }
+
+    /// What rings when events were put in: for the first who asks.
+    pub fn arrived(&self) -> Option<Receiver<()>> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Nothing is known of the disk any more: nothing is taken until a restart.
+    pub fn stop(&self) {
+        self.is_broken.store(true, Ordering::Release);
     }
 
     /// Whether nothing is taken any more until a restart.
@@ -128,7 +132,7 @@ struct Writer {
     data: PathBuf,
     store: Option<Store>,
     is_broken: Arc<AtomicBool>,
-    arrived: Arc<Notify>,
+    bell: SyncSender<()>,
     tally: Arc<Tally>,
 }
 
@@ -146,7 +150,8 @@ impl Writer {
                         // Whoever did not wait sends it again, and it is known.
                         let _ = answer.send(Ok(put));
                     }
-                    self.arrived.notify_one();
+                    // One that rings already need not ring twice.
+                    let _ = self.bell.try_send(());
                 }
                 Err(failure) => {
                     for (answer, _) in answers {

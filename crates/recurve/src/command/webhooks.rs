@@ -28,6 +28,9 @@ pub struct Arguments {
     /// List events that came again and said something else; the first one counts
     #[arg(long, group = "what")]
     conflicts: bool,
+    /// List events that never came by themselves and were fetched by a sync, with the time at which that closed the gap
+    #[arg(long, group = "what")]
+    missed: bool,
     /// Read events again of which nothing could be made
     #[arg(long, group = "what")]
     replay: bool,
@@ -58,9 +61,12 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     }
     let mut store = Store::open(data)?;
     if arguments.replay {
-        let count = store.replay(arguments.event.as_deref())?;
-        writeln!(out, "{count} events wait to be read again; a running server does so at once, else the next one")?;
-        return Ok(Outcome::Done);
+        let (waiting, staying) = store.replay(arguments.event.as_deref())?;
+        writeln!(
+            out,
+            "{waiting} events become facts with the server that runs, or the next one; {staying} still cannot be read"
+        )?;
+        return Ok(if staying > 0 { Outcome::Refused } else { Outcome::Done });
     }
     drop(out);
     if arguments.quarantined {
@@ -72,6 +78,19 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 created(&event),
                 Cell::text(instant(event.arrived_at)),
                 event.reason.map_or(Cell::Empty, Cell::text),
+            ])?;
+        }
+        listing.end()?;
+        return Ok(Outcome::Done);
+    }
+    if arguments.missed {
+        let mut listing = Listing::begin(options, ["event", "type", "created", "closed"])?;
+        for event in store.missed()? {
+            listing.row(&[
+                Cell::text(event.id.as_str()),
+                Cell::text(event.kind.as_str()),
+                created(&event),
+                Cell::text(instant(event.arrived_at)),
             ])?;
         }
         listing.end()?;
@@ -93,6 +112,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     row("waiting to become facts", Cell::Whole(counts.waiting))?;
     row("quarantined", Cell::Whole(counts.quarantined))?;
     row("came again and said something else", Cell::Whole(counts.conflicts))?;
+    row("never came and were fetched", Cell::Whole(i64::try_from(store.missed()?.len()).unwrap_or(i64::MAX)))?;
     row("last arrival", counts.last_arrived_at.map_or(Cell::Empty, |at| Cell::text(instant(at))))?;
     for secret in secrets::read(data)? {
         row("signing secret", Cell::text(ending(&secret)))?;

@@ -5,7 +5,13 @@
 //! events that wait ─▶ touched owners ─▶ all facts of each, made anew ─▶ the difference ─▶ one import ─▶ settled
 //! ```
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -18,7 +24,7 @@ use stripe::{
     object::{self, Payments},
 };
 use warehouse::{
-    import::{Answer, Stated, Statement, Statements},
+    import::{Answer, Statement, Statements},
     kind::Kind,
 };
 
@@ -34,17 +40,27 @@ pub const SOURCE: &str = "stripe";
 const EVENTS: usize = 2_000;
 const EVENT_BYTES: usize = 64 << 20;
 /// How many owners are made again together.
-const OWNERS: usize = 256;
+const OWNERS: usize = 1_024;
+
+/// What became of statements.
+#[derive(Debug)]
+pub struct Outcome {
+    /// One answer a statement, in their order.
+    pub answers: Vec<Answer>,
+    /// The snapshot in which they are; none where nothing had to be written.
+    pub snapshot: Option<i64>,
+}
 
 /// Where facts are stated: the lake, or the one who writes to it.
 pub trait Stating {
     /// States a batch: all of it is on the disk when this returns, or nothing.
-    fn state(&mut self, statements: Vec<Statement>, now_micros: i64) -> Result<Stated, CommandError>;
+    fn state(&mut self, statements: Vec<Statement>, now_micros: i64) -> Result<Outcome, CommandError>;
 }
 
 impl Stating for Statements {
-    fn state(&mut self, statements: Vec<Statement>, now_micros: i64) -> Result<Stated, CommandError> {
-        Ok(Statements::state(self, &statements, now_micros)?)
+    fn state(&mut self, statements: Vec<Statement>, now_micros: i64) -> Result<Outcome, CommandError> {
+        let stated = Statements::state(self, &statements, now_micros)?;
+        Ok(Outcome { answers: stated.answers, snapshot: stated.committed.map(|committed| committed.snapshot.0) })
     }
 }
 
@@ -75,6 +91,8 @@ pub struct Account {
     pub objects: Objects,
     catalogue: Option<(i64, Arc<Base>)>,
     source: Arc<str>,
+    /// Where whoever makes facts says so.
+    lock: PathBuf,
 }
 
 /// What all customers have in common.
@@ -94,7 +112,13 @@ struct Made {
 impl Account {
     /// Opens what is kept in a data folder.
     pub fn open(data: &Path) -> Result<Self, CommandError> {
-        Ok(Self { store: Store::open(data)?, objects: Objects::open(data)?, catalogue: None, source: SOURCE.into() })
+        let (store, objects, lock) = (Store::open(data)?, Objects::open(data)?, data.join("stripe.lock"));
+        Ok(Self { store, objects, catalogue: None, source: SOURCE.into(), lock })
+    }
+
+    /// Whether anything waits to become facts.
+    pub fn has_work(&self) -> Result<bool, CommandError> {
+        Ok(!self.store.waiting(1, 0)?.is_empty() || !self.objects.touched(1)?.is_empty())
     }
 
     /// Makes facts of all that waits: events, and owners that were touched. `told` hears how far it is.
@@ -105,6 +129,9 @@ impl Account {
         told: &mut dyn FnMut(&Applied),
     ) -> Result<Applied, CommandError> {
         let mut applied = Applied::default();
+        // One makes facts at a time, of whatever program: what was read would be older than what another one states.
+        let turn = File::options().create(true).truncate(false).write(true).open(&self.lock)?;
+        turn.lock()?;
         loop {
             let waiting = self.store.waiting(EVENTS, EVENT_BYTES)?;
             let bodies: Vec<(i64, Vec<u8>)> = waiting.into_iter().map(|event| (event.number, event.body)).collect();
@@ -149,15 +176,30 @@ impl Account {
                 shelves.push((owner, generation, shelf));
             }
             let source = &self.source;
-            let made: Vec<Made> = shelves
+            let made: Vec<Result<Made, (String, i64)>> = shelves
                 .into_par_iter()
-                .map(|(owner, generation, shelf)| make(owner, generation, shelf, &base, source))
+                .map(|(owner, generation, shelf)| {
+                    let of = owner.clone();
+                    // A panic would be a fault of ours: what this customer's events bring then waits for a newer version.
+                    catch_unwind(AssertUnwindSafe(|| make(owner, generation, shelf, &base, source)))
+                        .map_err(|_| (of, generation))
+                })
                 .collect();
             let mut settled = Vec::with_capacity(made.len());
             let mut statements = Vec::new();
             for of in made {
-                settled.push(of.settled);
-                statements.extend(of.statements);
+                match of {
+                    Ok(of) => {
+                        settled.push(of.settled);
+                        statements.extend(of.statements);
+                    }
+                    Err((owner, generation)) => {
+                        let reason =
+                            format!("no facts of {owner} could be made with it; report this, it is a fault of Recurve");
+                        applied.quarantined += self.store.quarantine_of(&owner, &reason, now_micros)?;
+                        settled.push(Settled { owner, generation, ..Settled::default() });
+                    }
+                }
             }
             if !statements.is_empty() {
                 self.objects.intend(&settled)?;
@@ -170,7 +212,7 @@ impl Account {
                         Answer::Refused(_) => applied.refused += 1,
                     }
                 }
-                applied.snapshot = stated.committed.map(|committed| committed.snapshot.0).or(applied.snapshot);
+                applied.snapshot = stated.snapshot.or(applied.snapshot);
             }
             self.objects.settle(&settled)?;
             applied.owners += settled.len() as u64;

@@ -1,5 +1,6 @@
 //! An event as it arrived: what can be read of it before anything is made of it, and whether it can be read at all.
 
+use ::stripe::poison;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -36,6 +37,9 @@ pub enum Fault {
     /// It is JSON and no event.
     #[error("the body has no {0} as an event of Stripe has")]
     Lacking(&'static str),
+    /// It says what no event says.
+    #[error("{0}")]
+    Poison(String),
 }
 
 /// The largest time that is believed: the end of the year 9999.
@@ -94,7 +98,7 @@ impl Arrival {
             customer: customer.map(str::to_owned),
             body: Vec::new(),
             digest: digest(event),
-            fault: None,
+            fault: poison::fault(event).map(Fault::Poison),
         })
     }
 }
@@ -172,6 +176,14 @@ mod tests {
             let read = of(&format!(r#"{{"id":"evt_1","type":"a.b","created":1,"data":{{"object":{object}}}}}"#));
             assert_eq!((read.customer.as_deref(), read.fault), (customer, None), "{object}");
         }
+    }
+
+    #[test]
+    fn what_no_event_says_is_put_aside_under_its_own_id() {
+        let read =
+            of(r#"{"id":"evt_1","type":"a.b","created":1,"data":{"object":{"object":"invoice","currency":"xxq"}}}"#);
+        assert_eq!(read.id, "evt_1");
+        assert_eq!(read.fault.unwrap().to_string(), "object.currency is no currency of ISO 4217");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, Transaction, params};
 
 use super::arrival::Arrival;
 
@@ -68,10 +68,8 @@ const STEPS: &[&str] = &["
 pub enum Road {
     /// Stripe sent it.
     Webhook,
-    /// It was fetched, in the order of the list of events.
+    /// A sync fetched it, because it had not come.
     Sync,
-    /// A sweep found that it never came.
-    Sweep,
 }
 
 impl Road {
@@ -79,7 +77,6 @@ impl Road {
         match self {
             Road::Webhook => "webhook",
             Road::Sync => "sync",
-            Road::Sweep => "sweep",
         }
     }
 }
@@ -110,8 +107,6 @@ pub struct Kept {
     pub created: i64,
     /// When it arrived, in microseconds since 1970.
     pub arrived_at: i64,
-    /// How it came.
-    pub road: String,
     /// Why nothing was made of it.
     pub reason: Option<String>,
     /// The bytes as they came.
@@ -180,7 +175,7 @@ impl Store {
     /// Events that are no facts yet, in the order of their arrival: at most so many, with at most so many bytes unless the
     /// first one has more.
     pub fn waiting(&self, count: usize, bytes: usize) -> Result<Vec<Kept>, StoreError> {
-        let sql = "SELECT number, id, kind, created, arrived_at, road, reason, body FROM event WHERE state = 'waiting' \
+        let sql = "SELECT number, id, kind, created, arrived_at, reason, body FROM event WHERE state = 'waiting' \
                    ORDER BY number LIMIT ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([i64::try_from(count).unwrap_or(i64::MAX)])?;
@@ -200,7 +195,8 @@ impl Store {
     pub fn applied(&mut self, numbers: &[i64], now_micros: i64) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         {
-            let sql = "UPDATE event SET state = 'applied', reason = NULL, settled_at = ?2 WHERE number = ?1";
+            let sql = "UPDATE event SET state = 'applied', reason = NULL, settled_at = ?2 \
+                       WHERE number = ?1 AND state = 'waiting'";
             let mut statement = transaction.prepare_cached(sql)?;
             for number in numbers {
                 statement.execute(params![number, now_micros])?;
@@ -216,16 +212,56 @@ impl Store {
         Ok(())
     }
 
-    /// Lets events that were put aside wait again: all of them, or one by its id. How many there were.
-    pub fn replay(&mut self, id: Option<&str>) -> Result<usize, StoreError> {
-        let sql = "UPDATE event SET state = 'waiting', reason = NULL, settled_at = NULL \
-                   WHERE state = 'quarantined' AND (?1 IS NULL OR id = ?1)";
-        Ok(self.connection.execute(sql, [id])?)
+    /// Puts everything of a customer aside that waits, with the reason. How many there were.
+    pub fn quarantine_of(&mut self, customer: &str, reason: &str, now_micros: i64) -> Result<u64, StoreError> {
+        let sql = "UPDATE event SET state = 'quarantined', reason = ?2, settled_at = ?3 \
+                   WHERE customer = ?1 AND state = 'waiting'";
+        Ok(self.connection.execute(sql, params![customer, reason, now_micros])? as u64)
+    }
+
+    /// Reads events again that were put aside: all of them, or one by its id. How many wait to become facts now, and how
+    /// many stay where they are.
+    pub fn replay(&mut self, id: Option<&str>) -> Result<(usize, usize), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let sql =
+            "SELECT number, body FROM event WHERE state = 'quarantined' AND (?1 IS NULL OR id = ?1) ORDER BY number";
+        let put_aside: Vec<(i64, Vec<u8>)> = {
+            let mut statement = transaction.prepare(sql)?;
+            let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        let (mut waiting, mut staying) = (0, 0);
+        for (number, body) in put_aside {
+            let read = Arrival::of(body);
+            if let Some(fault) = read.fault {
+                transaction
+                    .execute("UPDATE event SET reason = ?2 WHERE number = ?1", params![number, fault.to_string()])?;
+                staying += 1;
+                continue;
+            }
+            // One that was not understood before had no id of its own; by now the same event may have come once more.
+            let sql = "UPDATE OR IGNORE event SET id = ?2, kind = ?3, created = ?4, api_version = ?5, customer = ?6, \
+                       digest = ?7, state = 'waiting', reason = NULL, settled_at = NULL WHERE number = ?1";
+            let digest = &read.digest[..];
+            let values = params![number, read.id, read.kind, read.created, read.api_version, read.customer, digest];
+            waiting += transaction.execute(sql, values)?;
+        }
+        transaction.commit()?;
+        Ok((waiting, staying))
+    }
+
+    /// Events that never came by themselves, and were fetched.
+    pub fn missed(&self) -> Result<Vec<Kept>, StoreError> {
+        // Where no webhook ever came none was missed.
+        let sql = "SELECT number, id, kind, created, arrived_at, reason, body FROM event \
+                   WHERE road = 'sync' AND created >= \
+                   (SELECT MIN(created) FROM event WHERE road = 'webhook') ORDER BY created, id";
+        self.list(sql)
     }
 
     /// Events that were put aside, with the reasons.
     pub fn quarantined(&self) -> Result<Vec<Kept>, StoreError> {
-        let sql = "SELECT number, id, kind, created, arrived_at, road, reason, body FROM event \
+        let sql = "SELECT number, id, kind, created, arrived_at, reason, body FROM event \
                    WHERE state = 'quarantined' ORDER BY number";
         self.list(sql)
     }
@@ -236,18 +272,6 @@ impl Store {
         let mut statement = self.connection.prepare(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Which of these events are not here.
-    pub fn missing<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<&'a str>, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT 1 FROM event WHERE id = ?1")?;
-        let mut missing = Vec::new();
-        for id in ids {
-            if !statement.exists([id])? {
-                missing.push(id);
-            }
-        }
-        Ok(missing)
     }
 
     /// How many there are of each state.
@@ -267,18 +291,6 @@ impl Store {
         })?)
     }
 
-    /// Something that is remembered under a name.
-    pub fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT value FROM note WHERE name = ?1";
-        Ok(self.connection.query_row(sql, [name], |row| row.get(0)).optional()?)
-    }
-
-    /// Remembers something under a name.
-    pub fn set_note(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
-        self.connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?1, ?2)", [name, value])?;
-        Ok(())
-    }
-
     fn list(&self, sql: &str) -> Result<Vec<Kept>, StoreError> {
         let mut statement = self.connection.prepare(sql)?;
         let rows = statement.query_map([], kept)?;
@@ -293,9 +305,8 @@ fn kept(row: &rusqlite::Row<'_>) -> Result<Kept, rusqlite::Error> {
         kind: row.get(2)?,
         created: row.get(3)?,
         arrived_at: row.get(4)?,
-        road: row.get(5)?,
-        reason: row.get(6)?,
-        body: row.get(7)?,
+        reason: row.get(5)?,
+        body: row.get(6)?,
     })
 }
 
@@ -323,6 +334,11 @@ fn put(transaction: &Transaction<'_>, arrival: &Arrival, road: Road, now_micros:
         return Ok(if reason.is_some() { Put::Quarantined } else { Put::Kept });
     }
     let sql = "SELECT digest = ?2 OR api_version <> ?3 FROM event WHERE id = ?1";
+    if road == Road::Webhook {
+        // It was only late: it did come by itself.
+        let sql = "UPDATE event SET road = 'late webhook' WHERE id = ?1 AND road = 'sync'";
+        transaction.prepare_cached(sql)?.execute([&arrival.id])?;
+    }
     // Written in another version of the API it cannot be compared; two endpoints of two versions are nothing odd.
     let says_the_same = transaction
         .prepare_cached(sql)?
@@ -360,7 +376,21 @@ mod tests {
         assert_eq!(counts, Counts { waiting: 1, quarantined: 1, events: 2, conflicts: 1, last_arrived_at: Some(7) });
         let waiting = store.waiting(10, 1_000).unwrap();
         assert_eq!(waiting[0].body, event("evt_1", 1).body);
-        assert_eq!(store.missing(["evt_1", "evt_2"]).unwrap(), ["evt_2"]);
+    }
+
+    #[test]
+    fn what_never_came_by_itself_is_told_apart_from_what_was_late() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let at = |id: &str, created: i64| Arrival { created, ..event(id, 1) };
+        store.put(&[at("evt_0", 1), at("evt_1", 10)], Road::Sync, 2_000_000).unwrap();
+        assert!(store.missed().unwrap().is_empty(), "no webhook ever came");
+        store.put(&[at("evt_2", 4)], Road::Webhook, 5_000_000).unwrap();
+        let missed =
+            |store: &Store| -> Vec<String> { store.missed().unwrap().into_iter().map(|event| event.id).collect() };
+        assert_eq!(missed(&store), ["evt_1"], "the other one was made before those that came by themselves");
+        store.put(&[at("evt_1", 10)], Road::Webhook, 11_000_000).unwrap();
+        assert!(missed(&store).is_empty());
     }
 
     #[test]
@@ -381,8 +411,10 @@ mod tests {
         assert_eq!(ids(&store, usize::MAX), ["evt_2", "evt_3", "evt_4"]);
         assert_eq!(ids(&store, 1), ["evt_2"], "the first one is given whatever its size");
         assert_eq!(store.quarantined().unwrap()[0].reason.as_deref(), Some("it is too large"));
-        assert_eq!(store.replay(Some("evt_0")).unwrap(), 0, "what is a fact stays one");
-        assert_eq!(store.replay(None).unwrap(), 1);
+        assert_eq!(store.replay(Some("evt_0")).unwrap(), (0, 0), "what is a fact stays one");
+        let poison = br#"{"id":"evt_p","type":"a.b","created":1,"data":{"object":{"total":9223372036854775807}}}"#;
+        assert_eq!(store.put(&[Arrival::of(poison.to_vec())], Road::Webhook, 4).unwrap(), [Put::Quarantined]);
+        assert_eq!(store.replay(None).unwrap(), (1, 1), "what cannot be read stays");
         assert_eq!(ids(&store, usize::MAX), ["evt_1", "evt_2", "evt_3", "evt_4"]);
     }
 }

@@ -549,12 +549,10 @@ impl Walk<'_> {
                 read.0 += page.get("data").and_then(Value::as_array).map_or(0, |data| data.len() as u64);
                 read.1 += new_events;
             }
-            let mut spans = hold(&self.spans);
-            spans.insert(span.number, span.clone());
+            hold(&self.spans).insert(span.number, span.clone());
             if let (Some(rest), Some(number)) = (rest, number) {
                 let rest = Span { number, ..rest };
-                spans.insert(number, rest.clone());
-                drop(spans);
+                hold(&self.spans).insert(number, rest.clone());
                 hold(&self.queue).waiting.push_back(rest);
                 self.changed.notify_all();
             }

@@ -11,7 +11,7 @@ use super::account::{Synced, differences, listed};
 
 const DAY: i64 = 86_400;
 
-fn choices(seed: u64, lived: i32) -> Choices {
+pub fn choices(seed: u64, lived: i32) -> Choices {
     Choices {
         settings: Settings::of(seed),
         lived_months: Some(lived),
@@ -22,7 +22,7 @@ fn choices(seed: u64, lived: i32) -> Choices {
 }
 
 /// What is rebuilt of the lists and of all events from a second on, as the judge sees it.
-fn expected(synced: &Synced, seed: u64, events_since: i64) -> super::account::Listed {
+pub fn expected(synced: &Synced, seed: u64, events_since: i64) -> super::account::Listed {
     synced.server.world(|world| {
         let since = |event: &serde_json::Value| event["created"].as_i64().unwrap() >= events_since;
         let shape = Shape::ALL[usize::try_from(seed % 3).unwrap()];

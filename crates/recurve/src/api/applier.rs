@@ -1,0 +1,114 @@
+//! Events become facts: a thread of the server takes those that wait, in the order in which they came, and states what
+//! follows from them by the writer of facts. What it cannot do now it does later; what it cannot do at all is put aside,
+//! and holds nothing up.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use warehouse::import::Statement;
+
+use super::{ingest::Ingest, log, server::Server};
+use crate::{
+    command::CommandError,
+    session::clock,
+    stripe::{
+        account::{Account, Outcome, Stating},
+        store::{Store, StoreError},
+    },
+};
+
+/// How often it is looked whether another program put events in, or had some read again.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The first wait after a failure; each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A round that takes longer than this is worth a line in the log.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// The writer of the server, as one to whom facts of Stripe are stated.
+struct Through<'a>(&'a Ingest);
+
+impl Stating for Through<'_> {
+    fn state(&mut self, statements: Vec<Statement>, _now_micros: i64) -> Result<Outcome, CommandError> {
+        let settled = self.0.state(statements).map_err(|refusal| {
+            CommandError::Output(std::io::Error::other(format!("{}; {}", refusal.reason.message, refusal.reason.help)))
+        })?;
+        Ok(Outcome { answers: settled.answers, snapshot: settled.committed.map(|(_, snapshot)| snapshot.0) })
+    }
+}
+
+/// Starts the thread. It ends with the server.
+pub fn start(server: &Arc<Server>) -> std::io::Result<()> {
+    let Some(arrived) = server.webhooks.arrived() else { return Ok(()) };
+    let server = Arc::clone(server);
+    std::thread::Builder::new().name("stripe-facts".to_owned()).spawn(move || apply_for_ever(&server, &arrived))?;
+    Ok(())
+}
+
+fn apply_for_ever(server: &Server, arrived: &Receiver<()>) {
+    let (mut account, mut wait, mut told) = (None, FIRST_WAIT, false);
+    loop {
+        if arrived.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Disconnected) || *server.stopping.borrow() {
+            return;
+        }
+        if server.webhooks.is_broken() || !server.ingest.is_taking() {
+            // Nothing is known of the disk: no event is acknowledged either.
+            server.webhooks.stop();
+            return;
+        }
+        // A panic is a fault of ours; whatever it left behind is opened anew.
+        let round = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(server, &mut account)));
+        let words = match round {
+            Ok(Ok(())) => {
+                (wait, told) = (FIRST_WAIT, false);
+                continue;
+            }
+            Ok(Err(error)) => {
+                if matches!(error, CommandError::Stripe(StoreError::Broken(_))) {
+                    server.webhooks.stop();
+                }
+                error.to_string()
+            }
+            Err(_) => "making facts of events of Stripe ended in a panic".to_owned(),
+        };
+        account = None;
+        if !told {
+            log::note("error", &[("words", &words)]);
+            told = true;
+        }
+        std::thread::sleep(wait);
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Makes facts of everything that waits.
+fn round(server: &Server, account: &mut Option<Account>) -> Result<(), CommandError> {
+    let data = &server.options.data;
+    if account.is_none() {
+        if !data.join(Store::FILE).is_file() {
+            return Ok(());
+        }
+        *account = Some(Account::open(data)?);
+    }
+    let Some(account) = account else { return Ok(()) };
+    if !account.has_work()? {
+        return Ok(());
+    }
+    let begun = Instant::now();
+    let applied = account.apply(&mut Through(&server.ingest), clock(), &mut |_| {})?;
+    if begun.elapsed() > SLOW {
+        let (events, milliseconds) = (applied.events.to_string(), begun.elapsed().as_millis().to_string());
+        log::note("slow", &[("route", "events"), ("events", &events), ("milliseconds", &milliseconds)]);
+    }
+    if applied.quarantined > 0 || applied.refused > 0 {
+        let (events, facts) = (applied.quarantined.to_string(), applied.refused.to_string());
+        log::note("quarantined", &[("events", &events), ("facts", &facts)]);
+    }
+    Ok(())
+}

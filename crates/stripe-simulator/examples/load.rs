@@ -1,0 +1,312 @@
+//! Sends signed webhooks to a running server as fast as it is told to, and says how long they took: to the answer, which
+//! means that they are on the disk, and to the stream, which means that they are in the MRR.
+//!
+//! ```text
+//! recurve serve --port 8080 --open
+//! cargo run --release -p stripe-simulator --example load -- --url http://127.0.0.1:8080 --secret whsec_... --rate 2000 --seconds 30
+//! ```
+//!
+//! Every event is one more seat of ten dollars a month, of one of `--customers` in turn: so the MRR on the stream says how
+//! many events are in it. The time to the stream is taken in the order of the requests. `--pid` of the server watches its memory.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+use stripe_simulator::api::webhook;
+
+struct Plan {
+    url: String,
+    secret: String,
+    rate: usize,
+    seconds: usize,
+    at_a_time: usize,
+    customers: usize,
+    pid: Option<u32>,
+    token: Option<String>,
+    run: String,
+}
+
+fn plan() -> Result<Plan, String> {
+    let mut plan = Plan {
+        url: "http://127.0.0.1:8080".to_owned(),
+        secret: String::new(),
+        rate: 2_000,
+        seconds: 30,
+        at_a_time: 64,
+        customers: 50_000,
+        pid: None,
+        token: None,
+        run: now().to_string(),
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{name} takes a value"))?;
+        let count = || value.parse().map_err(|_| format!("{name} takes a number, not `{value}`"));
+        match name.as_str() {
+            "--url" => plan.url = value,
+            "--secret" => plan.secret = value,
+            "--rate" => plan.rate = count()?,
+            "--seconds" => plan.seconds = count()?,
+            "--at-a-time" => plan.at_a_time = count()?,
+            "--customers" => plan.customers = count()?,
+            "--pid" => plan.pid = u32::try_from(count()?).ok(),
+            "--token" => plan.token = Some(value),
+            "--run" => plan.run = value,
+            _ => return Err(format!("there is no option {name}")),
+        }
+    }
+    if plan.secret.is_empty() || plan.rate == 0 || plan.customers == 0 {
+        return Err("say --secret whsec_..., and a --rate and a number of --customers above 0".to_owned());
+    }
+    Ok(plan)
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(0)
+}
+
+fn event(run: &str, number: usize, customers: usize) -> Value {
+    let (customer, seats) = (number % customers, number / customers + 1);
+    let at = now();
+    let price = json!({
+        "id": "price_load", "object": "price", "active": true, "billing_scheme": "per_unit", "created": 1_600_000_000,
+        "currency": "usd", "livemode": false, "lookup_key": null, "metadata": {}, "nickname": "Load", "product": "prod_load",
+        "recurring": {"interval": "month", "interval_count": 1, "trial_period_days": null, "usage_type": "licensed"},
+        "tax_behavior": "unspecified", "tiers_mode": null, "transform_quantity": null, "type": "recurring",
+        "unit_amount": 1_000, "unit_amount_decimal": "1000",
+    });
+    let mut data = json!({"object": {
+        "id": format!("sub_{run}_{customer}"), "object": "subscription", "application": null, "automatic_tax": {"enabled": false},
+        "billing_cycle_anchor": at, "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null,
+        "cancellation_details": {"comment": null, "feedback": null, "reason": null},
+        "collection_method": "charge_automatically", "created": at, "currency": "usd",
+        "customer": format!("cus_{run}_{customer}"), "days_until_due": null, "default_payment_method": null,
+        "description": null, "discounts": [], "ended_at": null,
+        "items": {"object": "list", "data": [{
+            "id": format!("si_{run}_{customer}"), "object": "subscription_item", "created": at, "current_period_start": at,
+            "current_period_end": at + 2_592_000, "discounts": [], "metadata": {}, "price": price, "quantity": seats,
+            "subscription": format!("sub_{run}_{customer}"), "tax_rates": [],
+        }], "has_more": false, "url": "/v1/subscription_items"},
+        "latest_invoice": null, "livemode": false, "metadata": {}, "next_pending_invoice_item_invoice": null,
+        "pause_collection": null, "pending_setup_intent": null, "pending_update": null, "schedule": null, "start_date": at,
+        "status": "active", "test_clock": null, "trial_end": null, "trial_start": null,
+    }});
+    if seats > 1 {
+        data["previous_attributes"] = json!({"items": {"data": [{"id": format!("si_{run}_{customer}"), "quantity": seats - 1}]}, "quantity": seats - 1});
+    }
+    json!({
+        "id": format!("evt_{run}_{number}"), "object": "event", "api_version": "2025-09-30.clover", "created": at,
+        "data": data, "livemode": false, "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
+        "type": if seats == 1 { "customer.subscription.created" } else { "customer.subscription.updated" },
+    })
+}
+
+#[derive(Default)]
+struct Seen {
+    /// For each answered event: when it was to be sent, when it was, and when it was answered.
+    answered: Vec<(Instant, Instant, Instant)>,
+    statuses: BTreeMap<u16, usize>,
+}
+
+/// MRR on the stream, in cents, with the time at which it was told.
+type Told = Arc<Mutex<Vec<(Instant, i64)>>>;
+
+fn hold<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn cents(text: &str) -> Option<i64> {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    let rest: i64 = format!("{rest:0<2}").get(..2)?.parse().ok()?;
+    Some(whole.parse::<i64>().ok()? * 100 + rest)
+}
+
+fn listen(plan: &Plan, told: &Told, latest: &Arc<AtomicI64>) {
+    let (url, token, told, latest) =
+        (format!("{}/api/v1/stream", plan.url), plan.token.clone(), Arc::clone(told), Arc::clone(latest));
+    std::thread::spawn(move || {
+        let agent = ureq::Agent::config_builder().timeout_global(None).build().new_agent();
+        let mut request = agent.get(&url);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let Ok(mut answer) = request.call() else {
+            eprintln!("the stream cannot be listened to");
+            return;
+        };
+        for line in BufReader::new(answer.body_mut().with_config().limit(u64::MAX).reader()).lines() {
+            let Ok(line) = line else { break };
+            let Some(data) = line.strip_prefix("data:") else { continue };
+            let Ok(data) = serde_json::from_str::<Value>(data) else { continue };
+            if let Some(mrr) = data.get("mrr").and_then(Value::as_str).and_then(cents) {
+                if let Some(before) = data.get("mrr_before").and_then(Value::as_str).and_then(cents) {
+                    // The first one says where it began.
+                    let mut told = hold(&told);
+                    if told.is_empty() {
+                        told.push((Instant::now(), before));
+                    }
+                }
+                hold(&told).push((Instant::now(), mrr));
+                latest.store(mrr, Ordering::Relaxed);
+            }
+        }
+    });
+}
+
+fn rss_kilobytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find(|line| line.starts_with("VmRSS:"))?.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn quantile(sorted: &[Duration], part: f64) -> Duration {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    let at = ((sorted.len() as f64 * part).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
+    sorted.get(at).copied().unwrap_or_default()
+}
+
+fn show(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    println!(
+        "{what}: {} of them, p50 {:?}, p90 {:?}, p99 {:?}, most {:?}",
+        times.len(),
+        quantile(&times, 0.5),
+        quantile(&times, 0.9),
+        quantile(&times, 0.99),
+        quantile(&times, 1.0)
+    );
+}
+
+fn main() -> Result<(), String> {
+    let plan = plan()?;
+    let (told, latest): (Told, _) = (Told::default(), Arc::new(AtomicI64::new(i64::MIN)));
+    listen(&plan, &told, &latest);
+    std::thread::sleep(Duration::from_millis(300));
+    let total = plan.rate * plan.seconds;
+    let (next, seen, is_over) = (AtomicUsize::new(0), Mutex::new(Seen::default()), AtomicBool::new(false));
+    let begun = Instant::now();
+    let memory = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                if let Some(kilobytes) = plan.pid.and_then(rss_kilobytes) {
+                    hold(&memory).push(kilobytes);
+                }
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        let senders: Vec<_> = (0..plan.at_a_time)
+            .map(|_| {
+                scope.spawn(|| {
+                    let agent = ureq::Agent::config_builder()
+                        .http_status_as_error(false)
+                        .timeout_global(Some(Duration::from_secs(30)))
+                        .build()
+                        .new_agent();
+                    let url = format!("{}/webhooks/stripe", plan.url);
+                    let mut mine = Seen::default();
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= total {
+                            break;
+                        }
+                        #[allow(clippy::cast_precision_loss)]
+                        let due = begun + Duration::from_secs_f64(number as f64 / plan.rate as f64);
+                        let (header, body) = webhook(&event(&plan.run, number, plan.customers), now(), &[&plan.secret]);
+                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                        let sent = Instant::now();
+                        let request = agent.post(&url).header("content-type", "application/json");
+                        let answer = request.header("stripe-signature", &header).send(&body[..]);
+                        let status = answer.map_or(0, |mut answer| {
+                            // The connection goes on with the next one once this is read.
+                            let _ = answer.body_mut().read_to_vec();
+                            answer.status().as_u16()
+                        });
+                        *mine.statuses.entry(status).or_default() += 1;
+                        if status == 200 {
+                            mine.answered.push((due, sent, Instant::now()));
+                        }
+                    }
+                    let mut seen = hold(&seen);
+                    seen.answered.append(&mut mine.answered);
+                    for (status, count) in mine.statuses {
+                        *seen.statuses.entry(status).or_default() += count;
+                    }
+                })
+            })
+            .collect();
+        for sender in senders {
+            // One that ended early sent less, which the counts say.
+            let _ = sender.join();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let took = begun.elapsed();
+    let mut seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    seen.answered.sort_unstable_by_key(|(_, sent, _)| *sent);
+    let count = seen.answered.len();
+    println!(
+        "answers by status: {:?}; {count} events on the disk in {took:.1?}: {:.0} a second",
+        seen.statuses,
+        rate(count, took)
+    );
+    show("from request to answer", seen.answered.iter().map(|(_, sent, answered)| *answered - *sent).collect());
+    show(
+        "from when it was due to the answer",
+        seen.answered.iter().map(|(due, _, answered)| *answered - *due).collect(),
+    );
+
+    // All of them will be in the MRR, each with ten dollars.
+    let waited = Instant::now();
+    let all = i64::try_from(count).unwrap_or(0) * 1_000;
+    let base = || hold(&told).first().map(|(_, mrr)| *mrr);
+    while base().is_none_or(|base| latest.load(Ordering::Relaxed) < base + all)
+        && waited.elapsed() < Duration::from_secs(300)
+    {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let told = hold(&told);
+    let base = told.first().map_or(0, |(_, mrr)| *mrr);
+    let mut times = Vec::new();
+    let mut at = 0;
+    for (number, (_, sent, _)) in seen.answered.iter().enumerate() {
+        let needed = base + (i64::try_from(number).unwrap_or(0) + 1) * 1_000;
+        while told.get(at).is_some_and(|(_, mrr)| *mrr < needed) {
+            at += 1;
+        }
+        if let Some((when, _)) = told.get(at) {
+            times.push(when.saturating_duration_since(*sent));
+        }
+    }
+    println!(
+        "the stream told {} changes; {} of {count} events are in the MRR",
+        told.len().saturating_sub(1),
+        times.len()
+    );
+    show("from request to the stream", times);
+    let memory = hold(&memory);
+    if let (Some(first), Some(last), Some(most)) = (memory.first(), memory.last(), memory.iter().max()) {
+        println!(
+            "memory of the server: {} MB at first, {} MB at last, {} MB at most",
+            first >> 10,
+            last >> 10,
+            most >> 10
+        );
+    }
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn rate(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
