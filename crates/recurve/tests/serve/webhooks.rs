@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{Read, Write},
     net::TcpStream,
-    process::Stdio,
+    process::{Command, Stdio},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -289,4 +289,62 @@ fn the_simulator_signs_as_stripe_does() {
     let server = Server::open(&folder);
     let (header, body) = webhook(&event("evt_1", "cus_1"), now(), &[OLD_SECRET, SECRET]);
     post(&server, &header, &body).is(200);
+}
+
+/// A server whose writes to the store's log go wrong as said; none where faults cannot be made here.
+fn with_fault(folder: &Folder, fault: &str) -> Option<Server> {
+    let can = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let log = folder.data().canonicalize().unwrap().join("stripe.sqlite-wal");
+    let calls = fault.split(':').next().unwrap();
+    let mut command = Command::new("strace");
+    // The program stays the child, so that killing the child ends it.
+    command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-P", log.to_str().unwrap()]);
+    command.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={fault}")]);
+    command.arg(env!("CARGO_BIN_EXE_recurve")).args(["serve", "--port", "0", "--open", "editor"]);
+    command.env("RECURVE_DATA", folder.data());
+    Some(Server::of(&mut command))
+}
+
+/// Posts events one after the other; the statuses, and the ids of those that were acknowledged.
+fn post_many(server: &Server, name: &str, count: usize) -> (Vec<u16>, BTreeSet<String>) {
+    let (mut statuses, mut acknowledged) = (Vec::new(), BTreeSet::new());
+    for number in 0..count {
+        let id = format!("evt_{name}_{number}");
+        let status = post_signed(server, event(&id, "cus_1").to_string().as_bytes()).status;
+        statuses.push(status);
+        if status == 200 {
+            acknowledged.insert(id);
+        }
+    }
+    (statuses, acknowledged)
+}
+
+#[test]
+fn after_a_write_that_may_be_lost_nothing_is_acknowledged_until_a_restart() {
+    let folder = folder();
+    // The store is there, so that what is counted are the events.
+    drop(post_many(&Server::open(&folder), "before", 1));
+    let Some(server) = with_fault(&folder, "fsync,fdatasync:error=EIO:when=4") else { return };
+    let (statuses, acknowledged) = post_many(&server, "during", 30);
+    let broken = statuses.iter().position(|status| *status == 503).expect("the fault was not met");
+    assert!(statuses[broken..].iter().all(|status| *status == 503), "one failed write, and all after it: {statuses:?}");
+    drop(server);
+    let server = Server::open(&folder);
+    assert!(acknowledged.is_subset(&ids(&folder)));
+    assert_eq!(post_many(&server, "after", 3).0, [200, 200, 200]);
+}
+
+#[test]
+fn on_a_full_disk_events_are_put_off_and_taken_again_once_there_is_room() {
+    let folder = folder();
+    drop(post_many(&Server::open(&folder), "before", 1));
+    let Some(server) = with_fault(&folder, "pwrite64:error=ENOSPC:when=6..30") else { return };
+    let (statuses, acknowledged) = post_many(&server, "during", 60);
+    let kinds: BTreeSet<u16> = statuses.iter().copied().collect();
+    assert_eq!(kinds, BTreeSet::from([200, 507]), "{statuses:?}");
+    assert_eq!(statuses.last(), Some(&200), "it goes on by itself: {statuses:?}");
+    assert!(acknowledged.is_subset(&ids(&folder)));
 }

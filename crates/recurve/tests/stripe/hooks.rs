@@ -10,8 +10,9 @@ use std::{
 
 use serde_json::{Value, json};
 use stripe_simulator::{
+    Settings,
     delivery::{Order, Script},
-    server::{Delivery, send, serve},
+    server::{Choices, Delivery, send, serve},
 };
 
 use super::{
@@ -112,7 +113,9 @@ fn in_any_order_and_repeated_the_ledger_is_that_of_the_events_in_order() {
 #[test]
 fn what_never_came_is_fetched_and_said() {
     let seed = 31;
-    let synced = Synced::with(serve(choices(seed, 22)).unwrap());
+    let busy = choices(seed, 22);
+    let settings = Settings { customers: 25, ..busy.settings };
+    let synced = Synced::with(serve(Choices { settings, ..busy }).unwrap());
     let first = synced.now();
     synced.sync(&[]);
     synced.server.skip_events();
