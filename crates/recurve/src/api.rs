@@ -26,6 +26,7 @@ mod route;
 mod server;
 mod statements;
 mod stream;
+mod syncs;
 mod telemetry;
 mod web;
 mod webhooks;
@@ -46,6 +47,7 @@ fn routes() -> Vec<Route> {
         facts::routes(),
         statements::routes(),
         imports::routes(),
+        syncs::routes(),
         notes::routes(),
         alerts::routes(),
         stream::routes(),

@@ -11,5 +11,8 @@ mod hooks;
 #[path = "stripe/keys.rs"]
 mod keys;
 
+#[path = "stripe/reconciled.rs"]
+mod reconciled;
+
 #[path = "stripe/syncs.rs"]
 mod syncs;

@@ -859,6 +859,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sources/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is kept of Stripe, until when it is proven to be all, and how syncs go */
+        get: operations["get_sources_stripe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -1470,6 +1487,14 @@ export interface components {
             rows: number;
             source: string;
         };
+        /** @description How often something is so. */
+        IssueCount: {
+            code: string;
+            /** Format: int64 */
+            count: number;
+            /** @description What it means. */
+            words: string;
+        };
         /** @description A view that is kept. */
         KeptView: components["schemas"]["SavedView"] & {
             created_at: string;
@@ -1492,6 +1517,24 @@ export interface components {
             kind: string;
             /** @description When the last one was done. */
             last_import_at?: string | null;
+        };
+        /** @description What a sync did. */
+        LastSync: {
+            ended_at: string;
+            /** Format: int64 */
+            facts_refused: number;
+            /** Format: int64 */
+            facts_stated: number;
+            /** Format: int64 */
+            facts_withdrawn: number;
+            /** Format: int64 */
+            new_events: number;
+            /** Format: int64 */
+            objects: number;
+            /** Format: int64 */
+            requests: number;
+            /** @description Whether all lists were walked. */
+            was_full: boolean;
         };
         /** @description What a list answers. */
         Listed: {
@@ -1942,6 +1985,60 @@ export interface components {
             /** @description opening, a kind of movement, or closing. */
             step: string;
             value?: string | null;
+        };
+        /** @description What is kept of Stripe, and how syncs go. */
+        Synced: {
+            /** @description The account, where the key may say it. */
+            account?: string | null;
+            /**
+             * Format: int64
+             * @description Events that are kept.
+             */
+            events: number;
+            /** @description When the last sync of the server failed, if it was not mended since. */
+            failed_at?: string | null;
+            /** @description Why. */
+            failure?: string | null;
+            /** @description Whether a sync runs now in the server. */
+            is_running: boolean;
+            /** @description What cannot be known or read, by code, with how often. */
+            issues: components["schemas"]["IssueCount"][];
+            last?: components["schemas"]["LastSync"] | null;
+            /** @description The lists. */
+            lists: components["schemas"]["SyncedList"][];
+            /** @description live or test; null where nothing was ever read. */
+            mode?: string | null;
+            /** @description When the server syncs next; null where it does not. */
+            next_at?: string | null;
+            /** @description Everything is known up to this instant. */
+            proven_until?: string | null;
+            /**
+             * Format: int64
+             * @description Events in which nothing could be read.
+             */
+            quarantined_events: number;
+            /**
+             * Format: int64
+             * @description Events that are no facts yet.
+             */
+            waiting_events: number;
+        };
+        /** @description A list of Stripe. */
+        SyncedList: {
+            /** @description Whether the key may not read it. */
+            is_forbidden: boolean;
+            /**
+             * Format: int64
+             * @description Objects that are kept.
+             */
+            kept: number;
+            list: string;
+            /**
+             * Format: int64
+             * @description Objects that Stripe listed when all lists were last walked.
+             */
+            listed?: number | null;
+            listed_at?: string | null;
         };
         /** @description What an event says. */
         Told: {
@@ -4513,6 +4610,35 @@ export interface operations {
                         /** @description The version of the data: equal as long as every answer is */
                         data_version: string;
                     };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_sources_stripe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Synced"];
                 };
             };
             /** @description Why there is no answer */

@@ -32,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const SLOW: Duration = Duration::from_secs(5);
 
 /// The writer of the server, as one to whom facts of Stripe are stated.
-struct Through<'a>(&'a Ingest);
+pub(super) struct Through<'a>(pub(super) &'a Ingest);
 
 impl Stating for Through<'_> {
     fn state(&mut self, statements: Vec<Statement>, _now_micros: i64) -> Result<Outcome, CommandError> {

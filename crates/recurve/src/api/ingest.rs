@@ -154,7 +154,6 @@ impl Ingest {
     ///
     /// # Errors
     /// As [`Ingest::hand_over`], and when it could not be written.
-    #[allow(dead_code, reason = "what other systems send is stated by it")]
     pub fn state(&self, statements: Vec<Statement>) -> Result<Settled, Refusal> {
         let receiver = self.hand_over(statements, None)?;
         match receiver.blocking_recv() {

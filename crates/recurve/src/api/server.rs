@@ -41,6 +41,7 @@ use super::{
     route::Question,
     routes,
     statements::KIB_AT_ONCE,
+    syncs,
     telemetry::{self, LOOK_FAILS, LOOKS_FAILED, Telemetry},
     web, webhooks,
 };
@@ -117,6 +118,8 @@ pub struct Server {
     pub judge_now: Notify,
     /// Numbers about the server itself.
     pub telemetry: Telemetry,
+    /// How syncs with Stripe go.
+    pub syncs: syncs::Syncs,
     /// Places for pages that listen.
     pub listeners: Arc<Semaphore>,
     /// Whether the server stops.
@@ -175,6 +178,7 @@ impl Server {
             alerts: Alerts { store: Store::open(&options.data)?, outside: choices.outside.clone() },
             judge_now: Notify::new(),
             telemetry: Telemetry::default(),
+            syncs: syncs::Syncs::default(),
             listeners: Arc::new(Semaphore::new(LISTENERS)),
             stopping: watch::Sender::new(false),
         }))
@@ -418,6 +422,7 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
         server.ingest.start(move |_| of.look_now.notify_one())?;
         let alerts = tokio::spawn(alerts::look_after(Arc::clone(server)));
         applier::start(server)?;
+        syncs::start(server)?;
         accept(server, listener).await;
         // A message that is on its way is recorded as sent.
         let _ = tokio::time::timeout(LAST_ANSWERS, alerts).await;

@@ -1,18 +1,40 @@
-//! `recurve reconcile`: MRR from subscriptions, beside what was invoiced and what was collected, with what fits nowhere.
+//! `recurve reconcile`: MRR from subscriptions, beside what was invoiced and what was collected, with what fits nowhere; and
+//! `recurve reconcile stripe`, the same beside what Stripe itself says now.
 
 use revenue::{calendar::Grain, money::print_micros};
 use warehouse::{engine::reconciliation, lake::Access};
 
-use super::{CommandError, Outcome};
+use super::{
+    CommandError, Outcome,
+    sync::{From, Reach, second, stop_flag},
+};
 use crate::{
     listing::{self, Cell, Sheet},
     session::{Options, Range, Session},
+    stripe::{
+        account::Account,
+        client::Client,
+        reconciliation::{self as of_stripe, Line, WAYS},
+        store::Store,
+        sync::check_key,
+    },
 };
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Ask Stripe: MRR now by its subscriptions, by our facts, by invoices and by paid invoices, where they differ
+    #[arg(value_enum)]
+    with: Option<From>,
     #[command(flatten)]
     range: Range,
+    /// With stripe: list how many objects Stripe lists beside how many are kept
+    #[arg(long, requires = "with")]
+    counts: bool,
+    /// With stripe: list all customers, not only those that differ
+    #[arg(long, requires = "with")]
+    all: bool,
+    #[command(flatten)]
+    reach: Reach,
     /// List what fits nowhere instead: bills without a subscription, subscriptions without a bill, payments without a bill
     #[arg(long)]
     orphans: bool,
@@ -21,7 +43,87 @@ pub struct Arguments {
 /// Lists the months, or the orphans.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    if let Some(From::Stripe) = arguments.with {
+        return with_stripe(&session, arguments);
+    }
     listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// Sets what is kept of Stripe beside what it says now.
+fn with_stripe(session: &Session, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let options = &session.options;
+    if !options.data.join(Store::FILE).is_file() {
+        return Err(CommandError::Missing(
+            "nothing was ever read from Stripe into this data folder; `recurve sync stripe` does it".to_owned(),
+        ));
+    }
+    let (key, manner) = arguments.reach.open(session)?;
+    let stop = stop_flag();
+    let client = Client::new(key.clone(), manner, &stop)?;
+    let mut account = Account::open(&options.data)?;
+    let now = second(session)();
+    check_key(&client, &key, &mut account.objects, now)?;
+    if arguments.counts {
+        let counts = of_stripe::count(&account, &client)?;
+        return listing::write(options, |sheet| {
+            sheet.begin(["list", "kept", "listed_by_stripe", "missing_here", "gone_at_stripe", "first_missing"])?;
+            let whole = |number: usize| Cell::Whole(i64::try_from(number).unwrap_or(i64::MAX));
+            for list in &counts {
+                sheet.row(&[
+                    Cell::text(list.list),
+                    whole(list.kept),
+                    list.listed.map_or(Cell::Empty, whole),
+                    whole(list.missing.len()),
+                    whole(list.gone),
+                    list.missing.first().map_or(Cell::Empty, Cell::text),
+                ])?;
+            }
+            Ok(Outcome::Done)
+        });
+    }
+    let lines = of_stripe::reconcile(&mut account, &client, &session.view(None)?.policy, now)?;
+    listing::write(options, |sheet| {
+        let columns = ["customer", "currency"].into_iter().chain(WAYS).chain(["why"]);
+        sheet.begin(columns)?;
+        for line in lines.iter().filter(|line| arguments.all || !line.agrees()) {
+            sheet.row(&cells_of(line))?;
+        }
+        for line in totals(&lines) {
+            sheet.row(&cells_of(&line))?;
+        }
+        Ok(Outcome::Done)
+    })
+}
+
+fn cells_of(line: &Line) -> Vec<Cell> {
+    let money = |micros: i64| Cell::Number(print_micros(i128::from(micros), line.currency.decimals()));
+    let mut cells = vec![Cell::text(line.customer.as_str()), Cell::text(line.currency.code())];
+    cells.extend(line.monthly_micros.map(money));
+    cells.push(Cell::text(line.why.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
+    cells
+}
+
+/// What the customers of each currency add up to.
+fn totals(lines: &[Line]) -> Vec<Line> {
+    let mut totals: Vec<Line> = Vec::new();
+    for line in lines {
+        let total = totals.iter().position(|total| total.currency == line.currency).unwrap_or_else(|| {
+            totals.push(Line {
+                customer: "total".to_owned(),
+                monthly_micros: [0; 4],
+                why: std::collections::BTreeSet::new(),
+                ..line.clone()
+            });
+            totals.len() - 1
+        });
+        if let Some(total) = totals.get_mut(total) {
+            for (sum, micros) in total.monthly_micros.iter_mut().zip(line.monthly_micros) {
+                *sum += micros;
+            }
+        }
+    }
+    totals.sort_by(|a, b| a.currency.code().cmp(b.currency.code()));
+    totals
 }
 
 /// The rows.

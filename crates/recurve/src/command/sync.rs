@@ -10,15 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use warehouse::{import::Statements, lake::Access};
+use warehouse::{
+    import::{Statement, Statements},
+    lake::{Access, Lake},
+};
 
 use super::{CommandError, Outcome};
 use crate::{
     listing::{Cell, Listing},
     session::{Options, Session, clock},
     stripe::{
-        account::Account,
-        client::{BASE, Client, Manner},
+        account::{Account, Outcome as Stated, Stating},
+        client::{BASE, BASE_VARIABLE, Client, Manner},
         key::{self, Key},
         objects::Objects,
         store::Store,
@@ -40,7 +43,7 @@ pub struct Reach {
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// Where Stripe is: another address over https, or one of this machine
-    #[arg(long, value_name = "URL", default_value = BASE)]
+    #[arg(long, value_name = "URL", default_value = BASE, env = BASE_VARIABLE)]
     api_base: String,
     /// The most requests a second
     #[arg(long, value_name = "N", default_value_t = 25.0)]
@@ -101,6 +104,22 @@ pub fn stop_flag() -> Arc<AtomicBool> {
     stop
 }
 
+/// How long a commit waits for another program that writes to the folder.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The lake, of which a running server has its turns too.
+struct InTurns {
+    statements: Statements,
+    lake: Lake,
+}
+
+impl Stating for InTurns {
+    fn state(&mut self, statements: Vec<Statement>, now_micros: i64) -> Result<Stated, CommandError> {
+        let _turn = self.lake.turn(PATIENCE)?;
+        Stating::state(&mut self.statements, statements, now_micros)
+    }
+}
+
 /// Syncs, or shows how things stand.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let From::Stripe = arguments.from;
@@ -108,9 +127,9 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         let session = Session::open(options, Access::Read)?;
         return status(&session);
     }
-    let session = Session::open(options, Access::Write)?;
+    let session = Session::open(options, Access::InTurns)?;
     let now = second(&session);
-    let mut ledger = Statements::open(&session.lake)?;
+    let mut ledger = InTurns { statements: Statements::open(&session.lake)?, lake: session.lake.clone() };
     let mut account = Account::open(&options.data)?;
     if arguments.rebuild {
         account.objects.touch_all()?;

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{File, TryLockError},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use stripe::{
     Catalogue, Evidence,
     fact::Fact,
-    history,
+    history::{self, History, Row},
     issue::Issue,
     object::{self, Payments},
 };
@@ -114,6 +114,22 @@ impl Account {
     pub fn open(data: &Path) -> Result<Self, CommandError> {
         let (store, objects, lock) = (Store::open(data)?, Objects::open(data)?, data.join("stripe.lock"));
         Ok(Self { store, objects, catalogue: None, source: SOURCE.into(), lock })
+    }
+
+    /// The right to sync, until it is dropped; none where somebody else has it.
+    pub fn only_sync(&self) -> Result<Option<File>, CommandError> {
+        let file = self.lock.with_file_name("stripe-sync.lock");
+        let file = File::options().create(true).truncate(false).write(true).open(file)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+
+    /// The means to look at histories as they are known from less than everything.
+    pub fn histories(&mut self) -> Result<Histories, CommandError> {
+        Ok(Histories { base: self.base()? })
     }
 
     /// Whether anything waits to become facts.
@@ -293,21 +309,12 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
     let (mut catalogue, mut payments, mut issues) = (base.catalogue.clone(), Payments::default(), Vec::new());
     let mut facts = Vec::new();
     if owner != CATALOGUE {
-        let mut evidence = Evidence::default();
-        for (at, object) in events.iter().chain(&earlier).chain(&objects) {
-            evidence.take(object, *at, &mut catalogue);
-            // A customer shows the discount that it has.
-            if let Some(discount) = object.get("discount").filter(|_| kind_of(object) == "customer") {
-                evidence.take(discount, *at, &mut catalogue);
-            }
-        }
         // What time it is does not matter: what is known is as old as its newest object or event.
         let known_at = events.iter().chain(&objects).map(|(at, _)| *at).max().unwrap_or(0);
-        // Events since a list was read say what has changed since.
-        evidence.events_until = Some(known_at);
-        let history = history::rebuild(&evidence, &catalogue, known_at);
+        let seen = events.iter().chain(&earlier).chain(&objects);
+        let history = history_of(seen, &mut catalogue, Some(known_at), known_at);
         facts.extend(history.trials());
-        facts.extend(history.rows.iter().map(history::Row::fact));
+        facts.extend(history.rows.iter().map(Row::fact));
         issues.extend(history.issues);
     }
     for (_, object) in &objects {
@@ -327,6 +334,48 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
     issues.sort();
     issues.dedup();
     (facts, issues)
+}
+
+/// The history that objects and events show, as it is at a second.
+fn history_of<'v>(
+    seen: impl Iterator<Item = &'v (i64, Value)>,
+    catalogue: &mut Catalogue,
+    events_until: Option<i64>,
+    now: i64,
+) -> History {
+    let mut evidence = Evidence::default();
+    // Events since a list was read say what has changed since.
+    evidence.events_until = events_until;
+    for (at, object) in seen {
+        evidence.take(object, *at, catalogue);
+        // A customer shows the discount that it has.
+        if let Some(discount) = object.get("discount").filter(|_| kind_of(object) == "customer") {
+            evidence.take(discount, *at, catalogue);
+        }
+    }
+    history::rebuild(&evidence, catalogue, now)
+}
+
+/// Histories as they are known from less than everything.
+pub struct Histories {
+    base: Arc<Base>,
+}
+
+impl Histories {
+    /// The rows that objects alone show, asked for now.
+    pub fn of_objects(&self, objects: &[Value], now: i64) -> Vec<Row> {
+        let seen: Vec<(i64, Value)> = objects.iter().map(|object| (now, object.clone())).collect();
+        history_of(seen.iter(), &mut self.base.catalogue.clone(), None, now).rows
+    }
+
+    /// The rows that some objects of a customer show, with its events or without.
+    pub fn of_shelf(&self, shelf: &Shelf, with_events: bool, is_meant: impl Fn(&Value) -> bool, now: i64) -> Vec<Row> {
+        let mut seen = if with_events { values(&shelf.events) } else { Vec::new() };
+        seen.extend(values(&shelf.earlier).into_iter().filter(|(_, object)| is_meant(object)));
+        seen.extend(values(&shelf.objects).into_iter().filter(|(_, object)| is_meant(object)));
+        let events_until = with_events.then_some(now);
+        history_of(seen.iter(), &mut self.base.catalogue.clone(), events_until, now).rows
+    }
 }
 
 /// A price that shows the name of its product.

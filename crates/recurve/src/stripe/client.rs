@@ -19,6 +19,8 @@ use super::key::Key;
 
 /// Where Stripe is.
 pub const BASE: &str = "https://api.stripe.com";
+/// The variable that may say another place.
+pub const BASE_VARIABLE: &str = "RECURVE_STRIPE_API_BASE";
 /// The version of the API that everything is asked for in, whatever the account's own one is. Events come in the version
 /// that they were made in.
 pub const VERSION: &str = "2025-09-30.clover";
@@ -283,7 +285,7 @@ impl<'s> Client<'s> {
 }
 
 /// A chance from 0 to 1, for jitter alone.
-fn chance() -> f64 {
+pub fn chance() -> f64 {
     let mut bytes = [0; 4];
     // Without chance everybody waits half the time longer, which does no harm.
     let _ = getrandom::fill(&mut bytes);

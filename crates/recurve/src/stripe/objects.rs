@@ -389,6 +389,22 @@ impl Objects {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The codes of the issues of an owner.
+    pub fn issue_codes(&self, owner: &str) -> Result<BTreeSet<String>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT DISTINCT code FROM issue WHERE owner = ?1")?;
+        let rows = statement.query_map([owner], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Customers with subscriptions or invoices.
+    pub fn customers(&self) -> Result<Vec<String>, StoreError> {
+        let sql =
+            "SELECT DISTINCT owner FROM object WHERE kind IN ('subscription', 'invoice') AND owner > '' ORDER BY owner";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Spans of lists, all of them.
     pub fn spans(&self) -> Result<Vec<Span>, StoreError> {
         let sql = "SELECT number, list, since, until, after, reached, objects, is_done FROM span ORDER BY number";

@@ -118,6 +118,9 @@ pub enum SyncError {
         /// What it may write.
         what: String,
     },
+    /// Another sync of the folder is under way.
+    #[error("another sync of this data folder is under way; this one would ask for the same")]
+    UnderWay,
     /// The folder holds the other mode.
     #[error(
         "this data folder holds {kept} data of Stripe, and the key is one for {given} data; use another data folder (--data)"
@@ -184,6 +187,9 @@ pub struct Report {
     pub forbidden: Vec<String>,
     /// The second up to which everything is known.
     pub proven_until: i64,
+    /// The second at which it ended.
+    #[serde(default)]
+    pub ended_at: i64,
     /// The newest snapshot that came of it.
     pub snapshot: Option<i64>,
 }
@@ -290,6 +296,7 @@ pub fn check_key(client: &Client<'_>, key: &Key, objects: &mut Objects, now: i64
 
 /// Syncs: all lists where that was never done, or too long ago; else the events since. What was begun is gone on with.
 pub fn run(account: &mut Account, ledger: &mut dyn Stating, way: &Way<'_>) -> Result<Report, CommandError> {
+    let _only = account.only_sync()?.ok_or(SyncError::UnderWay)?;
     let mut run = match account.objects.note(named::RUN)?.and_then(|text| serde_json::from_str::<Run>(&text).ok()) {
         Some(run) if run.is_full || !way.is_full => run,
         _ => begin(account, way)?,
@@ -333,6 +340,7 @@ pub fn run(account: &mut Account, ledger: &mut dyn Stating, way: &Way<'_>) -> Re
     report.snapshot = applied.snapshot;
     (report.requests, report.retries) = (requests, retries);
     report.proven_until = until - 1;
+    report.ended_at = (way.now)();
     report.forbidden =
         account.objects.note(named::FORBIDDEN)?.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     let result = serde_json::to_string(&report).unwrap_or_default();
@@ -498,15 +506,7 @@ impl Walk<'_> {
                 return Ok(());
             }
             let asked_at = (way.now)();
-            let mut query = vec![("limit", PAGE.to_string())];
-            query.extend(list.besides.iter().map(|(name, value)| (*name, (*value).to_owned())));
-            query.extend(list.expand.iter().map(|what| ("expand[]", (*what).to_owned())));
-            if list.knows_times {
-                query.extend(span.since.map(|since| ("created[gte]", since.to_string())));
-                query.push(("created[lt]", span.until.to_string()));
-            }
-            query.extend(span.after.clone().map(|after| ("starting_after", after)));
-            let page = match way.client.get(list.path, &query) {
+            let page = match page_of(way.client, list, span.since, Some(span.until), span.after.as_deref()) {
                 Ok(page) => page,
                 Err(CallError::Forbidden { .. }) if !list.is_needed => {
                     hold(&self.forbidden).insert(list.name.to_owned());
@@ -640,6 +640,25 @@ impl Walk<'_> {
     }
 }
 
+/// A page of a list, newest first: of what was created in `[since, until)` where the list knows times.
+pub fn page_of(
+    client: &Client<'_>,
+    list: &List,
+    since: Option<i64>,
+    until: Option<i64>,
+    after: Option<&str>,
+) -> Result<Value, CallError> {
+    let mut query = vec![("limit", PAGE.to_string())];
+    query.extend(list.besides.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    query.extend(list.expand.iter().map(|what| ("expand[]", (*what).to_owned())));
+    if list.knows_times {
+        query.extend(since.map(|since| ("created[gte]", since.to_string())));
+        query.extend(until.map(|until| ("created[lt]", until.to_string())));
+    }
+    query.extend(after.map(|after| ("starting_after", after.to_owned())));
+    client.get(list.path, &query)
+}
+
 fn created_of(object: &Value) -> i64 {
     object.get("created").and_then(Value::as_i64).unwrap_or(0)
 }
@@ -742,6 +761,11 @@ pub struct Status {
     pub issues: Vec<(String, i64)>,
 }
 
+/// What the last sync did that ended well.
+pub fn last_report(objects: &Objects) -> Result<Option<Report>, StoreError> {
+    Ok(objects.note(named::RESULT)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
 /// Looks at how things stand.
 pub fn status(objects: &Objects, store: &Store) -> Result<Status, StoreError> {
     let counts = objects.counts()?;
@@ -755,7 +779,7 @@ pub fn status(objects: &Objects, store: &Store) -> Result<Status, StoreError> {
         mode: objects.note(named::MODE)?,
         proven_until: objects.note(named::PROVEN)?.and_then(|text| text.parse().ok()),
         is_under_way: objects.note(named::RUN)?.is_some_and(|text| !text.is_empty()),
-        last: objects.note(named::RESULT)?.and_then(|text| serde_json::from_str(&text).ok()),
+        last: last_report(objects)?,
         lists: LISTS
             .iter()
             .map(|list| {
