@@ -1,11 +1,12 @@
 //! What is kept between questions, where many are asked of one folder: opened books and the catalogue.
 //!
 //! Books are made for a version of the data and a view of it (policy, currency, zone, day), once, and never change. Who
-//! asks for books that somebody opens already waits for those.
+//! asks for books that somebody opens already waits for those. Those of a newer version go on from those of an older one
+//! under the same view, where there are any: only what came in between is read.
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use warehouse::{
@@ -38,13 +39,32 @@ impl Known {
 #[derive(Default)]
 pub struct Shelf {
     /// The books used last stand last.
-    books: Mutex<Vec<(String, Arc<Place>)>>,
+    books: Mutex<Vec<Entry>>,
     catalogue: Mutex<Option<(u64, Arc<Catalogue>)>>,
+}
+
+/// Books, or the place where they will stand.
+struct Entry {
+    key: Key,
+    place: Weak<Place>,
+    /// What keeps them here; nothing once only those look at them who asked before a newer version was served.
+    kept: Option<Arc<Place>>,
+}
+
+/// What books differ by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    /// The version of the data.
+    version: String,
+    /// As known when, and of *now* the day.
+    time: String,
+    /// Under which choices.
+    choices: String,
 }
 
 /// Where books stand once they are opened; whoever opens them holds it.
 #[derive(Default)]
-struct Place(Mutex<Option<Arc<Books>>>);
+pub struct Place(Mutex<Option<Arc<Books>>>);
 
 impl Shelf {
     /// How many views are kept: each holds the ledger and what was counted from other facts.
@@ -52,23 +72,36 @@ impl Shelf {
 
     /// The books of a view.
     pub fn books(&self, lake: &Lake, known: Known, view: View) -> Result<Arc<Books>, CommandError> {
-        let key = key(known, &view);
-        let place = {
+        let key = Key::of(known, &view);
+        let (place, older) = {
             let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = books.iter().position(|(other, _)| *other == key);
-            let entry = found.map_or_else(|| (key, Arc::default()), |place| books.remove(place));
-            if books.len() >= Self::KEPT {
-                books.remove(0);
-            }
-            let place = Arc::clone(&entry.1);
-            books.push(entry);
-            place
+            let found = books.iter().position(|entry| entry.key == key).map(|place| books.remove(place));
+            let (place, kept) = match found.and_then(|entry| Some((entry.place.upgrade()?, entry.kept))) {
+                // What only those look at who asked before goes with them.
+                Some((place, kept)) => (place, kept),
+                None => {
+                    let place = Arc::default();
+                    (Arc::clone(&place), Some(place))
+                }
+            };
+            let alike = books.iter().rev().filter(|entry| entry.key.choices == key.choices);
+            let older: Vec<Arc<Place>> = alike.filter_map(|entry| entry.place.upgrade()).collect();
+            books.push(Entry { key, place: Arc::downgrade(&place), kept });
+            let many = books.iter().filter(|entry| entry.kept.is_some()).count().saturating_sub(Self::KEPT);
+            books.iter_mut().filter(|entry| entry.kept.is_some()).take(many).for_each(|entry| entry.kept = None);
+            books.retain(|entry| entry.place.strong_count() > 0);
+            (place, older)
         };
         let mut opened = place.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(books) = opened.as_ref() {
             return Ok(Arc::clone(books));
         }
-        let books = Arc::new(Books::open(lake, view)?);
+        // Books that somebody is opening right now are not waited for: they may be these.
+        let before = older.iter().find_map(|place| place.0.try_lock().ok()?.clone());
+        let books = Arc::new(match before {
+            Some(before) => before.advance(lake, view)?.books,
+            None => Books::open(lake, view)?,
+        });
         *opened = Some(Arc::clone(&books));
         Ok(books)
     }
@@ -84,24 +117,46 @@ impl Shelf {
         Ok(catalogue)
     }
 
-    /// Takes books off the shelf that no question of a version will ask for any more.
+    /// What keeps the books of a version, of whatever view, as long as somebody has it: a newer version may be served before
+    /// a question is answered.
+    pub fn hold(&self, known: Known) -> Vec<Arc<Place>> {
+        let version = known.version();
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_version = books.iter().filter(|entry| entry.key.version == version);
+        of_version.filter_map(|entry| entry.place.upgrade()).collect()
+    }
+
+    /// Takes books off the shelf that no question of a version will ask for any more, but for those that books of that
+    /// version may go on from.
     pub fn leave_only(&self, known: Known) {
+        let version = known.version();
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        books.retain(|(key, _)| key.starts_with(&known.version()));
+        let newest: Vec<Key> = books.iter().map(|entry| entry.key.clone()).collect();
+        for (place, entry) in books.iter_mut().enumerate() {
+            let has_successor = newest[place + 1..].iter().any(|later| later.choices == entry.key.choices);
+            let is_served = newest.iter().any(|key| key.version == version && key.choices == entry.key.choices);
+            if entry.key.version != version && (has_successor || is_served) {
+                entry.kept = None;
+            }
+        }
+        books.retain(|entry| entry.place.strong_count() > 0);
     }
 }
 
-/// What books differ by. Of *now* they see the day.
-fn key(known: Known, view: &View) -> String {
-    let today = view.zone.day_of_instant(view.now);
-    format!(
-        "{} {:?} {} {:?} {:?} {today} {:?} {:?}",
-        known.version(),
-        view.policy_name,
-        view.zone.name(),
-        view.currency,
-        view.as_known_at,
-        view.policy.settings(),
-        view.health_weights
-    )
+impl Key {
+    fn of(known: Known, view: &View) -> Self {
+        let today = view.zone.day_of_instant(view.now);
+        Self {
+            version: known.version(),
+            time: format!("{:?} {today}", view.as_known_at),
+            choices: format!(
+                "{:?} {} {:?} {:?} {:?}",
+                view.policy_name,
+                view.zone.name(),
+                view.currency,
+                view.policy.settings(),
+                view.health_weights
+            ),
+        }
+    }
 }

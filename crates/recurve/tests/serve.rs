@@ -23,6 +23,8 @@ mod imports;
 #[path = "cli/sink.rs"]
 mod sink;
 
+#[path = "serve/live.rs"]
+mod live;
 #[path = "serve/telemetry.rs"]
 mod telemetry;
 

@@ -277,7 +277,7 @@ pub struct Row {
 }
 
 /// The order in which facts were recorded: fact indices at which each import begins, ascending.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recorded {
     firsts: Vec<u32>,
 }
@@ -287,6 +287,12 @@ impl Recorded {
     #[must_use]
     pub fn new(firsts: Vec<u32>) -> Self {
         Self { firsts }
+    }
+
+    /// The same with imports that came after.
+    #[must_use]
+    pub fn and(&self, firsts: &[u32]) -> Self {
+        Self { firsts: [&self.firsts, firsts].concat() }
     }
 
     /// The ordinal of the import that recorded a fact.

@@ -109,6 +109,43 @@ impl Ledger {
         self.confidence.reserve(rows);
     }
 
+    /// Appends some customers of another ledger whose items and offers have other numbers here: those of items are larger
+    /// by `items_gained`, and `offers` says what became of each offer's number.
+    pub fn append_renumbered(
+        &mut self,
+        other: &Ledger,
+        customers: Range<usize>,
+        items_gained: u32,
+        offers: Option<&[u32]>,
+    ) {
+        if self.offsets.is_empty() {
+            self.offsets.push(0);
+        }
+        let (Some(first), Some(last)) = (other.offsets.get(customers.start), other.offsets.get(customers.end)) else {
+            return;
+        };
+        let here = self.day.len();
+        let moved = |offset: &u32| u32::try_from(here + (*offset - *first) as usize).unwrap_or(u32::MAX);
+        let offsets = other.offsets.get(customers.start + 1..=customers.end).unwrap_or_default();
+        self.offsets.extend(offsets.iter().map(moved));
+        let rows = *first as usize..*last as usize;
+        self.day.extend_from_slice(&other.day[rows.clone()]);
+        self.subscription.extend(other.subscription[rows.clone()].iter().map(|item| item + items_gained));
+        match offers {
+            None => self.offer.extend_from_slice(&other.offer[rows.clone()]),
+            Some(offers) => {
+                let now = |offer: &u32| offers.get(*offer as usize).copied().unwrap_or(*offer);
+                self.offer.extend(other.offer[rows.clone()].iter().map(now));
+            }
+        }
+        self.fact.extend_from_slice(&other.fact[rows.clone()]);
+        self.delta_micros.extend_from_slice(&other.delta_micros[rows.clone()]);
+        self.kind.extend_from_slice(&other.kind[rows.clone()]);
+        self.cause.extend_from_slice(&other.cause[rows.clone()]);
+        self.reason.extend_from_slice(&other.reason[rows.clone()]);
+        self.confidence.extend_from_slice(&other.confidence[rows]);
+    }
+
     /// Appends the customers of another share, which come after the ones here.
     pub fn append(&mut self, mut share: Ledger) {
         if self.offsets.is_empty() {

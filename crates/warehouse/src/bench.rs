@@ -2,6 +2,7 @@
 //! written out in full, and the series and cohorts over it.
 
 mod ledger_file;
+pub mod live;
 
 use std::{
     collections::{BTreeMap, HashMap},

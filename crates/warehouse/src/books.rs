@@ -3,7 +3,9 @@
 //! Opening the books reads the facts from the lake, numbers customers and subscriptions in the order of their ids,
 //! and makes the movement ledger. Everything the engine answers comes out of them.
 
+pub mod advance;
 mod attributes;
+pub mod change;
 mod classes;
 mod columns;
 mod group;
@@ -14,7 +16,11 @@ mod pages;
 mod rates;
 pub mod subscriptions;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 use rayon::prelude::*;
 use revenue::{
@@ -39,7 +45,7 @@ use subscriptions::Choice;
 pub use subscriptions::{FactFile, Portion, SubscriptionFacts};
 pub(crate) use subscriptions::{beginning, distinct};
 
-use crate::lake::{Lake, LakeError};
+use crate::lake::{Lake, LakeError, SnapshotId};
 
 /// What may keep the books from being opened.
 #[derive(Debug, thiserror::Error)]
@@ -163,15 +169,15 @@ pub struct Books {
     /// Moments, ticks and days.
     pub ticks: Ticks,
     /// The subscription facts.
-    pub facts: SubscriptionFacts,
+    pub facts: Arc<SubscriptionFacts>,
     /// The movements.
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
     /// Keys of the customers, in order.
-    pub customers: Vec<Key>,
+    pub customers: Arc<Vec<Key>>,
     /// Keys of the subscription items, in order of their numbers.
-    pub subscriptions: Vec<Key>,
+    pub subscriptions: Arc<Vec<Key>>,
     /// Exchange rates.
-    pub rates: Rates,
+    pub rates: Arc<Rates>,
     /// Rows of one subscription that claim the same time.
     pub overlaps: Vec<Overlap>,
     /// Facts that one import states in two ways.
@@ -184,12 +190,16 @@ pub struct Books {
     revalue_until: Tick,
     /// Where the rest is read from, when it is asked for.
     lake: Option<Lake>,
+    /// The snapshot that they were opened at; none where they are of chosen files or imports.
+    snapshot: Option<SnapshotId>,
+    /// Where they went on from books at an earlier snapshot, the customers whose ledger may be another one since.
+    touched: Option<(SnapshotId, advance::Customers)>,
     /// What was summed for earlier questions.
     pub(crate) cubes: crate::engine::Cubes,
     /// Facts of other kinds that were read for earlier questions.
     pub(crate) shelf: crate::observed::Shelf,
     /// Where the facts came from, once somebody asked.
-    pub(crate) origins: std::sync::OnceLock<std::sync::Arc<Origins>>,
+    pub(crate) origins: std::sync::OnceLock<Arc<Origins>>,
 }
 
 impl Books {
@@ -225,9 +235,11 @@ impl Books {
     }
 
     fn gather(lake: &Lake, view: View) -> Result<Self, BooksError> {
+        // Looked up first: what comes meanwhile is then taken for new, which it may be, and never for old.
+        let snapshot = lake.snapshot(view.as_known_at)?;
         let known: HashSet<i64> = lake.imports(view.as_known_at)?.iter().map(|import| import.id).collect();
         let as_known_at = view.as_known_at;
-        Self::read(lake, view, as_known_at, &known)
+        Ok(Self { snapshot: Some(snapshot), ..Self::read(lake, view, as_known_at, &known)? })
     }
 
     /// Reads the subscription facts of some imports from the files of a time.
@@ -266,20 +278,20 @@ impl Books {
         Ok(Self {
             // Whoever needs one currency has refused several by now; facts can be looked at in any.
             reporting: reporting.unwrap_or_else(|currencies| currencies.first().copied().unwrap_or(Currency::USD)),
-            // A rate holds until the next one, so the month of the last one is still valued again at its end.
-            revalue_until: last_rate
-                .map_or(Tick::MIN, |day| ticks.of_day(day.first_of(Grain::Month).plus_months(1).plus_days(-1))),
+            revalue_until: revalue_until(&ticks, last_rate),
             ticks,
-            ledger: Ledger::default(),
-            customers,
-            subscriptions,
-            rates,
+            ledger: Arc::default(),
+            customers: Arc::new(customers),
+            subscriptions: Arc::new(subscriptions),
+            rates: Arc::new(rates),
             overlaps: Vec::new(),
             conflicts: facts.conflicts.clone(),
             errors: Vec::new(),
-            facts,
+            facts: Arc::new(facts),
             files,
             lake,
+            snapshot: None,
+            touched: None,
             cubes: crate::engine::Cubes::default(),
             shelf: crate::observed::Shelf::default(),
             origins: std::sync::OnceLock::new(),
@@ -321,7 +333,11 @@ impl Books {
             let made: Vec<Result<ledger::Share, BooksError>> = shares
                 .par_iter()
                 .map_init(Default::default, |(builder, portion): &mut (Builder, Portion), share| {
-                    self.work_out_share(share, with_ledger, builder, portion)
+                    builder.share = ledger::Share::default();
+                    if with_ledger {
+                        builder.share.ledger.reserve(share.customers.len(), share.facts + share.facts / 8);
+                    }
+                    self.work_out_customers(portions(share), with_ledger, builder, portion)
                 })
                 .collect();
             for made in made {
@@ -334,22 +350,19 @@ impl Books {
         }
         overlaps.sort_unstable();
         conflicts.sort_unstable();
-        (self.ledger, self.errors, self.overlaps, self.conflicts) = (whole, errors, overlaps, conflicts);
+        (self.ledger, self.errors, self.overlaps, self.conflicts) = (Arc::new(whole), errors, overlaps, conflicts);
         Ok(())
     }
 
-    fn work_out_share(
+    /// Works out some customers, and adds what comes of it to the builder's share.
+    fn work_out_customers(
         &self,
-        share: &subscriptions::Share,
+        customers: impl Iterator<Item = Range<u32>>,
         with_ledger: bool,
         builder: &mut Builder,
         portion: &mut Portion,
     ) -> Result<ledger::Share, BooksError> {
-        builder.share = ledger::Share::default();
-        if with_ledger {
-            builder.share.ledger.reserve(share.customers.len(), share.facts + share.facts / 8);
-        }
-        for customers in portions(share) {
+        for customers in customers {
             self.facts.portion(customers.clone(), &self.view.policy, portion).map_err(|too_dear| {
                 let offer = self.facts.offers.get(too_dear.offer as usize);
                 BooksError::TooLarge {
@@ -504,6 +517,12 @@ fn fact_files(lake: &Lake, files_of: Option<i64>, known: &HashSet<i64>) -> Resul
     let files = lake.files("subscription", files_of)?.into_iter();
     let known = files.filter(|file| file.import.is_none_or(|import| known.contains(&import)));
     Ok(known.map(|file| FactFile { path: file.path, import: file.import }).collect())
+}
+
+/// The last day on which amounts are valued again. A rate holds until the next one, so the month of the last one is still
+/// valued at its end.
+fn revalue_until(ticks: &Ticks, last_rate: Option<Day>) -> Tick {
+    last_rate.map_or(Tick::MIN, |day| ticks.of_day(day.first_of(Grain::Month).plus_months(1).plus_days(-1)))
 }
 
 /// The customers of a share, so many at a time that what is made of them stays in the cache.

@@ -10,7 +10,10 @@ mod piece;
 mod shelf;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use hashbrown::{HashMap, HashSet};
 use rayon::prelude::*;
@@ -22,6 +25,7 @@ use crate::{
     lake::{LakeError, Part},
 };
 
+use numbering::{CUSTOMER, Renumbered};
 pub use numbering::{NO_ID, Numbering, Numberings, sort_of as numbering_sort};
 use piece::{Piece, Places};
 pub use shelf::Shelf;
@@ -105,17 +109,20 @@ impl Coded {
     }
 }
 
-/// The facts of one kind.
-#[derive(Debug, Default)]
+/// The facts of one kind. Columns are shared with what differs from them in others alone.
+#[derive(Debug, Clone, Default)]
 pub struct Observed {
     facts: usize,
-    days: BTreeMap<String, Vec<i32>>,
-    instants: BTreeMap<String, Vec<i64>>,
-    ids: BTreeMap<String, Vec<u32>>,
-    texts: BTreeMap<String, Coded>,
-    picos: BTreeMap<String, Vec<Option<i128>>>,
-    origins: Vec<(i64, i64)>,
+    days: Columns<i32>,
+    instants: Columns<i64>,
+    ids: Columns<u32>,
+    texts: BTreeMap<String, Arc<Coded>>,
+    picos: Columns<Option<i128>>,
+    origins: Arc<Vec<(i64, i64)>>,
 }
+
+/// Columns by name.
+type Columns<T> = BTreeMap<String, Arc<Vec<T>>>;
 
 impl Observed {
     /// Reads the facts of a kind.
@@ -167,8 +174,8 @@ impl Observed {
 
     /// Columns for so many facts, to be filled in.
     fn with_room(wanted: &Wanted, facts: usize) -> Observed {
-        fn columns<T: Clone>(names: &BTreeSet<String>, nothing: &T, facts: usize) -> BTreeMap<String, Vec<T>> {
-            names.iter().map(|name| (name.clone(), vec![nothing.clone(); facts])).collect()
+        fn columns<T: Clone>(names: &BTreeSet<String>, nothing: &T, facts: usize) -> Columns<T> {
+            names.iter().map(|name| (name.clone(), Arc::new(vec![nothing.clone(); facts]))).collect()
         }
         Observed {
             facts,
@@ -176,12 +183,13 @@ impl Observed {
             days: columns(&wanted.days, &0, facts),
             instants: columns(&wanted.instants, &0, facts),
             ids: columns(&wanted.ids, &0, facts),
-            texts: columns(&wanted.texts, &0, facts)
-                .into_iter()
-                .map(|(name, codes)| (name, Coded { codes, texts: Vec::new() }))
+            texts: wanted
+                .texts
+                .iter()
+                .map(|name| (name.clone(), Arc::new(Coded { codes: vec![0; facts], texts: Vec::new() })))
                 .collect(),
             picos: columns(&wanted.numbers, &None, facts),
-            origins: if wanted.origins { vec![(0, 0); facts] } else { Vec::new() },
+            origins: Arc::new(if wanted.origins { vec![(0, 0); facts] } else { Vec::new() }),
         }
     }
 
@@ -202,23 +210,38 @@ impl Observed {
         for (place, own) in places.iter_mut().zip(cut(hashes, rows)) {
             place.hashes = own;
         }
-        for (place, own) in places.iter_mut().zip(cut(&mut self.origins, rows)) {
+        for (place, own) in places.iter_mut().zip(cut(Arc::make_mut(&mut self.origins).as_mut_slice(), rows)) {
             place.origins = own;
         }
         for (name, column) in &mut self.days {
-            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.days.push((name, own)));
+            places
+                .iter_mut()
+                .zip(cut(Arc::make_mut(column).as_mut_slice(), rows))
+                .for_each(|(place, own)| place.days.push((name, own)));
         }
         for (name, column) in &mut self.instants {
-            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.instants.push((name, own)));
+            places
+                .iter_mut()
+                .zip(cut(Arc::make_mut(column).as_mut_slice(), rows))
+                .for_each(|(place, own)| place.instants.push((name, own)));
         }
         for (name, column) in &mut self.ids {
-            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.ids.push((name, own)));
+            places
+                .iter_mut()
+                .zip(cut(Arc::make_mut(column).as_mut_slice(), rows))
+                .for_each(|(place, own)| place.ids.push((name, own)));
         }
         for (name, column) in &mut self.texts {
-            places.iter_mut().zip(cut(&mut column.codes, rows)).for_each(|(place, own)| place.texts.push((name, own)));
+            places
+                .iter_mut()
+                .zip(cut(&mut Arc::make_mut(column).codes, rows))
+                .for_each(|(place, own)| place.texts.push((name, own)));
         }
         for (name, column) in &mut self.picos {
-            places.iter_mut().zip(cut(column, rows)).for_each(|(place, own)| place.picos.push((name, own)));
+            places
+                .iter_mut()
+                .zip(cut(Arc::make_mut(column).as_mut_slice(), rows))
+                .for_each(|(place, own)| place.picos.push((name, own)));
         }
         places
     }
@@ -226,6 +249,7 @@ impl Observed {
     /// Brings the codes of all parts to one list of texts.
     fn join_codes(&mut self, pieces: &[Piece], rows: &[usize]) {
         for (column, coded) in self.texts.values_mut().enumerate() {
+            let coded = Arc::make_mut(coded);
             let mut known: HashMap<&str, u32> = HashMap::new();
             let mut start = 0;
             for (piece, rows) in pieces.iter().zip(rows) {
@@ -261,17 +285,32 @@ impl Observed {
             let is_there = |row: usize| row < piece.rows && gone.is_none_or(|gone| !gone.contains(&(row as u32)));
             holds.extend((0..*rows).map(is_there));
         }
-        fn keep<T>(column: &mut Vec<T>, holds: &[bool]) {
+        fn keep<T: Clone>(column: &mut Arc<Vec<T>>, holds: &[bool]) {
+            keep_of(Arc::make_mut(column), holds);
+        }
+        fn keep_of<T>(column: &mut Vec<T>, holds: &[bool]) {
             let mut holds = holds.iter();
             column.retain(|_| holds.next().copied().unwrap_or(false));
         }
         self.days.values_mut().for_each(|column| keep(column, &holds));
         self.instants.values_mut().for_each(|column| keep(column, &holds));
         self.ids.values_mut().for_each(|column| keep(column, &holds));
-        self.texts.values_mut().for_each(|coded| keep(&mut coded.codes, &holds));
+        self.texts.values_mut().for_each(|coded| keep_of(&mut Arc::make_mut(coded).codes, &holds));
         self.picos.values_mut().for_each(|column| keep(column, &holds));
         keep(&mut self.origins, &holds);
         self.facts = holds.iter().filter(|holds| **holds).count();
+    }
+
+    /// The same facts, where customers have other numbers.
+    fn renumbered(&self, table: &str, numbers: &Renumbered) -> Observed {
+        let mut observed = self.clone();
+        for (column, ids) in &mut observed.ids {
+            if numbering_sort(table, column) == CUSTOMER {
+                let now = ids.par_iter().map(|id| if *id == NO_ID { NO_ID } else { numbers.of(*id) });
+                *ids = Arc::new(now.collect());
+            }
+        }
+        observed
     }
 
     /// How many facts there are.
@@ -289,31 +328,31 @@ impl Observed {
     /// The business days of a moment; [`NO_DAY`] where it is not stated.
     #[must_use]
     pub fn days(&self, moment: &str) -> &[i32] {
-        self.days.get(moment).map_or(&[], Vec::as_slice)
+        self.days.get(moment).map_or(&[], |column| column)
     }
 
     /// The instants of a moment in microseconds; [`NO_INSTANT`] where it is not stated.
     #[must_use]
     pub fn instants(&self, moment: &str) -> &[i64] {
-        self.instants.get(moment).map_or(&[], Vec::as_slice)
+        self.instants.get(moment).map_or(&[], |column| column)
     }
 
     /// The numbers of ids; [`NO_ID`] where none is stated.
     #[must_use]
     pub fn ids(&self, column: &str) -> &[u32] {
-        self.ids.get(column).map_or(&[], Vec::as_slice)
+        self.ids.get(column).map_or(&[], |column| column)
     }
 
     /// Texts by code.
     #[must_use]
     pub fn texts(&self, column: &str) -> Option<&Coded> {
-        self.texts.get(column)
+        self.texts.get(column).map(Arc::as_ref)
     }
 
     /// Numbers in units of 10⁻¹².
     #[must_use]
     pub fn picos(&self, column: &str) -> &[Option<i128>] {
-        self.picos.get(column).map_or(&[], Vec::as_slice)
+        self.picos.get(column).map_or(&[], |column| column)
     }
 
     /// The import and the row of each fact.

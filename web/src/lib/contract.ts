@@ -32,6 +32,7 @@ export type SavedView = Told<Described['KeptView']>;
 export type User = Told<Described['UserRow']>;
 export type Pass = Told<Described['PassRow']>;
 export type Deed = Told<Described['DeedRow']>;
+export type LedgerChange = Told<Described['LedgerChange']>;
 export type Movement = Told<Described['Moved']>;
 export type Customer = Told<Described['CustomerRow']>;
 

@@ -610,7 +610,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everything that the overview shows, in one answer */
+        /** Everything that the overview shows, in one answer. While facts keep coming it may be of a version some seconds old, which `data_version` names; the newest is being made then */
         get: operations["get_overview"];
         put?: never;
         post?: never;
@@ -883,7 +883,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events: `data_version` when the data changed, `heartbeat` every 15 seconds */
+        /** Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB at the most). A listener that takes nothing for a minute is cut off. */
         get: operations["get_stream"];
         put?: never;
         post?: never;
@@ -1157,6 +1157,32 @@ export interface components {
             to_date: components["schemas"]["Point"];
             unit: string;
             variant: string;
+        };
+        /** @description A customer whose movements are others than before. */
+        ChangedCustomer: {
+            /** @description The customer. */
+            customer: string;
+            /** @description Movements that there were not before, the first twenty in order of day. */
+            movements: components["schemas"]["ChangedMovement"][];
+            /** @description MRR now. */
+            mrr: string;
+            /** @description MRR before. */
+            mrr_before: string;
+            /** @description Movements that a correction took back, the first twenty in order of day. */
+            taken_back: components["schemas"]["ChangedMovement"][];
+        };
+        /** @description A movement of MRR. */
+        ChangedMovement: {
+            /** @description The day; one to come where the change is announced. */
+            day: string;
+            /** @description What it adds to MRR. */
+            delta: string;
+            /** @description What happened to the customer: new, expansion, contraction, churn, reactivation or fx. */
+            kind: string;
+            /** @description The plan; empty where none is stated. */
+            plan: string;
+            /** @description The subscription. */
+            subscription: string;
         };
         /** @description What changes of somebody. */
         ChangedUser: {
@@ -1536,6 +1562,23 @@ export interface components {
             /** @description Whether all lists were walked. */
             was_full: boolean;
         };
+        /** @description What a commit did to the ledger. */
+        LedgerChange: {
+            /** @description The currency of all amounts. */
+            currency: string;
+            /** @description Those customers, the first hundred in order of their ids; a shared link is not told who they are. */
+            customers?: components["schemas"]["ChangedCustomer"][] | null;
+            /** @description How many customers have other movements than before. */
+            customers_changed: number;
+            /** @description When its newest facts became known. */
+            data_as_of: string;
+            /** @description The version of the data that is served now. */
+            data_version: string;
+            /** @description MRR of all customers now. */
+            mrr: string;
+            /** @description MRR of all customers before. */
+            mrr_before: string;
+        };
         /** @description What a list answers. */
         Listed: {
             /** @description Its columns, in order. */
@@ -1585,6 +1628,11 @@ export interface components {
             is_required: boolean;
             /** @description What it is. */
             words: string;
+        };
+        /** @description Events were missed. */
+        Missed: {
+            /** @description Why, and what to do. */
+            message: string;
         };
         /** @description The movements of a month, as decimals. */
         Month: {
@@ -1955,6 +2003,18 @@ export interface components {
             address: string;
             name: string;
         };
+        /** @description The version of the data that is served. */
+        Served: {
+            /**
+             * Format: int64
+             * @description Seconds since then.
+             */
+            age_seconds: number;
+            /** @description When its newest facts became known. */
+            data_as_of: string;
+            /** @description The version of the data that is served. */
+            data_version: string;
+        };
         /** @description What was set, removed or sent. */
         SetThing: {
             id: string;
@@ -2040,18 +2100,8 @@ export interface components {
             listed?: number | null;
             listed_at?: string | null;
         };
-        /** @description What an event says. */
-        Told: {
-            /**
-             * Format: int64
-             * @description Seconds since then.
-             */
-            age_seconds: number;
-            /** @description When its newest facts became known. */
-            data_as_of: string;
-            /** @description The version of the data that is served. */
-            data_version: string;
-        };
+        /** @description What an event says: all of them the version, those of movements also what became of the ledger. */
+        Told: components["schemas"]["Served"] | components["schemas"]["LedgerChange"] | components["schemas"]["Missed"];
         /** @description A row that was refused. */
         Trouble: {
             code: string;

@@ -302,6 +302,8 @@ export const words = {
   earnedIn: 'Earned in',
   failedPayments: 'Failed and recovered payments',
   feed: 'What happened',
+  justNow: 'Just now',
+  takenBack: 'taken back',
   file: 'File',
   firstPaid: 'First paid',
   fiveQuestions: 'The five questions of the month',

@@ -280,6 +280,8 @@ export const words: Dictionary = {
   earnedIn: 'Reconnu en',
   failedPayments: 'Paiements échoués et récupérés',
   feed: 'Ce qui s’est passé',
+  justNow: 'À l’instant',
+  takenBack: 'repris',
   file: 'Fichier',
   firstPaid: 'Premier paiement',
   fiveQuestions: 'Les cinq questions du mois',

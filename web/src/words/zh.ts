@@ -276,6 +276,8 @@ export const words: Dictionary = {
   earnedIn: '确认于',
   failedPayments: '失败与挽回的付款',
   feed: '发生了什么',
+  justNow: '刚刚',
+  takenBack: '已撤回',
   file: '文件',
   firstPaid: '首次付费',
   fiveQuestions: '本月五问',

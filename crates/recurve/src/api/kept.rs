@@ -4,11 +4,14 @@ use std::{
     collections::{HashMap, VecDeque},
     io::Write,
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
+
+use super::route::Question;
 
 /// An answer that was made.
 pub struct Body {
@@ -101,5 +104,80 @@ impl Bodies {
                 kept.bytes -= body.plain.len();
             }
         }
+    }
+}
+
+/// A question, as it was asked.
+#[derive(Clone)]
+pub struct Asked {
+    /// How it is answered.
+    pub question: Arc<Question>,
+    /// Where it was asked.
+    pub path: String,
+    /// With what.
+    pub pairs: Vec<(String, String)>,
+    /// Whether a shared link asked.
+    pub is_shared: bool,
+}
+
+impl Asked {
+    fn is(&self, other: &Asked) -> bool {
+        self.path == other.path && self.pairs == other.pairs && self.is_shared == other.is_shared
+    }
+}
+
+/// The last answers to questions that take long. Where facts come all the time, the answer of a moment ago, which says of
+/// which version it is, serves better than a wait for one that is as old when it is there.
+#[derive(Default)]
+pub struct Lasting {
+    last: Mutex<Vec<Last>>,
+}
+
+struct Last {
+    asked: Asked,
+    asked_at: Instant,
+    tag: Tag,
+    body: Arc<Body>,
+    made_at: Instant,
+    took: Duration,
+}
+
+impl Lasting {
+    /// How many are kept.
+    const KEPT: usize = 16;
+    /// What takes less is always worked out.
+    const LONG: Duration = Duration::from_millis(500);
+    /// How old an answer may be; or six times as long as it took.
+    const OLDEST: Duration = Duration::from_secs(20);
+    /// How long nobody may ask for what goes on being made.
+    const FORGOTTEN: Duration = Duration::from_secs(300);
+
+    /// The last answer, where it took long and is of a moment ago.
+    pub fn find(&self, asked: &Asked) -> Option<(Tag, Arc<Body>)> {
+        let mut all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = all.iter_mut().find(|last| last.asked.is(asked))?;
+        last.asked_at = Instant::now();
+        let is_fit = last.took >= Self::LONG && last.made_at.elapsed() <= Self::OLDEST.max(last.took * 6);
+        is_fit.then(|| (last.tag.clone(), Arc::clone(&last.body)))
+    }
+
+    /// Keeps an answer that took so long; whoever asked for it before still does.
+    pub fn keep(&self, asked: &Asked, tag: Tag, body: Arc<Body>, took: Duration) {
+        let mut all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.iter().position(|last| last.asked.is(asked)).map(|place| all.remove(place));
+        let made_at = Instant::now();
+        let asked_at = before.map_or(made_at, |before| before.asked_at);
+        all.push(Last { asked: asked.clone(), asked_at, tag, body, made_at, took });
+        if all.len() > Self::KEPT {
+            all.remove(0);
+        }
+    }
+
+    /// Questions whose answers took long and are of another version than these tags say, the oldest first.
+    pub fn wanted(&self, tag_of: impl Fn(&Asked) -> Tag) -> Vec<Asked> {
+        let mut all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|last| last.asked_at.elapsed() <= Self::FORGOTTEN);
+        let others = all.iter().filter(|last| last.took >= Self::LONG && last.tag != tag_of(&last.asked));
+        others.map(|last| last.asked.clone()).collect()
     }
 }

@@ -25,8 +25,14 @@ use crate::{
     session::{self, Range, Session},
 };
 
+const WORDS: &str = "Everything that the overview shows, in one answer. While facts keep coming it may be of a version some \
+    seconds old, which `data_version` names; the newest is being made then";
+
+/// Where it is asked for.
+pub const PATH: &str = "/overview";
+
 pub fn routes() -> Vec<Route> {
-    vec![Route::question("/overview", "Everything that the overview shows, in one answer", &[], answer).for_shared()]
+    vec![Route::question(PATH, WORDS, &[], answer).for_shared()]
 }
 
 /// What the overview is asked.

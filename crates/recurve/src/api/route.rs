@@ -147,6 +147,8 @@ pub struct Question {
     pub work: Work,
     /// The route, for the log.
     pub path: &'static str,
+    /// Whether the answer of a moment ago may serve, where it takes long: it says of which version it is.
+    pub may_lag: bool,
 }
 
 #[derive(Serialize)]
@@ -193,7 +195,7 @@ impl Route {
         gives: Shape,
         work: Work,
     ) -> Self {
-        let question = Arc::new(Question { work, path });
+        let question = Arc::new(Question { work, path, may_lag: path == super::overview::PATH });
         let handler = move |State(server): State<Arc<Server>>,
                             Extension(caller): Extension<Caller>,
                             of_path: RawPathParams,

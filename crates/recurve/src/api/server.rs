@@ -26,7 +26,10 @@ use tokio::{
     net::TcpListener,
     sync::{Notify, Semaphore, watch},
 };
-use warehouse::lake::{Access, Lake};
+use warehouse::{
+    books::change::changes,
+    lake::{Access, Lake},
+};
 
 use super::{
     access::{Attempts, Gate, only_our_hosts},
@@ -34,8 +37,11 @@ use super::{
     applier,
     imports::Imports,
     ingest::Ingest,
-    kept::{Bodies, Body, Tag},
-    log, overview,
+    kept::{Asked, Bodies, Body, Lasting, Tag},
+    log,
+    movements::{LedgerChange, Ring},
+    overview,
+    patience::Patient,
     people::{People, PeopleError, Role, secret},
     refusal::Refusal,
     route::Question,
@@ -65,6 +71,13 @@ const CONNECTIONS: usize = 1_024;
 const LISTENERS: usize = 256;
 /// How long a browser may take to say what it wants.
 const HEADERS: Duration = Duration::from_secs(15);
+/// How long it is waited for whoever does not take what is sent.
+const UNREAD: Duration = Duration::from_secs(60);
+/// After an answer was made that nobody waits for, how many times as long as that took nothing is made: where facts come all
+/// the time, most of the processor's time is theirs and that of who asks.
+const REST: u32 = 3;
+/// After a look that found something, it is rested for as long as the look took, and for no longer than this.
+const LOOK_REST: Duration = Duration::from_millis(50);
 /// How long answers that are on their way are waited for when the server stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
@@ -93,8 +106,12 @@ pub struct Server {
     pub shelf: Arc<Shelf>,
     /// The version that is served: questions see it until the next one is ready.
     pub version: watch::Sender<Live>,
+    /// What commits did to the ledger.
+    pub movements: Ring,
     /// Answers that were made.
     bodies: Bodies,
+    /// The last answers to questions that take long.
+    lasting: Lasting,
     /// Whose turn it is.
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -133,8 +150,17 @@ pub struct Live {
     pub known: Known,
     /// The business time zone.
     pub zone: Zone,
-    /// Whether the overview of it was made, so that the next one who asks need not wait.
+    /// Whether the overview was made at least once, so that the facts that it needs were read.
     pub is_warm: bool,
+}
+
+impl Live {
+    /// The tag of the answer to a question: that of the version, and of the day.
+    fn tag(&self, asked: &Asked) -> Tag {
+        let today = self.zone.day_of_instant(clock()).to_string();
+        let seen = format!("{}{}", self.known.version(), if asked.is_shared { " shared" } else { "" });
+        Tag::of(&seen, &today, &asked.path, &asked.pairs)
+    }
 }
 
 impl Server {
@@ -157,7 +183,10 @@ impl Server {
             lake,
             shelf: Arc::default(),
             version: watch::Sender::new(Live { known, zone, is_warm: false }),
+            // The clock tells this run from the one before, and nothing else goes by it.
+            movements: Ring::new(clock().cast_unsigned()),
             bodies: Bodies::default(),
+            lasting: Lasting::default(),
             turns: Arc::new(Semaphore::new(turns)),
             waiting: AtomicUsize::new(0),
             people,
@@ -226,56 +255,60 @@ impl Server {
         headers: &HeaderMap,
     ) -> Response {
         let live = self.version.borrow().clone();
-        let today = live.zone.day_of_instant(clock()).to_string();
-        let seen = format!("{}{}", live.known.version(), if is_shared { " shared" } else { "" });
-        let tag = Tag::of(&seen, &today, path, &pairs);
-        let asked_for =
-            |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-        if ui::is_known(asked_for(header::IF_NONE_MATCH), &tag.0) {
+        let asked = Asked { question: Arc::clone(question), path: path.to_owned(), pairs, is_shared };
+        let tag = live.tag(&asked);
+        let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+        let knows = |tag: &Tag| ui::is_known(header(header::IF_NONE_MATCH), &tag.0);
+        if knows(&tag) {
             return with_tag(StatusCode::NOT_MODIFIED.into_response(), &tag);
         }
-        let takes_gzip = asked_for(header::ACCEPT_ENCODING).split(',').any(|coding| coding.trim().starts_with("gzip"));
+        let takes_gzip = header(header::ACCEPT_ENCODING).split(',').any(|coding| coding.trim().starts_with("gzip"));
+        let of_a_moment_ago = question.may_lag.then(|| self.lasting.find(&asked)).flatten();
         if let Some(body) = self.bodies.find(&tag) {
             return respond(&body, &tag, takes_gzip);
         }
-        match self.work(question, live.known, pairs, is_shared, tag.clone()).await {
+        if let Some((tag, body)) = of_a_moment_ago {
+            return match knows(&tag) {
+                true => with_tag(StatusCode::NOT_MODIFIED.into_response(), &tag),
+                false => respond(&body, &tag, takes_gzip),
+            };
+        }
+        match self.work(asked, live.known, tag.clone()).await {
             Ok(body) => respond(&body, &tag, takes_gzip),
             Err(refusal) => refusal.into_response(),
         }
     }
 
     /// Works an answer out when it is its turn. Whoever gives up waiting leaves the work going on.
-    async fn work(
-        self: &Arc<Self>,
-        question: &Arc<Question>,
-        known: Known,
-        pairs: Vec<(String, String)>,
-        is_shared: bool,
-        tag: Tag,
-    ) -> Result<Arc<Body>, Refusal> {
+    async fn work(self: &Arc<Self>, asked: Asked, known: Known, tag: Tag) -> Result<Arc<Body>, Refusal> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Refusal::busy());
         }
-        let (server, question) = (Arc::clone(self), Arc::clone(question));
+        let server = Arc::clone(self);
         let turn = Arc::clone(&self.turns).acquire_owned();
+        let held = self.shelf.hold(known);
         let work = tokio::spawn(async move {
             let turn = turn.await;
-            let path = question.path;
+            let path = asked.question.path;
             let worked = tokio::task::spawn_blocking(move || {
                 let begun = Instant::now();
                 let session =
                     Session::of_kept(server.options.clone(), server.lake.clone(), Arc::clone(&server.shelf), known);
                 let made = session.map_err(Refusal::from).and_then(|mut session| {
-                    session.hides_customers = is_shared;
-                    (question.work)(&session, &pairs, is_shared)
+                    session.hides_customers = asked.is_shared;
+                    (asked.question.work)(&session, &asked.pairs, asked.is_shared)
                 });
+                drop(held);
                 let took = begun.elapsed();
                 if took > Duration::from_secs(1) {
                     log::note("slow", &[("route", path), ("milliseconds", &took.as_millis().to_string())]);
                 }
                 let made = made.map(|body| Arc::new(Body::new(body)));
                 if let Ok(body) = &made {
+                    if asked.question.may_lag {
+                        server.lasting.keep(&asked, tag.clone(), Arc::clone(body), took);
+                    }
                     server.bodies.keep(tag, Arc::clone(body));
                 }
                 made
@@ -303,19 +336,58 @@ impl Server {
         }
     }
 
-    /// Looks whether the data changed, and makes the new version ready before it is served.
+    /// Looks whether the data changed, and serves the new version: with its ledger, which goes on from the one before. What
+    /// else a question needs is worked out when it is asked.
     fn look(&self) -> Result<(), CommandError> {
         let live = self.version.borrow().clone();
         let now = known(&self.lake, &self.options)?;
-        if now == live.known && live.is_warm {
+        if now == live.known {
             return Ok(());
         }
-        let session = Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), now)?;
-        // A question that cannot be answered yet, for want of a currency for example, is answered when it is asked.
-        let _ = overview::answer(&session, &overview::Query::default());
-        self.version.send_replace(Live { known: now, zone: session.zone, is_warm: true });
+        let of_version =
+            |known| Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known);
+        let (served, session) = (of_version(live.known)?, of_version(now)?);
+        // Books that cannot be opened, for want of a currency for example, say so to whoever asks.
+        let books = served.books().ok().and_then(|before| Some((before, session.books().ok()?)));
+        self.version.send_modify(|live| (live.known, live.zone) = (now, session.zone.clone()));
+        if let Some((before, books)) = books.filter(|(before, books)| before.reporting == books.reporting) {
+            let changes = changes(&before, &books, &books.touched_since(&before));
+            if let Some(movements) = LedgerChange::of(&before, &books, now, &changes) {
+                self.movements.publish(&movements);
+            }
+        }
         self.shelf.leave_only(now);
         Ok(())
+    }
+
+    /// Makes what takes long ready for whoever asks next: the overview at first, which reads the facts that most questions
+    /// need, and then what somebody asked for, version after version.
+    async fn keep_warm(self: Arc<Self>) {
+        let mut version = self.version.subscribe();
+        let server = Arc::clone(&self);
+        let first = tokio::task::spawn_blocking(move || {
+            // A question that cannot be answered yet, for want of a currency for example, is answered when it is asked.
+            let _ = server.session().and_then(|session| overview::answer(&session, &overview::Query::default()));
+        });
+        let _ = first.await;
+        self.version.send_modify(|live| live.is_warm = true);
+        loop {
+            let live = version.borrow_and_update().clone();
+            for asked in self.lasting.wanted(|asked| live.tag(asked)) {
+                // Whoever asked meanwhile may have had it made.
+                let live = self.version.borrow().clone();
+                let tag = live.tag(&asked);
+                if self.bodies.find(&tag).is_none() {
+                    let begun = Instant::now();
+                    // What cannot be answered is said to whoever asks.
+                    let _ = self.work(asked, live.known, tag).await;
+                    tokio::time::sleep(begun.elapsed() * REST).await;
+                }
+            }
+            if version.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Looks again and again.
@@ -323,7 +395,9 @@ impl Server {
         let mut told = false;
         loop {
             let server = Arc::clone(&self);
+            let begun = Instant::now();
             let looked = tokio::task::spawn_blocking(move || server.look()).await;
+            let rest = begun.elapsed().min(LOOK_REST);
             let fails = !matches!(looked, Ok(Ok(())));
             self.telemetry.set(&LOOK_FAILS, &[], if fails { 1.0 } else { 0.0 });
             if fails {
@@ -337,6 +411,7 @@ impl Server {
                 }
                 _ => {}
             }
+            tokio::time::sleep(rest).await;
             tokio::select! { () = tokio::time::sleep(LOOK_EVERY) => {}, () = self.look_now.notified() => {} }
         }
     }
@@ -423,6 +498,7 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
         let alerts = tokio::spawn(alerts::look_after(Arc::clone(server)));
         applier::start(server)?;
         syncs::start(server)?;
+        tokio::spawn(Arc::clone(server).keep_warm());
         accept(server, listener).await;
         // A message that is on its way is recorded as sent.
         let _ = tokio::time::timeout(LAST_ANSWERS, alerts).await;
@@ -455,7 +531,8 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
         tokio::spawn(async move {
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(HEADERS);
-            let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            let connection =
+                http.serve_connection(TokioIo::new(Patient::new(stream, UNREAD)), TowerToHyperService::new(router));
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => Some(ended),

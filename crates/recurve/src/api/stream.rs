@@ -1,36 +1,61 @@
-//! What an open page is told: that the data changed, and that the server is still there.
+//! What an open page is told: that the data changed, what that did to the ledger, and that the server is still there.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
-    http::Method,
+    http::{HeaderMap, Method},
     response::{IntoResponse, Response, Sse, sse::Event},
 };
 use futures_util::stream;
 use serde::Serialize;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::Instant,
+};
 use utoipa::ToSchema;
 
 use super::{
+    access::Caller,
     company::instant,
+    movements::{LedgerChange, Next},
+    people::Role,
     refusal::Refusal,
     route::{Route, Who},
-    server::Server,
+    server::{Live, Server},
 };
 use crate::session::clock;
 
 /// How often a page hears that nothing happened.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+const WORDS: &str = "Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and \
+    after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. \
+    `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events \
+    carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB \
+    at the most). A listener that takes nothing for a minute is cut off.";
+
 pub fn routes() -> Vec<Route> {
-    let words = "Server-sent events: `data_version` when the data changed, `heartbeat` every 15 seconds";
-    vec![Route::other(Method::GET, "/stream", Who::Shared, words, listen).gives::<Told>()]
+    vec![Route::other(Method::GET, "/stream", Who::Shared, WORDS, listen).gives::<Told>()]
 }
 
-/// What an event says.
+/// What an event says: all of them the version, those of movements also what became of the ledger.
 #[derive(Serialize, ToSchema)]
-pub struct Told {
+#[serde(untagged)]
+#[allow(dead_code, reason = "the variants describe the events, some of which are written when they are published")]
+pub enum Told {
+    /// Of `data_version` and `heartbeat`.
+    Version(Served),
+    /// Of `movements`.
+    Movements(LedgerChange),
+    /// Of `reset`.
+    Reset(Missed),
+}
+
+/// The version of the data that is served.
+#[derive(Serialize, ToSchema)]
+pub struct Served {
     /// The version of the data that is served.
     data_version: String,
     /// When its newest facts became known.
@@ -39,40 +64,75 @@ pub struct Told {
     age_seconds: i64,
 }
 
+/// Events were missed.
+#[derive(Serialize, ToSchema)]
+pub struct Missed {
+    /// Why, and what to do.
+    message: &'static str,
+}
+
+const MISSED: &str = "events were missed that are kept no more; ask anew for what is shown";
+
 /// A page that listens.
 struct Listener {
     server: Arc<Server>,
-    version: tokio::sync::watch::Receiver<super::server::Live>,
+    version: watch::Receiver<Live>,
+    movements: watch::Receiver<u64>,
     beat: Instant,
     /// The version that was told last.
     told: Option<String>,
+    /// The number of the next event about movements.
+    next: u64,
+    hides_customers: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Listener {
-    fn told(&mut self, name: &str) -> Event {
+    /// The version, as of everything that was told before.
+    fn version(&mut self, name: &str) -> Event {
         let known = self.version.borrow_and_update().known;
         let age_seconds = (clock() - known.at_micros) / 1_000_000;
         self.told = Some(known.version());
-        let told = Told { data_version: known.version(), data_as_of: instant(known.at_micros), age_seconds };
-        Event::default().event(name).json_data(told).unwrap_or_default()
+        let told = Served { data_version: known.version(), data_as_of: instant(known.at_micros), age_seconds };
+        let event = Event::default().event(name).id(self.server.movements.id(self.next));
+        event.json_data(told).unwrap_or_default()
     }
 
-    /// The next event; none once the server stops. Only the newest version is ever told, so that a page which reads slowly
-    /// makes nothing pile up.
+    /// What there is to tell at once. Events are taken from where all listeners have them, one at a time and as fast as
+    /// they are read, so that a page which reads slowly makes nothing pile up.
+    fn news(&mut self) -> Option<Event> {
+        self.movements.borrow_and_update();
+        match self.server.movements.next(self.next) {
+            Next::Event(number, published) => {
+                self.next = number + 1;
+                let event = Event::default().event("movements").id(self.server.movements.id(self.next));
+                return Some(event.data(published.body(self.hides_customers)));
+            }
+            Next::Gone(end) => {
+                self.next = end;
+                let event = Event::default().event("reset").id(self.server.movements.id(end));
+                return Some(event.json_data(Missed { message: MISSED }).unwrap_or_default());
+            }
+            Next::Nothing => {}
+        }
+        // The same version is served anew once it is ready to answer at once: that is no news.
+        let version = self.version.borrow_and_update().known.version();
+        (self.told.as_deref() != Some(version.as_str())).then(|| self.version("data_version"))
+    }
+
+    /// The next event; none once the server stops.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         let mut stopping = self.server.stopping.subscribe();
         loop {
-            // The same version is served anew once it is ready to answer at once: that is no news.
-            if self.told.as_deref() != Some(self.version.borrow_and_update().known.version().as_str()) {
-                let event = self.told("data_version");
+            if let Some(event) = self.news() {
                 return Some((Ok(event), self));
             }
             tokio::select! {
                 changed = self.version.changed() => changed.ok()?,
+                moved = self.movements.changed() => moved.ok()?,
                 () = tokio::time::sleep_until(self.beat) => {
                     self.beat = Instant::now() + HEARTBEAT;
-                    let event = self.told("heartbeat");
+                    let event = self.version("heartbeat");
                     return Some((Ok(event), self));
                 }
                 _ = stopping.wait_for(|is_stopping| *is_stopping) => return None,
@@ -81,15 +141,28 @@ impl Listener {
     }
 }
 
-async fn listen(State(server): State<Arc<Server>>) -> Response {
+async fn listen(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Response {
     let Ok(place) = Arc::clone(&server.listeners).try_acquire_owned() else {
         return Refusal::busy().into_response();
     };
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let next = match last {
+        None => server.movements.end(),
+        // What another run of the server told is kept no more: a number beyond all that are makes it say so.
+        Some(id) => server.movements.number(id).unwrap_or(u64::MAX),
+    };
     let listener = Listener {
         version: server.version.subscribe(),
+        movements: server.movements.subscribe(),
         server,
         beat: Instant::now() + HEARTBEAT,
         told: None,
+        next,
+        hides_customers: caller.role == Role::Shared,
         _place: place,
     };
     Sse::new(stream::unfold(listener, Listener::next)).into_response()

@@ -21,6 +21,14 @@ pub struct Server {
     agent: ureq::Agent,
 }
 
+/// An event of the stream.
+#[derive(Debug)]
+pub struct Told {
+    pub name: String,
+    pub id: String,
+    pub data: Value,
+}
+
 /// What came back.
 #[derive(Debug)]
 pub struct Reply {
@@ -180,19 +188,29 @@ impl Server {
 
     /// Listens to the stream.
     pub fn listen(&self) -> impl Iterator<Item = (String, Value)> + use<> {
+        self.listen_with(&[]).map(|told| (told.name, told.data))
+    }
+
+    /// Listens to the stream, with headers.
+    pub fn listen_with(&self, headers: &[(&str, &str)]) -> impl Iterator<Item = Told> + use<> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let request = format!("GET /api/v1/stream HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!("GET /api/v1/stream HTTP/1.1\r\nhost: {}\r\n{headers}\r\n", self.address);
         stream.write_all(request.as_bytes()).unwrap();
         let mut lines = BufReader::new(stream).lines();
-        let mut name = String::new();
+        let (mut name, mut id, mut data) = (String::new(), String::new(), None);
         std::iter::from_fn(move || {
             loop {
                 let line = lines.next()?.ok()?;
                 if let Some(event) = line.strip_prefix("event: ") {
                     name = event.to_owned();
-                } else if let Some(data) = line.strip_prefix("data: ") {
-                    return Some((name.clone(), serde_json::from_str(data).unwrap()));
+                } else if let Some(text) = line.strip_prefix("id: ") {
+                    id = text.to_owned();
+                } else if let Some(text) = line.strip_prefix("data: ") {
+                    data = Some(serde_json::from_str(text).unwrap());
+                } else if let (true, Some(data)) = (line.is_empty(), data.take()) {
+                    return Some(Told { name: std::mem::take(&mut name), id: id.clone(), data });
                 }
             }
         })

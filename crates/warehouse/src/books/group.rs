@@ -46,7 +46,7 @@ pub(super) struct Shared {
 
 /// Amounts that do not fit 64 bits, which are more than nine million for a unit: they are numbered, and the
 /// lowest numbers of 64 bits stand for them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Wide(Vec<i128>);
 
 /// Numbers below this are those of wide amounts.

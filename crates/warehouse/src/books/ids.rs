@@ -95,6 +95,56 @@ impl Texts {
     }
 }
 
+impl Texts {
+    /// In sorted texts, the place of the first that is not before a text.
+    fn place_of(&self, text: &str) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.get(middle) < text {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Appends some of other texts.
+    fn append(&mut self, other: &Texts, range: std::ops::Range<usize>) {
+        let end_of = |place: usize| place.checked_sub(1).and_then(|last| other.ends.get(last)).copied().unwrap_or(0);
+        let (start, end) = (end_of(range.start), end_of(range.end));
+        let here = self.bytes.len() as u64;
+        self.bytes.push_str(other.bytes.get(start as usize..end as usize).unwrap_or_default());
+        let ends = other.ends.get(range).unwrap_or_default();
+        self.ends.extend(ends.iter().map(|end| end - start + here));
+    }
+}
+
+/// How keys that are ranks move where further ids came in between.
+#[derive(Debug, Clone, Default)]
+pub struct Shift {
+    /// For each further id, in order, how many of the ids that were there lie before it.
+    before: Vec<u64>,
+}
+
+impl Shift {
+    /// Whether every key stays what it was.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.before.is_empty()
+    }
+
+    /// What became of a key.
+    #[must_use]
+    pub fn of(&self, key: Key) -> Key {
+        if self.before.is_empty() {
+            return key;
+        }
+        Key(key.0, key.1 + self.before.partition_point(|before| *before <= key.1) as u64)
+    }
+}
+
 /// Characters of an id that fit a key.
 const KEY_BYTES: usize = 16;
 
@@ -122,21 +172,46 @@ impl Ids {
         }
     }
 
+    /// The same with further ids, and where they lie among those that were there. None where one of them cannot have a
+    /// key of this sort.
+    #[must_use]
+    pub fn with(&self, further: &[String]) -> Option<(Ids, Shift)> {
+        let sorted = match self {
+            Ids::Spelled { .. } => {
+                return further.iter().all(|id| self.key(id).is_some()).then(|| (self.clone(), Shift::default()));
+            }
+            Ids::Ranked { sorted } => sorted,
+        };
+        let mut new: Vec<&str> = further.iter().map(String::as_str).filter(|id| self.key(id).is_none()).collect();
+        new.sort_unstable();
+        new.dedup();
+        if new.is_empty() {
+            return Some((self.clone(), Shift::default()));
+        }
+        let mut grown = Texts {
+            bytes: String::with_capacity(sorted.bytes.len() + new.iter().map(|id| id.len()).sum::<usize>()),
+            ends: Vec::with_capacity(sorted.len() + new.len()),
+        };
+        let mut shift = Shift::default();
+        let mut next = 0;
+        for id in new {
+            let place = sorted.place_of(id);
+            grown.append(sorted, next..place);
+            next = place;
+            grown.push(id);
+            shift.before.push(place as u64);
+        }
+        grown.append(sorted, next..sorted.len());
+        Some((Ids::Ranked { sorted: grown }, shift))
+    }
+
     /// The key of an id, if an id like it can have one.
     pub fn key(&self, text: &str) -> Option<Key> {
         match self {
             Ids::Spelled { beginning } => spelled_key(text.strip_prefix(beginning.as_str())?.as_bytes()),
             Ids::Ranked { sorted } => {
-                let (mut low, mut high) = (0, sorted.len());
-                while low < high {
-                    let middle = low + (high - low) / 2;
-                    match sorted.get(middle).cmp(text) {
-                        std::cmp::Ordering::Less => low = middle + 1,
-                        std::cmp::Ordering::Greater => high = middle,
-                        std::cmp::Ordering::Equal => return Some(Key(0, middle as u64)),
-                    }
-                }
-                None
+                let place = sorted.place_of(text);
+                (place < sorted.len() && sorted.get(place) == text).then_some(Key(0, place as u64))
             }
         }
     }
@@ -185,6 +260,8 @@ pub enum Keys {
         /// What the table is hashed by.
         hasher: DefaultHashBuilder,
     },
+    /// All ids are known; few are asked for.
+    Known(Ids),
 }
 
 impl Keys {
@@ -220,6 +297,7 @@ impl Keys {
                 let found = known.find(hasher.hash_one(text), |rank| sorted.get(*rank as usize).as_bytes() == text)?;
                 Some(Key(0, u64::from(*found)))
             }
+            Keys::Known(ids) => ids.key(std::str::from_utf8(text).ok()?),
         }
     }
 
@@ -228,6 +306,7 @@ impl Keys {
         match self {
             Keys::Spelled { beginning } => Ids::Spelled { beginning: String::from_utf8(beginning).unwrap_or_default() },
             Keys::Ranked { sorted, .. } => Ids::Ranked { sorted },
+            Keys::Known(ids) => ids,
         }
     }
 }
@@ -305,6 +384,30 @@ mod tests {
             }
             assert_eq!(fits, texts.iter().all(|text| text.len() < 20 && !text.contains('\0')));
         }
+    }
+
+    #[test]
+    fn ranks_make_room_for_further_ids() {
+        let was = ["b-long-enough-to-be-ranked", "d-long-enough-to-be-ranked", "f-long-enough-to-be-ranked"];
+        let mut distinct = Distinct::default();
+        was.iter().for_each(|id| distinct.push(id).unwrap());
+        let ids = Keys::ranked(&distinct).into_ids();
+        for further in [vec![], vec!["a"], vec!["g"], vec!["e", "c", "c", "e2"], vec![was[1]], vec!["a", was[0], "z"]] {
+            let further: Vec<String> = further.into_iter().map(str::to_owned).collect();
+            let (grown, shift) = ids.with(&further).unwrap();
+            let mut all: Vec<&str> = was.iter().copied().chain(further.iter().map(String::as_str)).collect();
+            all.sort_unstable();
+            all.dedup();
+            let keys: Vec<Key> = all.iter().map(|id| grown.key(id).unwrap()).collect();
+            assert!(keys.is_sorted());
+            assert_eq!(keys.iter().map(|key| grown.text(*key)).collect::<Vec<_>>(), all);
+            for id in was {
+                assert_eq!(shift.of(ids.key(id).unwrap()), grown.key(id).unwrap(), "{id} among {all:?}");
+            }
+        }
+        let spelled = Ids::Spelled { beginning: "cus_".to_owned() };
+        assert!(spelled.with(&["cus_new".to_owned()]).is_some_and(|(_, shift)| shift.is_none()));
+        assert!(spelled.with(&["new".to_owned()]).is_none());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     Books, BooksError, FactFile, Origins, View, fact_files,
     group::Group,
     pages::Source,
-    subscriptions::{Choice, import_of_rows, item_hashes, several_sources},
+    subscriptions::{Choice, StatedBy, import_of_rows, item_hashes},
 };
 use crate::lake::{ImportRecord, Lake};
 
@@ -162,7 +162,7 @@ fn suspects(
     is_ours: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<HashSet<u64>, BooksError> {
     let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
-    let several_sources = several_sources(&sources)?;
+    let several_sources = StatedBy::of(&sources)? == StatedBy::Several;
     let groups: Vec<(&FactFile, &Source, usize)> = files
         .iter()
         .zip(&sources)

@@ -10,7 +10,7 @@ use super::{
     columns::open,
     oddity::Place,
     pages::{Buffers, Raw, Source},
-    subscriptions::{Choice, Part, import_of_rows, parts_of, several_sources, unreadable_file},
+    subscriptions::{Before, Choice, Part, StatedBy, import_of_rows, parts_of, unreadable_file},
 };
 use crate::{import::printed, lake::ImportRecord};
 
@@ -64,7 +64,8 @@ impl Origins {
         imports: HashMap<i64, ImportRecord>,
     ) -> Result<Self, BooksError> {
         let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
-        let (parts, _, _) = parts_of(files, &sources, several_sources(&sources)?, choice)?;
+        let several_sources = StatedBy::of(&sources)? == StatedBy::Several;
+        let parts = parts_of(files, &sources, several_sources, choice, Before::default())?.parts;
         let of_part = |part: &Part| {
             let source = &sources[part.source];
             let mut rows = vec![0u32; source.rows(part.group)];

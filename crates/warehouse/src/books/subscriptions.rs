@@ -4,6 +4,8 @@
 //! read first, and say how many facts each range of customers has. Then each row group is read and its facts are put
 //! where their range lies. A range is sorted within the cache and becomes a share of the ledger.
 
+pub mod growth;
+
 use std::{
     hash::{DefaultHasher, Hasher},
     ops::Range,
@@ -88,6 +90,14 @@ pub struct SubscriptionFacts {
     /// What rows state, without amount and quantity, which the facts hold themselves.
     classes: Vec<Terms>,
     wide: Wide,
+    /// Where the facts come from.
+    stated_by: StatedBy,
+    /// How many facts were read, those included that another customer's version superseded.
+    read: u32,
+    /// The import of the last of them.
+    last_import: Option<i64>,
+    /// Subscription items that several customers claimed, sorted.
+    moved: Vec<Key>,
     /// The facts, sorted by customer, subscription, start and fact.
     facts: Vec<Packed>,
     /// Where the facts of each customer end.
@@ -125,6 +135,18 @@ struct Fact {
 type Packed = [u64; 4];
 
 impl Fact {
+    /// The fact of a row that was read.
+    fn of_row(group: &Group, row: usize, fact: u32) -> Self {
+        Self {
+            fact,
+            class: group.classes[row],
+            start: group.starts[row],
+            end: group.ends[row],
+            amount: group.amounts[row],
+            quantity: group.quantities[row],
+        }
+    }
+
     fn pack(self) -> Packed {
         let two = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
         [
@@ -189,8 +211,10 @@ pub fn load(
     choice: &Choice<'_>,
 ) -> Result<(SubscriptionFacts, Vec<Key>, Vec<Key>), BooksError> {
     let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
-    let several_sources = several_sources(&sources)?;
-    let (parts, file_firsts, import_firsts) = parts_of(files, &sources, several_sources, choice)?;
+    let stated_by = StatedBy::of(&sources)?;
+    let several_sources = stated_by == StatedBy::Several;
+    let Parts { parts, file_firsts, import_firsts, last_import } =
+        parts_of(files, &sources, several_sources, choice, Before::default())?;
     let mut reading = Reading {
         ticks,
         customers: Keys::spelled(&beginning(&sources, "customer")?),
@@ -217,6 +241,7 @@ pub fn load(
     drop(customers);
     let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (offers, classes) = classes.settle()?;
+    let read = spread.facts.len() as u32;
     let mut facts = SubscriptionFacts {
         customer_ids: reading.customers.into_ids(),
         subscription_ids: reading.subscriptions.into_ids(),
@@ -228,6 +253,10 @@ pub fn load(
         times: spread.times,
         classes,
         wide,
+        stated_by,
+        read,
+        last_import,
+        moved: Vec::new(),
         facts: spread.facts,
         customer_ends: Vec::new(),
         item_ends: Vec::new(),
@@ -238,8 +267,26 @@ pub fn load(
     Ok((facts, customers, items))
 }
 
-/// Row groups, the first fact of each file, and the first fact of each import.
-pub(super) type Parts = (Vec<Part>, Vec<u32>, Vec<u32>);
+/// What was read before some files.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    /// How many facts.
+    facts: u32,
+    /// The import of the last of them.
+    import: Option<i64>,
+}
+
+/// Where facts of some files begin.
+pub(super) struct Parts {
+    /// Row groups.
+    pub(super) parts: Vec<Part>,
+    /// The first fact of each file.
+    pub(super) file_firsts: Vec<u32>,
+    /// The first fact of each import.
+    pub(super) import_firsts: Vec<u32>,
+    /// The import of the last fact.
+    pub(super) last_import: Option<i64>,
+}
 
 /// Where each row group begins, where each file does, and where each import does.
 pub(super) fn parts_of(
@@ -247,6 +294,7 @@ pub(super) fn parts_of(
     sources: &[Source],
     several_sources: bool,
     choice: &Choice<'_>,
+    before: Before,
 ) -> Result<Parts, BooksError> {
     let groups: Vec<(usize, usize)> = sources
         .iter()
@@ -258,7 +306,7 @@ pub(super) fn parts_of(
         .map(|(source, group)| Counted::of(&files[*source], &sources[*source], *group, several_sources, choice))
         .collect::<Result<_, _>>()?;
     let (mut parts, mut file_firsts, mut import_firsts) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut next, mut last_import) = (0u32, None);
+    let (mut next, mut last_import) = (before.facts, before.import);
     let mut of_groups = groups.into_iter().zip(counted).peekable();
     for file in 0..sources.len() {
         file_firsts.push(next);
@@ -273,7 +321,7 @@ pub(super) fn parts_of(
             next = next.checked_add(counted.count).ok_or(BooksError::TooMany { what: "facts" })?;
         }
     }
-    Ok((parts, file_firsts, import_firsts))
+    Ok(Parts { parts, file_firsts, import_firsts, last_import })
 }
 
 /// Which facts are read.
@@ -365,24 +413,49 @@ pub(super) fn item_hashes(source: &Source, group: usize, several_sources: bool) 
     Ok(hashes)
 }
 
-/// Whether facts come from more than one source, so that their subscriptions must be told apart by it.
-pub(super) fn several_sources(sources: &[Source]) -> Result<bool, BooksError> {
-    let mut first: Option<Vec<u8>> = None;
-    let mut several = false;
-    for source in sources {
-        for group in 0..source.groups() {
-            let Some(chunk) = source.chunk(group, "source")? else { continue };
-            chunk.read((), &mut Buffers::default(), &mut Vec::new(), &mut |raw| {
-                let known = first.get_or_insert_with(|| raw.bytes().to_vec());
-                several |= known != raw.bytes();
-                Ok(())
-            })?;
-            if several {
-                return Ok(true);
+/// The sources that facts come from. Those of several must be told apart by theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StatedBy {
+    /// No fact names its source.
+    Nobody,
+    /// All that name one name this.
+    One(Vec<u8>),
+    /// They name different ones.
+    Several,
+}
+
+impl StatedBy {
+    /// The sources that the facts of some files name.
+    pub(super) fn of(sources: &[Source]) -> Result<Self, BooksError> {
+        let mut found = Self::Nobody;
+        for source in sources {
+            for group in 0..source.groups() {
+                let Some(chunk) = source.chunk(group, "source")? else { continue };
+                chunk.read((), &mut Buffers::default(), &mut Vec::new(), &mut |raw| {
+                    match &found {
+                        Self::Nobody => found = Self::One(raw.bytes().to_vec()),
+                        Self::One(known) if known != raw.bytes() => found = Self::Several,
+                        Self::One(_) | Self::Several => {}
+                    }
+                    Ok(())
+                })?;
+                if found == Self::Several {
+                    return Ok(found);
+                }
             }
         }
+        Ok(found)
     }
-    Ok(false)
+
+    /// Those of two lots of facts.
+    fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Nobody, other) => other.clone(),
+            (known, Self::Nobody) => known.clone(),
+            (known, other) if known == other => known.clone(),
+            _ => Self::Several,
+        }
+    }
 }
 
 /// What all ids of a column begin with: what its least and its greatest begin with.
@@ -595,14 +668,7 @@ fn spread_facts(
                 let rows = (0..group.starts.len()).filter(known);
                 for ((row, customer), fact) in rows.zip(customers).zip(part.first..) {
                     let pile = piles.pile_of(*customer);
-                    let stated = Fact {
-                        fact,
-                        class: group.classes[row],
-                        start: group.starts[row],
-                        end: group.ends[row],
-                        amount: group.amounts[row],
-                        quantity: group.quantities[row],
-                    };
+                    let stated = Fact::of_row(group, row, fact);
                     if let (Some(fact), Some(owner)) = (facts[pile].next(), owners[pile].next()) {
                         *fact = stated.pack();
                         let ([first, second], [third, fourth]) = (customer.halves(), group.subscriptions[row].halves());
@@ -709,6 +775,14 @@ impl SubscriptionFacts {
     /// Each fact's number with its customer and its subscription item, customer by customer.
     pub fn each(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         self.each_fact().map(|(customer, item, fact)| (customer, item, fact.fact))
+    }
+
+    /// The numbers of a customer's facts.
+    pub fn of_customer(&self, customer: u32) -> impl Iterator<Item = u32> {
+        let end_of = |customer: u32| self.customer_ends.get(customer as usize).copied().unwrap_or_default();
+        let first = customer.checked_sub(1).map_or(0, end_of);
+        let facts = self.facts.get(first as usize..end_of(customer) as usize).unwrap_or_default();
+        facts.iter().map(|fact| Fact::of(*fact).fact)
     }
 
     fn each_fact(&self) -> impl Iterator<Item = (u32, u32, Fact)> {
@@ -844,6 +918,7 @@ impl SubscriptionFacts {
             refused.extend(versions.iter().map(|claim| claim.fact.fact).filter(|fact| !kept.contains(fact)));
         }
         self.conflicts = conflicts;
+        self.moved = moved;
         self.leave_out(&refused, customers, items);
     }
 

@@ -205,7 +205,7 @@ fn stated(books: &Books, end: Day) -> Result<(std::sync::Arc<People>, BTreeMap<S
 
 /// The party of the unit of an experiment, whatever sort of id it is.
 fn party(books: &Books, people: &People, unit: &str) -> Option<u32> {
-    let numberings = books.shelf.numberings();
+    let numberings = books.shelf.numberings(books);
     ["customer", "user", "lead", "visitor"].iter().find_map(|sort| {
         let number = numberings.of(books, sort).find(unit)?;
         people.party(sort, number)

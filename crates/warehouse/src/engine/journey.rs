@@ -458,7 +458,7 @@ impl Traveller<'_> {
                 Count::InStage(stage) => {
                     let entries = self.in_stage(stage, &mut gathered, labels)?;
                     let entries = entries.iter().map(|(lead, entry)| (*lead, entry.day, entry.segment));
-                    let end = self.books.shelf.numberings().of(self.books, "lead").end();
+                    let end = self.books.shelf.numberings(self.books).of(self.books, "lead").end();
                     Counted::Distinct(Distinct::by_first(entries, end, self.windows))
                 }
                 Count::Free => {
@@ -710,7 +710,7 @@ impl Traveller<'_> {
                 let own = self.own_codes(&visits, dimensions);
                 let (visitors, days, instants) =
                     (visits.ids("visitor"), visits.days("visited"), visits.instants("visited"));
-                let end = self.books.shelf.numberings().of(self.books, "visitor").end();
+                let end = self.books.shelf.numberings(self.books).of(self.books, "visitor").end();
                 let mut first: Vec<(i64, u32)> = vec![(i64::MAX, u32::MAX); end];
                 for (fact, visitor) in visitors.iter().enumerate() {
                     let when = instants.get(fact).copied().unwrap_or_else(|| i64::from(days[fact]));

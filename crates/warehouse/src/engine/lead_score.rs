@@ -423,7 +423,7 @@ pub fn list(books: &Books, assumptions: &Assumptions, choice: &Choice) -> Result
     let observed = books.shelf.get(books, "lead", Wanted::default())?;
     let only = match &choice.only {
         None => None,
-        Some(id) => match books.shelf.numberings().of(books, "lead").find(id) {
+        Some(id) => match books.shelf.numberings(books).of(books, "lead").find(id) {
             None => return Ok(Vec::new()),
             found => found,
         },

@@ -153,7 +153,7 @@ impl People {
             }
             tables.push((table, observed));
         }
-        let numberings = books.shelf.numberings();
+        let numberings = books.shelf.numberings(books);
         let mut offsets = vec![0usize];
         for (sort, _) in SORTS {
             let end = offsets.last().copied().unwrap_or_default() + numberings.of(books, sort).end();

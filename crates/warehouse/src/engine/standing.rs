@@ -128,7 +128,7 @@ impl Known {
                 read.insert(table, books.shelf.get(books, table, wanted)?);
             }
         }
-        let end = books.shelf.numberings().of(books, "customer").end().max(books.customers.len());
+        let end = books.shelf.numberings(books).of(books, "customer").end().max(books.customers.len());
         let ticks = &books.ticks;
         let found = Mutex::new(Known { from: vec![i32::MAX; end], trials: Vec::new() });
         books.over_shares(|customer, spans| {

@@ -389,7 +389,7 @@ impl Job {
     fn count(&self, work: &Work<'_>, classes: &Classes, order: Option<&DayOrder>) -> Result<Counted, EngineError> {
         let Work { books, observed, windows, range, assumptions, .. } = *work;
         let tally = &self.tally;
-        let ids_end = |column: &str| books.shelf.numberings().of(books, &numbering_sort(work.table, column)).end();
+        let ids_end = |column: &str| books.shelf.numberings(books).of(books, &numbering_sort(work.table, column)).end();
         let in_order = || match order {
             Some(order) => order.iter(observed.len()),
             None => Box::new(0..observed.len()),

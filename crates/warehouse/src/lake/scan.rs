@@ -114,6 +114,22 @@ impl Lake {
         text.map(|text| catalogue::time_micros(&text)).transpose()
     }
 
+    /// The tables that have facts which became known after a snapshot and were known at a time. A table whose files were
+    /// merged may be among them.
+    pub fn tables_changed(&self, since: SnapshotId, as_known_at: Option<i64>) -> Result<Vec<String>, LakeError> {
+        let path = self.store.catalogue_path();
+        self.store.glance(|connection| {
+            let until = catalogue::snapshot_at(connection, &path, as_known_at)?;
+            connection
+                .prepare_cached(
+                    "SELECT DISTINCT t.table_name FROM ducklake_data_file f JOIN ducklake_table t USING (table_id)
+                     WHERE coalesce(f.partial_max, f.begin_snapshot) > ?1 AND f.begin_snapshot <= ?2 ORDER BY 1",
+                )
+                .and_then(|mut statement| statement.query_map([since.0, until], |row| row.get(0))?.collect())
+                .map_err(|source| LakeError::catalogue("list changed tables", &path, source))
+        })
+    }
+
     /// The files of a table that held facts known at a time, in commit order.
     pub fn files(&self, table: &str, as_known_at: Option<i64>) -> Result<Vec<DataFile>, LakeError> {
         let path = self.store.catalogue_path();

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::books::{Books, Texts};
 
@@ -126,10 +126,75 @@ impl Numbering {
         shard.find(mark.hash, |(other, _)| *other == mark).map(|(_, number)| *number)
     }
 
+    /// The same with the customers `added` in the ledger of some books, which begin with its customers; and what numbers
+    /// became.
+    fn with_customers(&self, books: &Books, added: &[u32]) -> (Numbering, Renumbered) {
+        // Whoever numbers ids meanwhile gets numbers beyond, which nobody has used yet that is renumbered.
+        let end = self.end();
+        let (count, gained) = (books.customers.len(), added.len());
+        let mut numbers = Vec::with_capacity(end.max(count));
+        let mut came = added.iter().peekable();
+        for customer in 0..count as u32 {
+            if came.next_if(|came| **came == customer).is_none() {
+                numbers.push(customer);
+            }
+        }
+        let known = numbers.len();
+        numbers.extend((known..end).map(|number| (number + gained) as u32));
+        let new: HashMap<u64, (Mark, u32)> = added
+            .iter()
+            .map(|customer| {
+                let mark = Mark::of(&books.customer_id(*customer));
+                (mark.hash, (mark, *customer))
+            })
+            .collect();
+        let numbering = Numbering::new();
+        numbering.next.store((end.max(known) + gained) as u32, Ordering::Relaxed);
+        for (shard, into) in self.shards.iter().zip(&numbering.shards) {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut into = into.lock().unwrap_or_else(PoisonError::into_inner);
+            into.reserve(shard.len(), |(mark, _)| mark.hash);
+            for (mark, number) in shard.iter().filter(|(_, number)| (*number as usize) < end) {
+                // Somebody who was known already has come into the ledger.
+                let come = new.get(&mark.hash).filter(|(other, _)| other == mark).map(|(_, customer)| *customer);
+                if let (Some(customer), true) = (come, *number as usize >= known) {
+                    numbers[*number as usize] = customer;
+                }
+                into.insert_unique(mark.hash, (*mark, numbers[*number as usize]), |(mark, _)| mark.hash);
+            }
+        }
+        for (mark, customer) in new.values() {
+            let mut shard = numbering.shards[mark.shard()].lock().unwrap_or_else(PoisonError::into_inner);
+            let found = shard.entry(mark.hash, |(other, _)| other == mark, |(other, _)| other.hash);
+            found.or_insert((*mark, *customer));
+        }
+        (numbering, Renumbered { numbers })
+    }
+
     /// One more than the largest number.
     #[must_use]
     pub fn end(&self) -> usize {
         self.next.load(Ordering::Relaxed) as usize
+    }
+}
+
+/// What became of numbers when customers came into the ledger.
+#[derive(Debug)]
+pub struct Renumbered {
+    numbers: Vec<u32>,
+}
+
+impl Renumbered {
+    /// What a number became.
+    #[must_use]
+    pub fn of(&self, number: u32) -> u32 {
+        self.numbers.get(number as usize).copied().unwrap_or(number)
+    }
+
+    /// What numbers became that became others in turn.
+    #[must_use]
+    pub fn then(&self, next: &Renumbered) -> Renumbered {
+        Renumbered { numbers: self.numbers.iter().map(|number| next.of(*number)).collect() }
     }
 }
 
@@ -140,6 +205,20 @@ pub struct Numberings {
 }
 
 impl Numberings {
+    /// The same for books whose ledger has the customers `added`, and what numbers of customers became; nothing where none
+    /// were given.
+    #[must_use]
+    pub fn with_customers(&self, books: &Books, added: &[u32]) -> (Numberings, Option<Arc<Renumbered>>) {
+        let mut sorts = self.sorts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut renumbered = None;
+        if let Some(customers) = sorts.get_mut(CUSTOMER) {
+            let (numbering, numbers) = customers.with_customers(books, added);
+            *customers = Arc::new(numbering);
+            renumbered = Some(Arc::new(numbers));
+        }
+        (Numberings { sorts: Mutex::new(sorts) }, renumbered)
+    }
+
     /// The numbering of a sort of ids.
     #[must_use]
     pub fn of(&self, books: &Books, sort: &str) -> Arc<Numbering> {

@@ -1,0 +1,124 @@
+//! What a commit changes is served at once, as the command line says it, and told to who listens.
+
+use serde_json::{Value, json};
+
+use crate::{
+    folder::Folder,
+    server::{Server, Told},
+};
+
+const HEADER: &str = "subscription,customer,plan,currency,amount,interval,start,end\n";
+
+fn next(stream: &mut impl Iterator<Item = Told>, name: &str) -> Told {
+    stream.find(|told| told.name == name).expect("the stream ended")
+}
+
+/// Figures as the server has them, and as the command line does.
+fn both(folder: &Folder, server: &Server) -> (Vec<String>, Vec<String>) {
+    let asked = "metric=mrr&metric=mrr_new&metric=customers&from=2024-01-01&to=2024-09-01&by=plan";
+    let answer = server.get(&format!("/figures?{asked}")).is(200).json();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let of_server = answer["figures"].as_array().unwrap().iter().map(|figure| {
+        let (metric, period, plan) = (&figure["metric"], &figure["period"], &figure["segment"]["plan"]);
+        format!("{},{},{},{}", text(metric), text(period), text(plan), text(&figure["value"]))
+    });
+    let words = ["metric", "mrr", "mrr_new", "customers", "--from", "2024-01-01", "--to", "2024-09-01", "--by", "plan"];
+    let printed = folder.run(&[&words[..], &["--format", "csv"]].concat()).ends_with(0).out;
+    // metric,variant,period,plan,value,unit,note
+    let of_command = printed.lines().skip(1).map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        format!("{},{},{},{}", cells[0], cells[2], cells[3], cells[4])
+    });
+    let (mut of_server, mut of_command): (Vec<_>, Vec<_>) = (of_server.collect(), of_command.collect());
+    of_server.sort_unstable();
+    of_command.sort_unstable();
+    (of_server, of_command)
+}
+
+#[test]
+fn figures_go_along_with_imports_beside_the_server_and_through_it() {
+    let folder = Folder::empty();
+    let first = format!("{HEADER}s1,ada,team,USD,20,month,2024-01-01,\ns2,ben,team,USD,10,month,2024-02-01,\n");
+    folder.file("first.csv", &first);
+    folder.run(&["import", "subscriptions", "first.csv"]).ends_with(0);
+    let server = Server::open(&folder);
+    let mut stream = server.listen_with(&[]);
+    let begun = next(&mut stream, "data_version");
+    let (served, said) = both(&folder, &server);
+    assert_eq!(served, said);
+    assert!(!served.is_empty());
+
+    // Another process: a new customer between the others, and ben's first row corrected.
+    folder.file(
+        "more.csv",
+        format!("{HEADER}s3,bea,solo,USD,5,month,2024-03-01,\ns2,ben,team,USD,12,month,2024-02-01,\n"),
+    );
+    folder.run(&["import", "subscriptions", "more.csv"]).ends_with(0);
+    let told = next(&mut stream, "movements");
+    assert_eq!((&told.data["mrr_before"], &told.data["mrr"]), (&json!("30.00"), &json!("37.00")));
+    let customers = told.data["customers"].as_array().unwrap();
+    assert_eq!(customers.len(), 2);
+    assert_eq!(
+        customers[0],
+        json!({ "customer": "bea", "mrr_before": "0.00", "mrr": "5.00", "taken_back": [], "movements": [
+            { "day": "2024-03-01", "subscription": "s3", "plan": "solo", "kind": "new", "delta": "5.00" }] })
+    );
+    assert_eq!((&customers[1]["mrr_before"], &customers[1]["mrr"]), (&json!("10.00"), &json!("12.00")));
+    assert_eq!(customers[1]["taken_back"][0]["delta"], "10.00");
+    let (served, said) = both(&folder, &server);
+    assert_eq!(served, said);
+
+    // The API: ada leaves.
+    let left = format!("{HEADER}s1,ada,team,USD,20,month,2024-01-01,2024-06-01\n");
+    server.upload(Some(("left.csv", &left)), &[("kind", "subscriptions")], &[]);
+    let gone = next(&mut stream, "movements");
+    assert_eq!((&gone.data["customers_changed"], &gone.data["mrr"]), (&json!(1), &json!("17.00")));
+    assert_eq!(gone.data["customers"][0]["movements"][0]["kind"], "churn");
+    let (served, said) = both(&folder, &server);
+    assert_eq!(served, said);
+
+    // The whole truth, after which one is gone; and what changes no movement is told as a version alone.
+    folder.file(
+        "truth.csv",
+        format!("{HEADER}s2,ben,team,USD,12,month,2024-02-01,\ns3,bea,solo,USD,5,month,2024-03-01,\n"),
+    );
+    folder.run(&["import", "subscriptions", "truth.csv", "--replace"]).ends_with(0);
+    let withdrawn = next(&mut stream, "movements");
+    assert_eq!(withdrawn.data["customers"][0]["customer"], "ada");
+    assert_eq!(withdrawn.data["customers"][0]["taken_back"].as_array().unwrap().len(), 2);
+    let (served, said) = both(&folder, &server);
+    assert_eq!(served, said);
+
+    // Who was cut off after the first news is told the rest, and who knows nothing hears of the version alone.
+    let mut back = server.listen_with(&[("last-event-id", &told.id)]);
+    assert_eq!(next(&mut back, "movements").data, gone.data);
+    assert_eq!(next(&mut back, "movements").data, withdrawn.data);
+    let first = server.listen_with(&[("last-event-id", &begun.id)]).next().unwrap();
+    assert_eq!((first.name.as_str(), first.data), ("movements", told.data));
+    assert_eq!(server.listen_with(&[]).next().unwrap().name, "data_version");
+    let other_run = server.listen_with(&[("last-event-id", "1f-7")]).next().unwrap();
+    assert_eq!(other_run.name, "reset");
+    assert!(other_run.data["message"].as_str().unwrap().contains("ask anew"));
+}
+
+#[test]
+fn a_shared_link_hears_how_much_and_not_who() {
+    let folder = Folder::small();
+    let server = Server::start(&folder, &[]);
+    let owner = server.set_up();
+    let cookie = [("cookie", owner.as_str())];
+    let made = server.with("POST", "/shares", &cookie, Some(&json!({ "label": "board" }))).is(200).json();
+    let secret =
+        made["secret"].as_str().or_else(|| made["url"].as_str().and_then(|url| url.split("share=").nth(1))).unwrap();
+    let shared = server.post("/shares/open", &json!({ "secret": secret })).is(200).cookie();
+    let mut people = server.listen_with(&cookie);
+    let mut board = server.listen_with(&[("cookie", &shared)]);
+    next(&mut people, "data_version");
+    next(&mut board, "data_version");
+    folder.file("more.csv", "subscription,customer,currency,amount,interval,start\ns9,cleo,USD,5,month,2024-05-01\n");
+    folder.run(&["import", "subscriptions", "more.csv"]).ends_with(0);
+    let (full, nameless) = (next(&mut people, "movements").data, next(&mut board, "movements").data);
+    assert_eq!(full["customers"][0]["customer"], "cleo");
+    assert!(nameless.get("customers").is_none());
+    assert_eq!((&nameless["mrr"], &nameless["customers_changed"]), (&full["mrr"], &json!(1)));
+}

@@ -1,0 +1,448 @@
+//! Live equals rebuild: over random sequences of imports, books that went along with each are those that are opened anew.
+//!
+//! A sequence is decoded from bytes, and byte 0 means the plainest choice, so that proptest makes a failing one smaller.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{LazyLock, atomic::AtomicBool},
+};
+
+use proptest::{collection::vec, prelude::*};
+use revenue::{
+    calendar::{Day, Grain, Zone},
+    money::Currency,
+    policy::{Policy, SettleWindow},
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    books::{Origins, change::changes},
+    catalogue::Catalogue,
+    engine::{self, Assumptions, Question, contribution::contributions},
+    import::{ImportRequest, import},
+    kind::Kind,
+    lake::Access,
+};
+
+const HEADER: &str = "subscription,item,customer,plan,currency,amount,interval,quantity,discount_percent,discount_duration,\
+                      status,trial_end,cancel_at,cancel_reason,start,end\n";
+
+/// A data folder that things happen to.
+struct Company {
+    _folder: TempDir,
+    lake: Lake,
+    files: std::path::PathBuf,
+    imports: usize,
+}
+
+impl Company {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::create_or_open(&folder.path().join("data"), Access::Write).unwrap();
+        Self { files: folder.path().to_owned(), _folder: folder, lake, imports: 0 }
+    }
+
+    fn import_from(&mut self, source: &str, kind: &str, text: &str, replace: bool) {
+        self.imports += 1;
+        let file = self.files.join(format!("{}.csv", self.imports));
+        std::fs::write(&file, text).unwrap();
+        let mut request = ImportRequest::new(Kind::parse(kind).unwrap(), &file, 1_700_000_000_000_000);
+        source.clone_into(&mut request.source);
+        request.replace = replace;
+        import(&self.lake, &request, &mut |_| {}, &AtomicBool::new(false)).unwrap();
+    }
+
+    fn import(&mut self, kind: &str, text: &str) {
+        self.import_from("file", kind, text, false);
+    }
+
+    fn subscriptions(&mut self, rows: &[&str]) {
+        let mut text = "subscription,customer,plan,currency,amount,interval,start,end\n".to_owned();
+        rows.iter().for_each(|row| writeln!(text, "{row}").unwrap());
+        self.import("subscription", &text);
+    }
+
+    /// How the books are looked at, as known now.
+    fn view(&self) -> View {
+        View {
+            policy: Policy::default(),
+            policy_name: "default".to_owned(),
+            zone: Zone::utc(),
+            currency: Currency::parse("USD"),
+            as_known_at: Some(self.lake.newest_snapshot().unwrap().1),
+            now: Zone::utc().start_of_day(Day::parse("2025-06-15").unwrap()),
+            health_weights: Vec::new(),
+        }
+    }
+}
+
+/// Everything that books say, where numbers are the same as in others that say the same.
+fn said(books: &Books) -> String {
+    let mut text = String::new();
+    let ids = |count: usize, id: &dyn Fn(u32) -> String| (0..count as u32).map(id).collect::<Vec<String>>();
+    let customers = ids(books.customers.len(), &|customer| books.customer_id(customer));
+    let items = ids(books.subscriptions.len(), &|item| books.item_id(item));
+    writeln!(text, "{customers:?}\n{items:?}\n{:?}", books.facts.offers).unwrap();
+    writeln!(text, "{} {:?} {:?} {:?}", books.reporting, books.overlaps, books.conflicts, books.errors).unwrap();
+    writeln!(text, "{:?} {:?}", books.facts.recorded, books.facts.file_firsts).unwrap();
+    let files: Vec<_> = books.files.iter().map(|file| (&file.path, file.import)).collect();
+    writeln!(text, "{files:?} {:?}", books.revalue_until).unwrap();
+    for (customer, item, fact) in books.facts.each() {
+        write!(text, "{customer}/{item}/{fact} ").unwrap();
+    }
+    let mut portion = Portion::default();
+    for customer in 0..books.customers.len() as u32 {
+        books.facts.portion(customer..customer + 1, &books.view.policy, &mut portion).unwrap();
+        writeln!(text, "{:?} {:?} {:?}", portion.rows, portion.terms, portion.worth).unwrap();
+    }
+    let shared: Vec<u32> = books.facts.shares.iter().flat_map(|share| share.customers.clone()).collect();
+    assert_eq!(shared, (0..books.customers.len() as u32).collect::<Vec<_>>(), "each customer is in one share");
+    assert_eq!(books.facts.shares.iter().map(|share| share.facts).sum::<usize>(), books.facts.len());
+    for customer in &customers {
+        assert!(books.customer_of_id(customer).is_some_and(|number| customers[number as usize] == *customer));
+    }
+    text
+}
+
+/// A handful of figures, what one is made of, and where all facts came from.
+fn answers(books: &Books) -> String {
+    static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().unwrap());
+    let question = |metrics: &[&str], by: &[&str], from: &str| Question {
+        metrics: metrics.iter().map(|id| CATALOGUE.resolve(id, None).unwrap()).collect(),
+        grain: Grain::Month,
+        from: Day::parse(from).unwrap(),
+        to: Day::parse("2025-06-16").unwrap(),
+        by: by.iter().map(|name| (*name).to_owned()).collect(),
+        filters: Vec::new(),
+        assumptions: Assumptions::default(),
+    };
+    let mut text = String::new();
+    let metrics = ["mrr", "mrr_new", "mrr_churned", "customers", "customer_churn", "nrr", "arpa", "quick_ratio"];
+    for by in [&[][..], &["plan"], &["country"]] {
+        // A dimension that no customer has yet is refused by both alike.
+        match engine::answer(books, &question(&metrics, by, "2024-10-01")) {
+            Err(error) => writeln!(text, "{error}").unwrap(),
+            Ok(figures) => {
+                for figure in figures {
+                    let (id, label) = (&figure.metric.metric.id, figure.period.label);
+                    writeln!(text, "{id} {label} {:?} {} {:?}", figure.segment, figure.text(6), figure.note).unwrap();
+                }
+            }
+        }
+    }
+    // What is counted over facts of other kinds, which stay on the shelf where nothing of theirs came.
+    for by in [&[][..], &["country"]] {
+        let other = question(&["revenue_cash", "payments_failed", "support_requests"], by, "2024-10-01");
+        match engine::answer(books, &other) {
+            Err(error) => writeln!(text, "{error}").unwrap(),
+            Ok(figures) => {
+                for figure in figures {
+                    let (id, label) = (&figure.metric.metric.id, figure.period.label);
+                    writeln!(text, "{id} {label} {:?} {} {:?}", figure.segment, figure.text(6), figure.note).unwrap();
+                }
+            }
+        }
+    }
+    for opened in contributions(books, &question(&["mrr"], &[], "2025-06-01")).unwrap() {
+        writeln!(text, "{:?} {:?}", opened.facts, opened.value).unwrap();
+    }
+    let origins = Origins::kept(books).unwrap();
+    for (_, _, fact) in books.facts.each() {
+        write!(text, "{} ", origins.of(fact).unwrap().place()).unwrap();
+    }
+    text
+}
+
+/// Bytes that decide, and nothing once they are spent.
+struct Choices<'a>(std::slice::Iter<'a, u8>);
+
+impl Choices<'_> {
+    fn of(&mut self, count: usize) -> usize {
+        usize::from(*self.0.next().unwrap_or(&0)) % count
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.of(of.len())]
+    }
+}
+
+/// What ids look like.
+#[derive(Clone, Copy)]
+enum Spelling {
+    Short,
+    Long,
+    Mixed,
+}
+
+fn id(spelling: Spelling, sort: &str, number: usize) -> String {
+    match spelling {
+        Spelling::Short => format!("{sort}_{number}"),
+        Spelling::Long => format!("{sort}_{number}-with-a-long-and-winding-name"),
+        Spelling::Mixed if number == 7 => format!("another-beginning-{sort}"),
+        Spelling::Mixed => format!("{sort}_{number}"),
+    }
+}
+
+fn row(choices: &mut Choices<'_>, spelling: Spelling) -> String {
+    let subscription = choices.of(9);
+    // Most subscriptions stay with one customer.
+    let customer = if choices.of(12) == 11 { choices.of(8) } else { subscription * 5 % 8 };
+    let id = |sort: &str, number: usize| id(spelling, sort, number);
+    let month = 1 + choices.of(10);
+    let clock = choices.pick(&["", "", "", "T08:30:00Z", "T23:10:00Z"]);
+    let start = format!("2025-{month:02}-{:02}{clock}", choices.pick(&[1, 1, 10, 20]));
+    let end = choices.pick(&["", "", "2025-05-05", "2025-12-01"]);
+    let end = if *end < *start { "" } else { end };
+    let amount = choices.pick(&["10", "20", "99.99", "12000000", "0", "31.0000001"]);
+    let trial = if choices.of(6) == 5 { "2025-04-20" } else { "" };
+    let cancel = choices.pick(&[",", ",", ",", "2025-11-11,", "2025-11-11,card failed"]);
+    format!(
+        "{},{},{},{},{},{amount},{},{},{},{},{trial},{cancel},{start},{end}\n",
+        id("sub", subscription),
+        choices.pick(&["", "", "", "si_1", "si_2"]),
+        id("cus", customer),
+        choices.pick(&["m", "b", "z", "", "k"]),
+        choices.pick(&["USD", "USD", "USD", "EUR"]),
+        choices.pick(&["month", "year", "week"]),
+        1 + choices.of(3),
+        choices.pick(&[",", ",", "20,forever", "50,once"]),
+        choices.pick(&["active", "active", "active", "paused", "past_due"]),
+    )
+}
+
+fn happens(company: &mut Company, choices: &mut Choices<'_>, spelling: Spelling) -> &'static str {
+    let rows = |choices: &mut Choices<'_>, most: usize| -> String {
+        let rows = 1 + choices.of(most);
+        std::iter::once(HEADER.to_owned()).chain((0..rows).map(|_| row(choices, spelling))).collect()
+    };
+    match choices.of(18) {
+        0..9 => {
+            let text = rows(choices, 4);
+            company.import("subscription", &text);
+            "rows"
+        }
+        9 => {
+            let text = rows(choices, 6);
+            company.import_from("file", "subscription", &text, true);
+            "the whole truth"
+        }
+        10 => {
+            let text = rows(choices, 2);
+            company.import_from("another", "subscription", &text, false);
+            "another source"
+        }
+        11 | 12 => {
+            let day = format!("2025-{:02}-03", 1 + choices.of(6));
+            let rate = choices.pick(&["1.1", "1.2", "0.9"]);
+            company.import("fx_rate", &format!("day,base,quote,rate\n{day},EUR,USD,{rate}\n"));
+            "a rate"
+        }
+        13 => {
+            let (customer, country) = (id(spelling, "cus", choices.of(8)), choices.pick(&["FR", "DE", ""]));
+            company.import("customer", &format!("customer,country\n{customer},{country}\n"));
+            "a customer"
+        }
+        14 => {
+            let (customer, payment) = (id(spelling, "cus", choices.of(8)), choices.of(5));
+            let status = choices.pick(&["succeeded", "failed"]);
+            let row = format!("p{payment},{customer},10,USD,2025-02-0{},{status}\n", 1 + payment);
+            company.import("payment", &format!("payment,customer,amount,currency,paid_at,status\n{row}"));
+            "a payment"
+        }
+        15 | 16 => {
+            let (customer, ticket) = (id(spelling, "cus", choices.of(8)), choices.of(5));
+            company.import(
+                "ticket",
+                &format!("ticket,customer,opened_at\nt{ticket},{customer},2025-03-0{}\n", 1 + ticket),
+            );
+            "a ticket"
+        }
+        _ => {
+            let _ = company.lake.compact("subscription");
+            "a compaction"
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn books_that_went_along_are_those_that_are_opened(bytes in vec(any::<u8>(), 40..400)) {
+        let mut choices = Choices(bytes.iter());
+        let spelling = choices.pick(&[Spelling::Short, Spelling::Long, Spelling::Mixed]);
+        let in_minutes = choices.of(4) == 3;
+        let zone = choices.pick(&["UTC", "America/New_York"]);
+        let mut company = Company::new();
+        let view = |company: &Company| {
+            let mut view = company.view();
+            view.zone = Zone::parse(zone).unwrap();
+            if in_minutes {
+                view.policy.settle_window = SettleWindow::Minutes(5);
+            }
+            view
+        };
+        company.import("fx_rate", "day,base,quote,rate\n2024-01-01,EUR,USD,1.05\n");
+        for number in 0..4 {
+            let customer = id(spelling, "cus", number * 2);
+            company.import("customer", &format!("customer,country\n{customer},FR\n"));
+            company.import("ticket", &format!("ticket,customer,opened_at\nu{number},{customer},2025-04-02\n"));
+        }
+        let first: String = std::iter::once(HEADER.to_owned()).chain((0..3).map(|_| row(&mut choices, spelling))).collect();
+        company.import("subscription", &first);
+        let mut live = Books::open(&company.lake, view(&company)).unwrap();
+        for _ in 0..6 {
+            let what = happens(&mut company, &mut choices, spelling);
+            let opened = Books::open(&company.lake, view(&company)).unwrap();
+            let before = live.snapshot;
+            let advanced = live.advance(&company.lake, view(&company)).unwrap();
+            let how = format!("{what} after {before:?}: {:?}", advanced.obstacle);
+            prop_assert_eq!(&*advanced.books.ledger, &*opened.ledger, "{}", how);
+            prop_assert_eq!(said(&advanced.books), said(&opened), "{}", how);
+            prop_assert_eq!(answers(&advanced.books), answers(&opened), "{}", how);
+            let touched = advanced.books.touched_since(&live);
+            if let Customers::These(touched) = &touched {
+                prop_assert!(untouched_are_the_same(&live, &advanced.books, touched), "{}", how);
+            }
+            prop_assert_eq!(changes(&live, &advanced.books, &touched), changes(&live, &opened, &Customers::Any), "{}", how);
+            live = advanced.books;
+        }
+    }
+}
+
+/// Whether every customer that is not listed has the movements that it had.
+fn untouched_are_the_same(before: &Books, now: &Books, touched: &[(Option<u32>, u32)]) -> bool {
+    let of = |books: &Books| -> BTreeMap<String, Vec<(i32, String, i64, String)>> {
+        let row = |row: usize| {
+            let ledger = &books.ledger;
+            let offer = &books.facts.offers[ledger.offer[row] as usize];
+            (ledger.day[row], books.item_id(ledger.subscription[row]), ledger.delta_micros[row], offer.plan.clone())
+        };
+        let all = 0..books.customers.len();
+        all.map(|customer| (books.customer_id(customer as u32), books.ledger.of_customer(customer).map(row).collect()))
+            .collect()
+    };
+    let (mut one, mut other) = (of(before), of(now));
+    for (was, is) in touched {
+        assert_eq!(was.map(|was| before.customer_id(was)), was.map(|_| now.customer_id(*is)));
+        one.remove(&now.customer_id(*is));
+        other.remove(&now.customer_id(*is));
+    }
+    one == other
+}
+
+/// What became of books when a company's imports went on.
+fn obstacle_of(first: &[&str], then: impl FnOnce(&mut Company)) -> Option<Obstacle> {
+    let mut company = Company::new();
+    company.subscriptions(first);
+    let before = Books::open(&company.lake, company.view()).unwrap();
+    then(&mut company);
+    let opened = Books::open(&company.lake, company.view()).unwrap();
+    let advanced = before.advance(&company.lake, company.view()).unwrap();
+    assert_eq!(said(&advanced.books), said(&opened));
+    assert_eq!(advanced.books.ledger, opened.ledger);
+    advanced.obstacle
+}
+
+const TWO: [&str; 2] = ["sub_1,cus_b,team,USD,10,month,2025-01-01,", "sub_2,cus_d,team,USD,20,month,2025-02-01,"];
+
+#[test]
+fn what_usually_comes_is_gone_along_with() {
+    let usual: [&[&str]; 5] = [
+        &["sub_1,cus_b,team,USD,15,month,2025-03-01,"],
+        &["sub_1,cus_b,team,USD,12,month,2025-01-01,"],
+        &["sub_3,cus_a,team,USD,30,month,2025-03-01,", "sub_4,cus_e,a-new-plan,USD,30,month,2025-03-01,"],
+        &["sub_0,cus_c,solo,USD,3,year,2025-03-01,2025-05-01", "sub_1,cus_b,team,USD,0,month,2025-04-01,"],
+        &["sub_5,cus_b,team,USD,15000000,month,2025-03-01,"],
+    ];
+    for rows in usual {
+        assert_eq!(obstacle_of(&TWO, |company| company.subscriptions(rows)), None, "{rows:?}");
+    }
+    let a_rate = |company: &mut Company| company.import("fx_rate", "day,base,quote,rate\n2025-01-01,EUR,USD,1.1\n");
+    assert_eq!(obstacle_of(&TWO, a_rate), None);
+    let withdrawal = |company: &mut Company| {
+        company.import_from(
+            "file",
+            "subscription",
+            &format!("{HEADER}sub_1,,cus_b,team,USD,10,month,1,,,,,,,2025-01-01,\n"),
+            true,
+        );
+    };
+    assert_eq!(obstacle_of(&TWO, withdrawal), None);
+    let long =
+        ["sub-of-a-system-with-long-names-3,customer-of-a-system-with-long-names-b,team,USD,1,month,2025-01-01,"];
+    let longer =
+        ["sub-of-a-system-with-long-names-2,customer-of-a-system-with-long-names-a,team,USD,1,month,2025-01-01,"];
+    let mixed = [long[0], "another-beginning,and-another-beginning,team,USD,1,month,2025-01-01,"];
+    assert_eq!(obstacle_of(&mixed, |company| company.subscriptions(&longer)), None, "ranks make room");
+}
+
+#[test]
+fn what_cannot_be_gone_along_with_is_read_anew() {
+    let rows = |rows: &'static [&str]| obstacle_of(&TWO, move |company| company.subscriptions(rows));
+    assert_eq!(rows(&["sub_1,cus_d,team,USD,10,month,2025-01-01,"]), Some(Obstacle::Moved));
+    assert_eq!(
+        rows(&["sub_9,cus_f,team,USD,10,month,2025-01-01,", "sub_9,cus_g,team,USD,1,month,2025-03-01,"]),
+        Some(Obstacle::Moved)
+    );
+    assert_eq!(rows(&["sub_3,another,team,USD,10,month,2025-01-01,"]), Some(Obstacle::OtherIds));
+    let another = |company: &mut Company| {
+        company.import_from(
+            "another",
+            "subscription",
+            &format!("{HEADER}sub_7,,cus_b,team,USD,1,month,1,,,,,,,2025-01-01,\n"),
+            false,
+        );
+    };
+    assert_eq!(obstacle_of(&TWO, another), Some(Obstacle::AnotherSource));
+    assert_eq!(obstacle_of(&[], |company| company.subscriptions(&TWO)), Some(Obstacle::NothingBefore));
+    let merged = |company: &mut Company| {
+        company.subscriptions(&["sub_1,cus_b,team,USD,15,month,2025-03-01,"]);
+        company.lake.compact("subscription").unwrap();
+    };
+    assert_eq!(obstacle_of(&TWO, merged), Some(Obstacle::OtherFiles));
+}
+
+#[test]
+fn other_choices_are_opened_anew_and_what_is_missing_is_said_as_ever() {
+    let mut company = Company::new();
+    company.subscriptions(&TWO);
+    let before = Books::open(&company.lake, company.view()).unwrap();
+    let mut view = company.view();
+    view.policy.settle_window = SettleWindow::Minutes(5);
+    assert_eq!(before.advance(&company.lake, view).unwrap().obstacle, Some(Obstacle::OtherView));
+    let same = before.advance(&company.lake, company.view()).unwrap();
+    assert_eq!((same.obstacle, same.books.touched_since(&before)), (None, Customers::These(Vec::new())));
+    assert!(Arc::ptr_eq(&same.books.ledger, &before.ledger), "nothing is copied where nothing came");
+    company.subscriptions(&["sub_3,cus_a,team,EUR,10,month,2025-01-01,"]);
+    let missing = before.advance(&company.lake, company.view()).err().map(|error| error.to_string());
+    assert_eq!(missing, Books::open(&company.lake, company.view()).err().map(|error| error.to_string()));
+    assert!(missing.is_some_and(|words| words.contains("EUR to USD")));
+}
+
+#[test]
+fn a_correction_takes_back_what_was_said_and_says_what_is() {
+    let mut company = Company::new();
+    company.subscriptions(&TWO);
+    let before = Books::open(&company.lake, company.view()).unwrap();
+    company.subscriptions(&["sub_1,cus_b,team,USD,12,month,2025-01-01,", "sub_0,cus_a,team,USD,5,month,2025-07-01,"]);
+    let now = before.advance(&company.lake, company.view()).unwrap().books;
+    let said: Vec<String> = changes(&before, &now, &now.touched_since(&before))
+        .iter()
+        .map(|change| {
+            let lines = |sign: &str, moved: &[crate::books::change::Moved]| -> String {
+                let line = |moved: &crate::books::change::Moved| {
+                    format!(" {sign}{} {} {}", moved.day, moved.kind.name(), moved.delta_micros / 1_000_000)
+                };
+                moved.iter().map(line).collect()
+            };
+            let (before, now) = (change.before_micros / 1_000_000, change.now_micros / 1_000_000);
+            format!("{} {before}->{now}{}{}", change.customer, lines("-", &change.went), lines("+", &change.came))
+        })
+        .collect();
+    // What is to come is a movement, and no MRR yet.
+    assert_eq!(said, ["cus_a 0->0 +2025-07-01 new 5", "cus_b 10->12 -2025-01-01 new 10 +2025-01-01 new 12"]);
+    assert_eq!((before.mrr_now_micros(), now.mrr_now_micros()), (30_000_000, 32_000_000));
+}

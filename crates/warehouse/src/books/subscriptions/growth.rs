@@ -1,0 +1,399 @@
+//! Subscription facts with those of later imports: only what came later is read, and only the customers that it speaks of
+//! are put in order anew. The rest is moved over in whole pieces.
+
+use revenue::fact::{Offer, Terms};
+
+use super::{
+    Before, BooksError, Choice, Fact, FactFile, Group, Key, NO_TIMES, Packed, Parts, RareTimes, Reading, Share, Shared,
+    Source, StatedBy, SubscriptionFacts, Ticks, customer_keys, parts_of,
+};
+use crate::books::{
+    group::{Pieces, has_parts, joined},
+    ids::{Keys, Shift},
+};
+
+/// Facts that grew.
+pub struct Grown {
+    /// All facts.
+    pub facts: SubscriptionFacts,
+    /// Keys of the customers, in order.
+    pub customers: Vec<Key>,
+    /// Keys of the subscription items, in order of their numbers.
+    pub items: Vec<Key>,
+    /// The customers that later facts speak of, in order.
+    pub touched: Vec<Touched>,
+    /// For each offer that was known the number that it has now; none where all kept theirs.
+    pub offers: Option<Vec<u32>>,
+}
+
+/// A customer that later facts speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Touched {
+    /// The number that the customer had; none for a new one.
+    pub before: Option<u32>,
+    /// How many customers stood before it, by the old numbers.
+    pub customers_before: u32,
+    /// The number that the customer has now.
+    pub now: u32,
+    /// How many items all customers before it have gained.
+    pub items_gained: u32,
+}
+
+/// Why books cannot grow and have to be opened anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Obstacle {
+    /// They are looked at under other choices, or as known at an earlier time.
+    OtherView,
+    /// There were no subscription facts yet.
+    NothingBefore,
+    /// Files were merged, or are not those that were read before with others behind them.
+    OtherFiles,
+    /// So much came that reading everything is no slower.
+    Much,
+    /// Facts come from another source than all before, by which subscriptions have to be told apart from now on.
+    AnotherSource,
+    /// An id does not fit the way in which ids became keys.
+    OtherIds,
+    /// A subscription belongs to another customer than it did.
+    Moved,
+    /// Amounts are brought to another currency.
+    OtherCurrency,
+    /// An amount does not fit or has no rate, which opening says in full.
+    Unvalued,
+}
+
+/// A fact that came later, with whose it is.
+struct Later {
+    customer: Key,
+    item: Key,
+    fact: Fact,
+}
+
+/// Later facts, and the rare times of all facts.
+type Stated = (Vec<Later>, Vec<RareTimes>);
+
+impl SubscriptionFacts {
+    /// These facts with those of further files. `customers` and `items` are the keys that go with them.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn grow(
+        &self,
+        customers: &[Key],
+        items: &[Key],
+        files: &[FactFile],
+        ticks: &Ticks,
+    ) -> Result<Result<Grown, Obstacle>, BooksError> {
+        if self.is_empty() {
+            return Ok(Err(Obstacle::NothingBefore));
+        }
+        if files.iter().any(|file| file.import.is_none()) {
+            return Ok(Err(Obstacle::OtherFiles));
+        }
+        let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
+        let rows: usize =
+            sources.iter().map(|source| (0..source.groups()).map(|group| source.rows(group)).sum::<usize>()).sum();
+        if rows > (self.len() / 4).max(1_000) {
+            return Ok(Err(Obstacle::Much));
+        }
+        let stated_by = self.stated_by.and(&StatedBy::of(&sources)?);
+        let several_sources = stated_by == StatedBy::Several;
+        if several_sources != (self.stated_by == StatedBy::Several) {
+            return Ok(Err(Obstacle::AnotherSource));
+        }
+        let choice = Choice { is_known: &|_| true, is_wanted: None };
+        let before = Before { facts: self.read, import: self.last_import };
+        let parts = parts_of(files, &sources, several_sources, &choice, before)?;
+        let (customer_ids, subscription_ids) = stated_ids(&sources, &parts, several_sources)?;
+        let grown = (self.customer_ids.with(&customer_ids), self.subscription_ids.with(&subscription_ids));
+        let (Some((customer_ids, customer_shift)), Some((subscription_ids, item_shift))) = grown else {
+            return Ok(Err(Obstacle::OtherIds));
+        };
+        let reading = Reading {
+            ticks,
+            customers: Keys::Known(customer_ids),
+            subscriptions: Keys::Known(subscription_ids),
+            several_sources,
+            shared: std::sync::Mutex::new(Shared { wide: self.wide.clone(), ..Shared::default() }),
+        };
+        let Some((mut later, times)) = self.read_later(&sources, &parts, &reading)? else {
+            return Ok(Err(Obstacle::OtherIds));
+        };
+        let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (offers, terms) = classes.settle()?;
+        let merged = Merged::of(&self.offers, &self.classes, &offers, &terms);
+        for later in &mut later {
+            later.fact.class = merged.later_classes.get(later.fact.class as usize).copied().unwrap_or_default();
+        }
+        later.sort_unstable_by_key(|later| (later.customer, later.item, later.fact.start, later.fact.fact));
+        let customers = shifted(customers, &customer_shift);
+        let items = shifted(items, &item_shift);
+        let moved = shifted(&self.moved, &item_shift);
+        if self.is_moved(&customers, &items, &moved, &later) {
+            return Ok(Err(Obstacle::Moved));
+        }
+        let facts = SubscriptionFacts {
+            customer_ids: reading.customers.into_ids(),
+            subscription_ids: reading.subscriptions.into_ids(),
+            offers: merged.offers,
+            shares: Vec::with_capacity(self.shares.len()),
+            recorded: self.recorded.and(&parts.import_firsts),
+            file_firsts: [self.file_firsts.as_slice(), &parts.file_firsts].concat(),
+            read: before.facts + later.len() as u32,
+            conflicts: self.conflicts.clone(),
+            times,
+            classes: merged.classes,
+            wide,
+            stated_by,
+            last_import: parts.last_import,
+            moved,
+            facts: Vec::with_capacity(self.facts.len() + later.len()),
+            customer_ends: Vec::with_capacity(self.customer_ends.len() + later.len()),
+            item_ends: Vec::with_capacity(self.item_ends.len() + later.len()),
+        };
+        let mut splice = Splice {
+            old: self,
+            old_customers: &customers,
+            old_items: &items,
+            facts,
+            customers: Vec::with_capacity(customers.len() + later.len()),
+            items: Vec::with_capacity(items.len() + later.len()),
+            touched: Vec::new(),
+            next: 0,
+            next_item: 0,
+        };
+        for of_customer in later.chunk_by(|a, b| a.customer == b.customer) {
+            splice.take_in(of_customer);
+        }
+        splice.copy_before(splice.old_customers.len());
+        splice.share_out();
+        let Splice { facts, customers, items, touched, .. } = splice;
+        Ok(Ok(Grown { facts, customers, items, touched, offers: merged.moved_offers }))
+    }
+
+    /// The facts of later files and the rare times of all facts; none where an id does not fit.
+    fn read_later(
+        &self,
+        sources: &[Source],
+        parts: &Parts,
+        reading: &Reading<'_>,
+    ) -> Result<Option<Stated>, BooksError> {
+        let Some(customers) = customer_keys(sources, &parts.parts, &reading.customers)? else { return Ok(None) };
+        let mut group = Group::default();
+        let (mut later, mut times) = (Vec::new(), self.times.clone());
+        for (part, customers) in parts.parts.iter().zip(&customers) {
+            if !group.read(&sources[part.source], part.group, None, reading)? {
+                return Ok(None);
+            }
+            for ((row, customer), fact) in customers.iter().enumerate().zip(part.first..) {
+                let fact = Fact::of_row(&group, row, fact);
+                later.push(Later { customer: *customer, item: group.subscriptions[row], fact });
+            }
+            if !group.times.is_empty() {
+                times.resize(part.first as usize, NO_TIMES);
+                times.extend_from_slice(&group.times);
+            }
+        }
+        Ok(Some((later, times)))
+    }
+
+    /// Whether a later fact is of a subscription item that several customers claim, of those before or among themselves:
+    /// their versions have to be weighed against each other, those that lost included.
+    fn is_moved(&self, customers: &[Key], items: &[Key], moved: &[Key], later: &[Later]) -> bool {
+        let mut owners: Vec<(Key, Key)> = later.iter().map(|later| (later.item, later.customer)).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        if owners.windows(2).any(|pair| pair[0].0 == pair[1].0)
+            || owners.iter().any(|(item, _)| moved.binary_search(item).is_ok())
+        {
+            return true;
+        }
+        let owner_of = |index: usize| {
+            let last = self.item_ends.get(index)?.checked_sub(1)?;
+            customers.get(self.customer_ends.partition_point(|end| *end <= last))
+        };
+        // Few are looked for among many: a bit for each keeps most of the rest from a search.
+        const BITS: usize = 16;
+        let bit = |key: &Key| {
+            let [first, second] = key.halves();
+            (first ^ second.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize
+                >> (usize::BITS as usize - BITS)
+        };
+        let mut wanted = vec![0u64; (1 << BITS) / 64];
+        for (item, _) in &owners {
+            wanted[bit(item) / 64] |= 1 << (bit(item) % 64);
+        }
+        items.iter().enumerate().any(|(index, item)| {
+            let place = bit(item);
+            wanted[place / 64] >> (place % 64) & 1 == 1
+                && owners
+                    .binary_search_by_key(item, |(item, _)| *item)
+                    .is_ok_and(|found| owner_of(index) != Some(&owners[found].1))
+        })
+    }
+}
+
+/// The different customers and subscriptions that files state, as texts.
+fn stated_ids(
+    sources: &[Source],
+    parts: &Parts,
+    several_sources: bool,
+) -> Result<(Vec<String>, Vec<String>), BooksError> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (mut customers, mut subscriptions) = (Vec::new(), Vec::new());
+    for part in &parts.parts {
+        let source = &sources[part.source];
+        if let Some(pieces) = Pieces::read(source, part.group, "customer")? {
+            customers.extend((0..source.rows(part.group)).map(|row| text(pieces.text(row))));
+        }
+        if has_parts(source, part.group, several_sources)? {
+            joined(source, part.group, several_sources, |id| {
+                subscriptions.push(text(id));
+                Ok(())
+            })?;
+        } else if let Some(pieces) = Pieces::read(source, part.group, "subscription")? {
+            subscriptions.extend((0..source.rows(part.group)).map(|row| text(pieces.text(row))));
+        }
+    }
+    for ids in [&mut customers, &mut subscriptions] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    Ok((customers, subscriptions))
+}
+
+fn shifted(keys: &[Key], shift: &Shift) -> Vec<Key> {
+    if shift.is_none() { keys.to_vec() } else { keys.iter().map(|key| shift.of(*key)).collect() }
+}
+
+/// Offers and classes of facts with those of later ones.
+struct Merged {
+    offers: Vec<Offer>,
+    classes: Vec<Terms>,
+    /// For each class of later facts its number among all.
+    later_classes: Vec<u32>,
+    moved_offers: Option<Vec<u32>>,
+}
+
+impl Merged {
+    fn of(known: &[Offer], classes: &[Terms], later: &[Offer], later_terms: &[Terms]) -> Self {
+        let mut offers: Vec<Offer> = known.iter().chain(later).cloned().collect();
+        offers.sort_unstable();
+        offers.dedup();
+        let number = |offer: &Offer| offers.partition_point(|other| other < offer) as u32;
+        let known_numbers: Vec<u32> = known.iter().map(number).collect();
+        let later_numbers: Vec<u32> = later.iter().map(number).collect();
+        let renumbered = |terms: &Terms, numbers: &[u32]| Terms {
+            offer: numbers.get(terms.offer as usize).copied().unwrap_or(terms.offer),
+            ..terms.clone()
+        };
+        let have_moved = known_numbers.iter().zip(0..).any(|(now, before)| *now != before);
+        let mut classes: Vec<Terms> = match have_moved {
+            true => classes.iter().map(|terms| renumbered(terms, &known_numbers)).collect(),
+            false => classes.to_vec(),
+        };
+        let mut later_classes = Vec::with_capacity(later_terms.len());
+        for terms in later_terms {
+            let terms = renumbered(terms, &later_numbers);
+            let found = classes.iter().position(|known| *known == terms);
+            later_classes.push(found.unwrap_or(classes.len()) as u32);
+            if found.is_none() {
+                classes.push(terms);
+            }
+        }
+        Self { offers, classes, later_classes, moved_offers: have_moved.then_some(known_numbers) }
+    }
+}
+
+/// Facts that are being put together of those before and later ones, customer by customer.
+struct Splice<'a> {
+    old: &'a SubscriptionFacts,
+    old_customers: &'a [Key],
+    old_items: &'a [Key],
+    facts: SubscriptionFacts,
+    customers: Vec<Key>,
+    items: Vec<Key>,
+    touched: Vec<Touched>,
+    /// The next customer and item of those before.
+    next: usize,
+    next_item: usize,
+}
+
+impl Splice<'_> {
+    /// Where the facts of so many of the customers before end.
+    fn end_of(&self, customers: usize) -> usize {
+        customers.checked_sub(1).and_then(|last| self.old.customer_ends.get(last)).map_or(0, |end| *end as usize)
+    }
+
+    /// Moves the next customers over as they were, up to one.
+    fn copy_before(&mut self, customer: usize) {
+        let (first, last) = (self.end_of(self.next), self.end_of(customer));
+        let (facts, old) = (&mut self.facts, self.old);
+        let gained = (facts.facts.len() - first) as u32;
+        facts.facts.extend_from_slice(old.facts.get(first..last).unwrap_or_default());
+        let ends = old.customer_ends.get(self.next..customer).unwrap_or_default();
+        facts.customer_ends.extend(ends.iter().map(|end| end + gained));
+        self.customers.extend_from_slice(self.old_customers.get(self.next..customer).unwrap_or_default());
+        let items = old.item_ends.get(self.next_item..).unwrap_or_default();
+        let last_item = self.next_item + items.partition_point(|end| *end as usize <= last);
+        let ends = old.item_ends.get(self.next_item..last_item).unwrap_or_default();
+        facts.item_ends.extend(ends.iter().map(|end| end + gained));
+        self.items.extend_from_slice(self.old_items.get(self.next_item..last_item).unwrap_or_default());
+        (self.next, self.next_item) = (customer, last_item);
+    }
+
+    /// Takes in the later facts of one customer among those that it had.
+    fn take_in(&mut self, later: &[Later]) {
+        let Some(customer) = later.first().map(|later| later.customer) else { return };
+        let found = self.old_customers.binary_search(&customer);
+        let place = found.unwrap_or_else(|place| place);
+        self.copy_before(place);
+        self.touched.push(Touched {
+            before: found.is_ok().then_some(place as u32),
+            customers_before: place as u32,
+            now: self.customers.len() as u32,
+            items_gained: (self.items.len() - self.next_item) as u32,
+        });
+        let mut own: Vec<(Key, Fact)> = later.iter().map(|later| (later.item, later.fact)).collect();
+        if found.is_ok() {
+            let (mut index, last) = (self.end_of(place), self.end_of(place + 1));
+            while index < last {
+                let end = self.old.item_ends.get(self.next_item).map_or(last, |end| *end as usize);
+                let facts: &[Packed] = self.old.facts.get(index..end).unwrap_or_default();
+                let item = self.old_items.get(self.next_item).copied().unwrap_or_default();
+                own.extend(facts.iter().map(|fact| (item, Fact::of(*fact))));
+                index = end;
+                self.next_item += 1;
+            }
+            self.next += 1;
+            own.sort_unstable_by_key(|(item, fact)| (*item, fact.start, fact.fact));
+        }
+        for of_item in own.chunk_by(|a, b| a.0 == b.0) {
+            self.facts.facts.extend(of_item.iter().map(|(_, fact)| fact.pack()));
+            self.facts.item_ends.push(self.facts.facts.len() as u32);
+            self.items.extend(of_item.first().map(|(item, _)| *item));
+        }
+        self.facts.customer_ends.push(self.facts.facts.len() as u32);
+        self.customers.push(customer);
+    }
+
+    /// Shares the customers out as before: new ones belong to the share in which they come.
+    fn share_out(&mut self) {
+        let mut new = self.touched.iter().filter(|touched| touched.before.is_none()).peekable();
+        let (mut first, mut gained) = (0, 0);
+        for (index, share) in self.old.shares.iter().enumerate() {
+            let is_last = index + 1 == self.old.shares.len();
+            while new.next_if(|new| is_last || new.customers_before < share.customers.end).is_some() {
+                gained += 1;
+            }
+            let end = share.customers.end + gained;
+            let end_of = |customer: u32| {
+                let last = customer.checked_sub(1).and_then(|last| self.facts.customer_ends.get(last as usize));
+                last.copied().unwrap_or_default()
+            };
+            let facts = (end_of(end) - end_of(first)) as usize;
+            self.facts.shares.push(Share { customers: first..end, facts });
+            first = end;
+        }
+    }
+}
