@@ -2,6 +2,7 @@
 //! the other side answers is kept, logged or shown, because it may be anything.
 
 use std::{
+    error::Error,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -228,19 +229,34 @@ fn mail(channel: &Channel, message: &Waiting, outside: &Outside) -> Result<(), F
     let wrong = |words: String| Failure::new("bad_channel", words);
     let (host, port) = channel.smtp_server().map_err(|error| wrong(error.to_string()))?;
     let letter = letter(channel, message)?;
-    let addresses = outside.addresses(&host, port)?;
-    let Some(address) = addresses.first().map(SocketAddr::ip) else {
-        return Err(Failure::new("no_address", "the name of the target has no address"));
-    };
+    let mut last = Failure::new("no_address", "the name of the target has no address");
+    for address in outside.addresses(&host, port)? {
+        match mail_to(channel, &letter, outside, &host, address) {
+            // A machine with several addresses need not listen at each.
+            Err(failure) if failure.code == "not_reached" => last = failure,
+            other => return other,
+        }
+    }
+    Err(last)
+}
+
+/// Sends a letter to one address of the mail server.
+fn mail_to(
+    channel: &Channel,
+    letter: &Message,
+    outside: &Outside,
+    host: &str,
+    address: SocketAddr,
+) -> Result<(), Failure> {
     let security = channel.security.as_deref().unwrap_or("starttls");
     let tls = match security {
-        "none" if !is_here(address) => {
+        "none" if !is_here(address.ip()) => {
             let words = "mail goes without TLS to a server on this machine alone; set security to starttls or tls";
             return Err(Failure::new("not_encrypted", words));
         }
         "none" => Tls::None,
         _ => {
-            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
             let mut parameters = TlsParameters::builder(bare.to_owned());
             if let Some(file) = &outside.smtp_ca {
                 let unread = || Failure::new("bad_certificate", "the file of --smtp-ca holds no certificate in PEM");
@@ -252,8 +268,8 @@ fn mail(channel: &Channel, message: &Waiting, outside: &Outside) -> Result<(), F
         }
     };
     // The connection goes to the address that was judged; the certificate has to be that of the name.
-    let mut transport = SmtpTransport::builder_dangerous(address.to_string())
-        .port(port)
+    let mut transport = SmtpTransport::builder_dangerous(address.ip().to_string())
+        .port(address.port())
         .tls(tls)
         .hello_name(ClientId::Domain("recurve".to_owned()))
         .timeout(Some(PATIENCE));
@@ -261,11 +277,23 @@ fn mail(channel: &Channel, message: &Waiting, outside: &Outside) -> Result<(), F
         let password = outside.secret(channel.secret.as_deref().unwrap_or_default())?;
         transport = transport.credentials(Credentials::new(user.clone(), password));
     }
-    transport.build().send(&letter).map(|_| ()).map_err(|error| mail_failure(&error))
+    transport.build().send(letter).map(|_| ()).map_err(|error| mail_failure(&error))
 }
 
 fn is_here(address: IpAddr) -> bool {
     address.is_loopback()
+}
+
+/// Whether a connection failed for what TLS found, such as a certificate that nobody trusts.
+fn is_of_tls(error: &lettre::transport::smtp::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidData) {
+            return true;
+        }
+        source = error.source();
+    }
+    error.is_tls()
 }
 
 /// A failure of SMTP, without the words of the server: they repeat addresses.
@@ -273,7 +301,7 @@ fn mail_failure(error: &lettre::transport::smtp::Error) -> Failure {
     match error.status() {
         Some(code) => Failure::new("status", format!("the mail server answered {code}")),
         None if error.is_timeout() => Failure::new("timeout", "the mail server did not answer in time"),
-        None if error.is_tls() => {
+        None if is_of_tls(error) => {
             Failure::new("tls", "no secure connection to the mail server: look at its certificate and at `security`")
         }
         None if error.is_client() => Failure::new(

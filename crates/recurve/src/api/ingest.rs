@@ -120,6 +120,11 @@ impl Ingest {
         }
     }
 
+    /// How many statements wait to be committed.
+    pub fn waiting(&self) -> usize {
+        hold(&self.queue).statements
+    }
+
     /// Whether statements are taken: not after a write failed in a way that leaves the disk uncertain.
     pub fn is_taking(&self) -> bool {
         self.broken.get().is_none()

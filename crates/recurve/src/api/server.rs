@@ -421,10 +421,11 @@ impl Server {
         for route in routes() {
             router = route.add_to(router, self);
         }
+        let measured = axum::middleware::from_fn_with_state((Arc::clone(self), webhooks::PATH), telemetry::measured);
         router
             .route("/healthz", axum::routing::get(|| async { "alive\n" }))
             .route("/readyz", axum::routing::get(web::ready))
-            .route(webhooks::PATH, axum::routing::post(webhooks::take))
+            .route(webhooks::PATH, axum::routing::post(webhooks::take).layer(measured))
             .route("/metrics", axum::routing::get(telemetry::metrics))
             .fallback(web::fallback)
             .method_not_allowed_fallback(web::not_allowed)

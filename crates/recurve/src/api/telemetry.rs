@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -21,7 +21,7 @@ use axum::{
 };
 
 use super::{log, people::Role, server::Server};
-use crate::{command::CommandError, session::clock};
+use crate::{command::CommandError, session::clock, stripe};
 
 /// What a family of numbers is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,18 @@ static OUTBOX: Family = family("recurve_outbox_messages", Sort::Gauge, "Messages
 static OUTBOX_AGE: Family =
     family("recurve_outbox_oldest_seconds", Sort::Gauge, "How long the message that is due longest is due.");
 static QUEUE: Family = family("recurve_queue_length", Sort::Gauge, "What waits for its turn, by queue.");
+static STRIPE_EVENTS: Family =
+    family("recurve_stripe_events_total", Sort::Counter, "Webhooks of Stripe since the server began, by outcome.");
+static STRIPE_STORED: Family = family(
+    "recurve_stripe_events",
+    Sort::Gauge,
+    "Events of Stripe that are kept, and of these those that are no facts yet.",
+);
+static STRIPE_PROVEN: Family = family(
+    "recurve_stripe_proven_until_timestamp_seconds",
+    Sort::Gauge,
+    "The second up to which everything of Stripe is known, as the last sync proved it.",
+);
 static UPTIME: Family = family("recurve_uptime_seconds", Sort::Gauge, "Seconds since the server started.");
 static MEMORY: Family =
     family("process_resident_memory_bytes", Sort::Gauge, "Memory of the process that is in use, in bytes.");
@@ -283,6 +295,30 @@ fn gather(server: &Server) -> Result<(), CommandError> {
     let (questions, listeners) = server.queues();
     telemetry.set(&QUEUE, &[("queue", "questions")], questions as f64);
     telemetry.set(&QUEUE, &[("queue", "listeners")], listeners as f64);
+    telemetry.set(&QUEUE, &[("queue", "facts")], server.ingest.waiting() as f64);
+    let tally = server.webhooks.tally();
+    for (outcome, count) in [
+        ("kept", &tally.kept),
+        ("known", &tally.known),
+        ("conflict", &tally.conflicts),
+        ("quarantined", &tally.quarantined),
+        ("not_believed", &tally.not_believed),
+        ("put_off", &tally.put_off),
+    ] {
+        telemetry.set(&STRIPE_EVENTS, &[("outcome", outcome)], count.load(Ordering::Relaxed) as f64);
+    }
+    // Where nothing ever came from Stripe there is nothing to look at.
+    if server.options.data.join(stripe::store::Store::FILE).is_file() {
+        let (objects, store) =
+            (stripe::objects::Objects::open(&server.options.data)?, stripe::store::Store::open(&server.options.data)?);
+        let status = stripe::sync::status(&objects, &store)?;
+        telemetry.set(&STRIPE_STORED, &[("state", "all")], status.events as f64);
+        telemetry.set(&STRIPE_STORED, &[("state", "waiting")], status.waiting as f64);
+        telemetry.set(&STRIPE_STORED, &[("state", "quarantined")], status.quarantined as f64);
+        if let Some(proven_until) = status.proven_until {
+            telemetry.set(&STRIPE_PROVEN, &[], proven_until as f64);
+        }
+    }
     let mut kinds: BTreeMap<String, [u64; 3]> = BTreeMap::new();
     for import in server.lake.imports(Some(known.at_micros))? {
         let of = kinds.entry(import.kind).or_default();

@@ -43,7 +43,7 @@ pub async fn ready(State(server): State<Arc<Server>>) -> Response {
         "stopping\n"
     } else if !server.version.borrow().is_warm {
         "opening the books\n"
-    } else if !server.ingest.is_taking() {
+    } else if !server.ingest.is_taking() || server.webhooks.is_broken() {
         "a write to the disk failed: nothing is taken until a restart\n"
     } else if server.telemetry.gauge(&LOOK_FAILS).is_some_and(|fails| fails > 0.0) {
         "new data cannot be looked for; the log says why\n"

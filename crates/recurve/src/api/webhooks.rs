@@ -99,6 +99,13 @@ pub struct Tally {
 }
 
 impl Webhooks {
+    /// What came, since the server began.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+impl Webhooks {
     /// Makes the way; the store is opened when the first event comes.
     pub fn open(data: PathBuf) -> Result<Self, SecretsError> {
         let secrets = Current::open(&data)?;

@@ -1,13 +1,16 @@
 //! Rules, channels and the outbox, played against the real program and real servers of this machine. MRR of the small
 //! company is 30 in January 2024, 10 in February, 30 from March on.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
 use crate::{
     folder::{Folder, Said},
-    sink::{Answer, Request, Sink},
+    sink::{AUTHORITY, Answer, Request, Sink, Tls},
 };
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -201,14 +204,13 @@ fn with_mail(port: u16, more: &[&str]) -> Folder {
         "recurve@example.com",
         "--smtp",
         &server,
-        "--security",
-        "none",
         "--user",
         "me",
         "--secret",
         "mail",
     ];
-    run(&folder, "2024-02-02", &[&words[..], more].concat()).ends_with(0);
+    let plain: &[&str] = if more.contains(&"--security") { &[] } else { &["--security", "none"] };
+    run(&folder, "2024-02-02", &[&words[..], plain, more].concat()).ends_with(0);
     run(&folder, "2024-02-02", &["alert", "set", "low", "--metric", "mrr", "--below", "20"]).ends_with(0);
     folder
 }
@@ -364,4 +366,70 @@ fn facts_that_come_late_restate_what_was_said_and_take_back_what_is_not_so() {
     let got = sink.wait_for(5);
     assert_eq!((got.len(), why(&got[4])), (5, vec!["2024-02-01 taken_back".to_owned()]));
     assert!(got[4].body.contains("US$60 instead of US$10"), "{}", got[4].body);
+}
+
+#[test]
+fn letters_go_by_tls_to_whoever_has_the_right_certificate() {
+    for (tls, security) in [(Tls::AtOnce, "tls"), (Tls::WhenAsked, "starttls")] {
+        let sink = Sink::mail_by(tls, &[]);
+        let folder = Folder::small();
+        folder.file("authority.pem", AUTHORITY);
+        let set = |host: &str| {
+            let server = format!("{host}:{}", sink.port);
+            let words = [
+                "alert",
+                "set-channel",
+                "team",
+                "--kind",
+                "email",
+                "--from",
+                "r@example.com",
+                "--to",
+                "ann@example.com",
+                "--smtp",
+                &server,
+                "--security",
+                security,
+                "--user",
+                "me",
+                "--secret",
+                "mail",
+            ];
+            run(&folder, "2024-02-01", &words).ends_with(0);
+        };
+        let allowed = |day: &str, words: &[&str]| -> Said {
+            command(&folder, day, words).env("RECURVE_ALLOW_TARGETS", "127.0.0.1,::1").output().unwrap().into()
+        };
+        set("localhost");
+        // Nobody knows whoever signed it.
+        allowed("2024-02-01", &["alert", "test", "team"]).ends_with(1).says(&["certificate"]);
+        let trusting = ["alert", "test", "team", "--smtp-ca", "authority.pem"];
+        allowed("2024-02-02", &trusting).ends_with(0);
+        let got = sink.wait_for(1);
+        assert!(got.iter().all(|letter| letter.is_secret && letter.login.starts_with("AUTH ")), "{got:?}");
+        // The certificate is that of another name.
+        let before = got.len();
+        set("127.0.0.1");
+        allowed("2024-02-03", &trusting).ends_with(1).says(&["certificate"]);
+        assert_eq!(sink.got().len(), before);
+    }
+    // Who asks for TLS sends nothing without it.
+    let sink = Sink::mail(&[]);
+    let folder = with_mail(sink.port, &["--to", "ann@example.com", "--security", "starttls"]);
+    run(&folder, "2024-03-01", &["alert", "test", "team"]).ends_with(1);
+    assert!(sink.got().is_empty());
+}
+
+#[test]
+fn a_slow_sink_is_not_waited_for_and_holds_no_other_up() {
+    let slow = Sink::web_that(Box::new(|_, _| Answer::Slow(Duration::from_secs(60))));
+    let quick = Sink::web();
+    let folder = with_rule(&quick);
+    let url = slow.url();
+    let words = ["alert", "set-channel", "a-slow-one", "--kind", "webhook", "--url", &url, "--secret", "hook"];
+    run(&folder, "2024-02-01", &words).ends_with(0);
+    let begun = Instant::now();
+    run(&folder, "2024-03-01", &["alert", "run"]).ends_with(1).says(&["did not answer in time", "sent,,ops,1"]);
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert_eq!(quick.got().len(), 1);
 }

@@ -13,6 +13,11 @@ use std::{
     time::Duration,
 };
 
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
 /// What the web server does with a request.
 pub type Behaviour = Box<dyn Fn(usize, &Request) -> Answer + Send + Sync>;
 
@@ -161,67 +166,122 @@ pub struct Letter {
     pub data: String,
     /// What was said to log in.
     pub login: String,
+    /// Whether it came by TLS.
+    pub is_secret: bool,
+}
+
+/// When the mail server speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    Never,
+    /// From the beginning.
+    AtOnce,
+    /// When it is asked to.
+    WhenAsked,
+}
+
+/// Whoever signed the certificate of the mail server, which is that of `localhost` until 2120.
+pub const AUTHORITY: &str = include_str!("authority.pem");
+const CERTIFICATE: &str = include_str!("localhost.pem");
+const KEY: &str = include_str!("localhost-key.pem");
+
+fn with_tls<S: Read + Write>(stream: S) -> StreamOwned<ServerConnection, S> {
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream)
 }
 
 impl Sink<Letter> {
     /// A mail server that takes letters; `refuses` says what it answers to a recipient instead, for those that it names.
     pub fn mail(refuses: &'static [(&'static str, &'static str)]) -> Self {
+        Self::mail_by(Tls::Never, refuses)
+    }
+
+    /// The same, with TLS.
+    pub fn mail_by(tls: Tls, refuses: &'static [(&'static str, &'static str)]) -> Self {
         Self::start(move |stream, got| {
-            let mut writer = stream.try_clone().unwrap();
-            let mut say = move |line: &str| write!(writer, "{line}\r\n").is_ok();
+            if tls == Tls::AtOnce {
+                let mut reader = BufReader::new(with_tls(stream));
+                say(&mut reader, "220 sink ESMTP");
+                serve_mail(&mut reader, got, refuses, false, true);
+                return;
+            }
             let mut reader = BufReader::new(stream);
-            let mut letter = Letter::default();
-            say("220 sink ESMTP");
-            let mut line = String::new();
-            while reader.read_line(&mut line).unwrap_or_default() > 0 {
-                let text = line.trim_end().to_owned();
-                line.clear();
-                let verb = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
-                match verb.as_str() {
-                    "EHLO" => {
-                        say("250-sink");
-                        say("250-AUTH PLAIN LOGIN");
-                        say("250 8BITMIME");
-                    }
-                    "AUTH" => {
-                        letter.login = text;
-                        say("235 in");
-                    }
-                    "MAIL" => {
-                        letter.from = text;
-                        say("250 ok");
-                    }
-                    "RCPT" => match refuses.iter().find(|(who, _)| text.contains(who)) {
-                        Some((_, answer)) => {
-                            say(answer);
-                        }
-                        None => {
-                            letter.to.push(text);
-                            say("250 ok");
-                        }
-                    },
-                    "DATA" => {
-                        say("354 go on");
-                        let mut data = String::new();
-                        loop {
-                            let mut line = String::new();
-                            if reader.read_line(&mut line).unwrap_or_default() == 0 || line == ".\r\n" {
-                                break;
-                            }
-                            data.push_str(&line);
-                        }
-                        got.lock().unwrap().push(Letter { data, ..std::mem::take(&mut letter) });
-                        say("250 taken");
-                    }
-                    "QUIT" => {
-                        say("221 bye");
-                        break;
-                    }
-                    _ => {
-                        say("250 ok");
-                    }
-                }
+            say(&mut reader, "220 sink ESMTP");
+            if serve_mail(&mut reader, got, refuses, tls == Tls::WhenAsked, false) {
+                serve_mail(&mut BufReader::new(with_tls(reader.into_inner())), got, refuses, false, true);
             }
         })
     }
+}
+
+fn say<S: Read + Write>(reader: &mut BufReader<S>, line: &str) {
+    // Whoever hung up does not listen any more.
+    let _ = write!(reader.get_mut(), "{line}\r\n").and_then(|()| reader.get_mut().flush());
+}
+
+/// Talks to a client until it goes, or asks for TLS.
+fn serve_mail<S: Read + Write>(
+    reader: &mut BufReader<S>,
+    got: &Mutex<Vec<Letter>>,
+    refuses: &[(&str, &str)],
+    offers_tls: bool,
+    is_secret: bool,
+) -> bool {
+    let mut letter = Letter { is_secret, ..Letter::default() };
+    let mut line = String::new();
+    while reader.read_line(&mut line).unwrap_or_default() > 0 {
+        let text = line.trim_end().to_owned();
+        line.clear();
+        let verb = text.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+        match verb.as_str() {
+            "EHLO" => {
+                say(reader, "250-sink");
+                say(reader, if offers_tls { "250-STARTTLS" } else { "250-AUTH PLAIN LOGIN" });
+                say(reader, "250 8BITMIME");
+            }
+            "STARTTLS" => {
+                say(reader, "220 go on");
+                return true;
+            }
+            "AUTH" => {
+                letter.login = text;
+                say(reader, "235 in");
+            }
+            "MAIL" => {
+                letter.from = text;
+                say(reader, "250 ok");
+            }
+            "RCPT" => match refuses.iter().find(|(who, _)| text.contains(who)) {
+                Some((_, answer)) => say(reader, answer),
+                None => {
+                    letter.to.push(text);
+                    say(reader, "250 ok");
+                }
+            },
+            "DATA" => {
+                say(reader, "354 go on");
+                let mut data = String::new();
+                loop {
+                    let mut line = String::new();
+                    if reader.read_line(&mut line).unwrap_or_default() == 0 || line == ".\r\n" {
+                        break;
+                    }
+                    data.push_str(&line);
+                }
+                let next = Letter { is_secret, ..Letter::default() };
+                got.lock().unwrap().push(Letter { data, ..std::mem::replace(&mut letter, next) });
+                say(reader, "250 taken");
+            }
+            "QUIT" => {
+                say(reader, "221 bye");
+                return false;
+            }
+            _ => say(reader, "250 ok"),
+        }
+    }
+    false
 }
