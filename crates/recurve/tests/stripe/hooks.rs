@@ -16,7 +16,7 @@ use stripe_simulator::{
 };
 
 use super::{
-    account::{Synced, differences, ended, said},
+    account::{Listed, Synced, differences, ended, said},
     syncs::{choices, expected},
 };
 
@@ -135,8 +135,13 @@ fn what_never_came_is_fetched_and_said() {
     let missed = ended(&synced.run(&["webhooks", "--missed"]), 0);
     assert_eq!(column(&missed, "event"), lost.iter().cloned().collect());
     assert_eq!(figures(&synced)["never came and were fetched"], lost.len().to_string());
-    let wanted = expected(&synced, seed, first - 30 * DAY);
-    assert_eq!(differences(&wanted, &synced.movements()), Vec::<String>::new());
+    // What left no trace is dated by the list that first showed it, and the judge has seen the last one alone.
+    let sure = |mut listed: Listed| {
+        listed.retain(|_, (_, confidence)| confidence != "assumed");
+        listed
+    };
+    let wanted = sure(expected(&synced, seed, first - 30 * DAY));
+    assert_eq!(differences(&wanted, &sure(synced.movements())), Vec::<String>::new());
     // One that comes days late after all is known, and no longer missing.
     let late: Vec<Value> = synced
         .server
@@ -146,7 +151,7 @@ fn what_never_came_is_fetched_and_said() {
         .collect();
     assert_eq!(send(&late[..1], &serving.delivery()).answers.keys().copied().collect::<Vec<_>>(), [200]);
     assert_eq!(figures(&synced)["never came and were fetched"], (lost.len() - 1).to_string());
-    assert_eq!(differences(&wanted, &synced.movements()), Vec::<String>::new());
+    assert_eq!(differences(&wanted, &sure(synced.movements())), Vec::<String>::new());
 }
 
 #[test]
