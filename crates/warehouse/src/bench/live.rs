@@ -108,8 +108,11 @@ pub fn run(folder: &Path, view: &View, rounds: usize) -> Result<Measured, LiveEr
     let change = folder.join("change.csv");
     let mut times: [Vec<f64>; 4] = Default::default();
     for round in 0..rounds {
-        let customer = (before.customers.len() / 2 + round * 7_919) % before.customers.len();
-        let Some(row) = before.ledger.of_customer(customer).next_back() else { continue };
+        let from = (before.customers.len() / 2 + round * 7_919) % before.customers.len();
+        // Whoever never paid has no movement to change.
+        let mut whoever = (from..before.customers.len()).chain(0..from);
+        let found = whoever.find_map(|customer| Some((customer, before.ledger.of_customer(customer).next_back()?)));
+        let Some((customer, row)) = found else { return Err(LiveError::Nobody) };
         let (item, offer) = (before.ledger.subscription[row], before.ledger.offer[row]);
         let (id, offer) = (before.item_id(item), &before.facts.offers[offer as usize]);
         let mut parts = id.split(JOINT);
