@@ -443,3 +443,115 @@ fn one_key_at_once_is_stated_once() {
     });
     assert_eq!(bodies.lock().unwrap().len(), 1);
 }
+
+/// The examples of a page in one language.
+fn examples(page: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut current: Option<Vec<&str>> = None;
+    for line in page.lines() {
+        match &mut current {
+            Some(lines) if line == "```" => {
+                found.push(lines.join("\n") + "\n");
+                current = None;
+            }
+            Some(lines) => lines.push(line),
+            None if line.strip_prefix("```") == Some(language) => current = Some(Vec::new()),
+            None => {}
+        }
+    }
+    found
+}
+
+/// The TypeScript of a page as JavaScript. The compiler of the dashboard does it where it is there, and else what is known
+/// of the pieces of which the example is made: that it is TypeScript is then not shown, but that it runs is.
+fn javascript(typescript: &str) -> String {
+    let compiler = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/node_modules/typescript");
+    if compiler.is_dir() {
+        let script = "const ts = require(process.argv[1]);
+            const text = require('fs').readFileSync(0, 'utf8');
+            const options = { module: 'esnext', target: 'es2022' };
+            process.stdout.write(ts.transpileModule(text, { compilerOptions: options }).outputText);";
+        let mut child = std::process::Command::new("node")
+            .args(["-e", script, compiler.to_str().unwrap()])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), typescript.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        return String::from_utf8(output.stdout).unwrap();
+    }
+    let mut text: String =
+        typescript.lines().filter(|line| !line.starts_with("type ")).map(|line| line.to_owned() + "\n").collect();
+    let types = [
+        "Promise<[Fact, Issue[]][]>",
+        "Promise<Told>",
+        "[Fact, Issue[]][]",
+        "Record<string, string>",
+        "Response",
+        "Fact[]",
+        "Answer",
+        "Told",
+        "string",
+        "number",
+        "unknown",
+        "Fact",
+        "Error",
+    ];
+    for of_type in types {
+        for end in [" =", ")", ",", " {"] {
+            text = text.replace(&format!(": {of_type}{end}"), end);
+        }
+        text = text.replace(&format!(" as {of_type}"), "");
+    }
+    text
+}
+
+/// What `docs/api-facts.md` shows is run against the real server, each example twice.
+#[test]
+fn the_clients_of_the_page_work() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api-facts.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let folder = folder();
+    let server = Server::start(&folder, &[]);
+    let cookie = server.set_up();
+    let asked = json!({ "label": "shop", "facts": ["customers", "subscriptions"] });
+    let token = server.with("POST", "/tokens", &[("cookie", &cookie)], Some(&asked)).is(200).json();
+    let token = token["secret"].as_str().unwrap().to_owned();
+    let [curl] = &examples(&page, "sh")[..] else { panic!("one example with curl") };
+    let [python] = &examples(&page, "python")[..] else { panic!("one example in Python") };
+    let [typescript] = &examples(&page, "typescript")[..] else { panic!("one example in TypeScript") };
+    let script = folder.file("client.mjs", javascript(typescript));
+    for _ in 0..2 {
+        for (program, words) in
+            [("sh", vec!["-c", curl]), ("python3", vec!["-c", python]), ("node", vec![script.to_str().unwrap()])]
+        {
+            let output = std::process::Command::new(program)
+                .args(&words)
+                .env("RECURVE_URL", format!("http://{}", server.address))
+                .env("RECURVE_TOKEN", &token)
+                .output()
+                .unwrap();
+            let (said, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success(), "{program}: {said}\n{error}");
+            assert!(said.contains("refused: []") || said.contains("\"refused\":0"), "{program}: {said}\n{error}");
+        }
+    }
+    drop(server);
+    let said = folder
+        .run(&["--now", "2026-11-01", "metric", "mrr", "customers", "--from", "2026-02", "--to", "2026-03"])
+        .ends_with(0)
+        .out;
+    assert!(said.contains("60.00") && said.contains(",3,"), "{said}");
+    // The request that the page begins with is one, too.
+    let examples = examples(&page, "json");
+    let request: Value = serde_json::from_str(&examples[0]).unwrap();
+    let server = Server::open(&folder);
+    let told = server.post("/facts", &request).is(200).json();
+    assert_eq!((&told["restated"], &told["refused"]), (&json!(2), &json!(1)), "{told}");
+    let shown: Value = serde_json::from_str(&examples[1]).unwrap();
+    for name in shown.as_object().unwrap().keys() {
+        assert!(told.get(name).is_some(), "the answer has no `{name}`: {told}");
+    }
+}

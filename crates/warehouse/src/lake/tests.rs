@@ -672,8 +672,8 @@ proptest! {
     }
 }
 
-/// The process that the sweeps below kill: three imports of two files each, one compaction, and a line
-/// for everything that was acknowledged.
+/// The process that the sweeps below kill: three imports of two files each, one compaction, two imports at once and the
+/// compaction of these, and a line for everything that was acknowledged.
 #[test]
 fn child_that_imports() {
     let Some(folder) = std::env::var_os("RECURVE_LAKE_CHILD") else { return };
@@ -697,6 +697,12 @@ fn child_that_imports() {
             say(format_args!("ack committed {}", import.commit(1)?.import));
         }
         lake.compact("payment")?;
+        for file in ["d", "e"] {
+            let batch = rows(0, &[30, 30, 40, 40]);
+            let committed = lake.import_at_once(&request(file), &[("payment", batch)], 5, &[refused(5)], 1)?;
+            say(format_args!("ack committed {}", committed.import));
+        }
+        lake.compact_newest("payment", 2)?;
         Ok(())
     };
     match work() {
