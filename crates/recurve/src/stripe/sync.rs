@@ -509,8 +509,9 @@ impl Walk<'_> {
             let page = match page_of(way.client, list, span.since, Some(span.until), span.after.as_deref()) {
                 Ok(page) => page,
                 Err(CallError::Forbidden { .. }) if !list.is_needed => {
+                    // It stays open on the disk, so that whoever goes on with this sync hears of it too.
                     hold(&self.forbidden).insert(list.name.to_owned());
-                    json!({"data": [], "has_more": false})
+                    return Ok(());
                 }
                 Err(error) => return Err(error.into()),
             };
