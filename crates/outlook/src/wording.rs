@@ -290,13 +290,13 @@ fn number(scaled: i128, scale: u32, most: u32, least: u32, language: Language) -
     said
 }
 
-/// How each language marks the commonest currencies (Unicode CLDR, with the country named where a bare sign could mean
-/// another one); all others go by their code.
+/// How each language marks the commonest currencies, as in Unicode CLDR and so as the browser writes them too: a bare sign
+/// is that of the country of the language (`$`, in Chinese `¥`). All others go by their code.
 const SIGNS: &[(&str, [&str; 3])] = &[
-    ("USD", ["US$", "US$", "$US"]),
+    ("USD", ["$", "US$", "$US"]),
     ("EUR", ["€", "€", "€"]),
     ("GBP", ["£", "£", "£GB"]),
-    ("JPY", ["JP¥", "JP¥", "JPY"]),
+    ("JPY", ["¥", "JP¥", "JPY"]),
     ("CNY", ["CN¥", "¥", "CNY"]),
     ("CAD", ["CA$", "CA$", "$CA"]),
     ("AUD", ["A$", "AU$", "$AU"]),
@@ -695,14 +695,14 @@ mod tests {
     fn money_is_said_as_each_language_writes_it() {
         let amount = |micros, code| Value::Money { micros, currency: Currency::parse(code).unwrap() };
         for (value, spoken) in [
-            (amount(1_234_500_000, "USD"), ["US$1,234.50", "US$1,234.50", "1\u{202f}234,50\u{202f}$US"]),
+            (amount(1_234_500_000, "USD"), ["$1,234.50", "US$1,234.50", "1\u{202f}234,50\u{202f}$US"]),
             (amount(-15_000_000_000, "EUR"), ["-€15,000", "-€15,000", "-15\u{202f}000\u{202f}€"]),
-            (amount(1_234_500_000, "JPY"), ["JP¥1,234", "JP¥1,234", "1\u{202f}234\u{202f}JPY"]),
+            (amount(1_234_500_000, "JPY"), ["¥1,234", "JP¥1,234", "1\u{202f}234\u{202f}JPY"]),
             (amount(2_500_000, "CHF"), ["2.50\u{a0}CHF", "2.50\u{a0}CHF", "2,50\u{202f}CHF"]),
             (amount(1_234_567, "KWD"), ["1.235\u{a0}KWD", "1.235\u{a0}KWD", "1,235\u{202f}KWD"]),
             // Half a cent goes to the even neighbour, once.
-            (amount(125_000, "USD"), ["US$0.12", "US$0.12", "0,12\u{202f}$US"]),
-            (amount(999_999_000, "USD"), ["US$1,000", "US$1,000", "1\u{202f}000\u{202f}$US"]),
+            (amount(125_000, "USD"), ["$0.12", "US$0.12", "0,12\u{202f}$US"]),
+            (amount(999_999_000, "USD"), ["$1,000", "US$1,000", "1\u{202f}000\u{202f}$US"]),
         ] {
             assert_eq!(said(&value), spoken);
         }

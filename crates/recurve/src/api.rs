@@ -7,6 +7,7 @@
 mod access;
 mod alerts;
 mod applier;
+mod closes;
 mod company;
 mod description;
 mod doors;
@@ -22,6 +23,7 @@ mod notes;
 mod overview;
 mod patience;
 mod people;
+pub mod people;
 mod query;
 mod refusal;
 mod route;
@@ -52,6 +54,7 @@ fn routes() -> Vec<Route> {
         syncs::routes(),
         notes::routes(),
         alerts::routes(),
+        closes::routes(),
         stream::routes(),
         doors::routes(),
         description::routes(),

@@ -5,8 +5,9 @@ pub mod alert;
 pub mod anomalies;
 mod bench;
 pub mod check;
+pub mod close;
 pub mod cohorts;
-mod compare_policies;
+pub mod compare_policies;
 pub mod customers;
 mod demo;
 pub mod experiments;
@@ -81,6 +82,8 @@ pub enum Command {
     Target(target::Arguments),
     /// Set rules that speak when a figure, a signal or a target changes its state, and see what was delivered to whom
     Alert(alert::Arguments),
+    /// Keep what was reported of a month, and see it beside what the month would be now
+    Close(close::Arguments),
     /// Find days, weeks or months, whole or in a part, that were off, and what drives them
     Anomalies(anomalies::Arguments),
     /// Review a day, a week or a month: the figures, what was off, and the questions to ask each month
@@ -260,6 +263,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Signals(arguments) => signals::run(options, &arguments),
         Command::Target(arguments) => target::run(options, &arguments),
         Command::Alert(arguments) => alert::run(options, &arguments),
+        Command::Close(arguments) => close::run(options, &arguments),
         Command::Anomalies(arguments) => anomalies::run(options, &arguments),
         Command::Review(arguments) => review::run(options, &arguments),
         Command::Advice(arguments) => advice::run(options, &arguments),

@@ -209,8 +209,9 @@ fn record_in_words(record: &Record, warns: bool, language: Language) -> String {
 }
 
 /// The columns of a list of findings.
-pub const COLUMNS: [&str; 13] = [
-    "kind", "rule", "state", "months", "says", "fired", "judged", "followed", "of", "anyway", "all", "evidence", "line",
+pub const COLUMNS: [&str; 14] = [
+    "kind", "rule", "state", "months", "says", "fired", "judged", "followed", "of", "anyway", "all", "evidence",
+    "line", "title",
 ];
 
 /// A finding as a row of such a list.
@@ -236,6 +237,7 @@ pub fn row(judged: &Judged, finding: &Finding<'_>) -> Vec<Cell> {
         whole(record.over),
         Cell::text(evidence(&finding.evidence)),
         Cell::text(finding.rule.line.as_str()),
+        Cell::text(finding.rule.title.say(judged.language)),
     ]
 }
 

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod api;
+mod closes;
 mod command;
 mod judgement;
 mod listing;

@@ -55,7 +55,7 @@ use revenue::{
 use crate::{
     books::{Books, BooksError},
     catalogue::{
-        Adds, Input, Language, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
+        Adds, Input, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
         measure::Setting, need,
     },
     lead_rules,
@@ -321,9 +321,56 @@ pub struct Figure {
     /// The value; money in major units.
     pub value: Value,
     /// What is to be known besides: why there is no value, or what is odd about it.
-    pub note: Option<String>,
+    pub note: Option<Words>,
     /// How sure it is, where it rests on an estimate.
     pub interval: Option<survival::Interval>,
+}
+
+const PARTIAL: Words =
+    Words::fixed("partial: {from} to {to}", "部分期间：{from} 至 {to}", "partiel : du {from} au {to}");
+const MARGIN_NOT_KNOWN: Words = Words::fixed(
+    "gross margin not known, taken as 100 %",
+    "毛利率未知，按 100% 计",
+    "marge brute inconnue, prise à 100 %",
+);
+const FROM_TOTALS: Words = Words::fixed(
+    "from daily totals: who came on several days counts on each",
+    "来自每日合计：多天到访者每天各计一次",
+    "d’après des totaux quotidiens : qui vient plusieurs jours compte chaque jour",
+);
+const HEALTH_NOT_KNOWN: Words = Words::fixed(
+    "health is not known (needs product_event), so nobody counts as at risk",
+    "健康度未知（需要 product_event），因此没有客户计为有风险",
+    "la santé n’est pas connue (il faut product_event), donc personne ne compte comme à risque",
+);
+const INTERVAL: Words =
+    Words::fixed("95 %: {lower} to {upper}", "95%：{lower} 至 {upper}", "95 % : de {lower} à {upper}");
+const SMALL_SAMPLE: Words = Words::fixed(
+    "small sample: {lives} customers, {ended} left",
+    "样本较小：{lives} 位客户，{ended} 位流失",
+    "petit échantillon : {lives} clients, {ended} partis",
+);
+const SMALL_SAMPLE_OF_ONE: Words = Words::fixed(
+    "small sample: {lives} customer, {ended} left",
+    "样本较小：{lives} 位客户，{ended} 位流失",
+    "petit échantillon : {lives} client, {ended} parti",
+);
+
+/// Why there is no value, said as a note.
+fn undefined(reason: &Words) -> Words {
+    Words::owned(
+        format!("undefined: {}", reason.en),
+        format!("无定义：{}", reason.zh),
+        format!("non défini : {}", reason.fr),
+    )
+}
+
+/// Several notes as one; nothing where there are none.
+fn together(notes: &[Words]) -> Option<Words> {
+    let join = |of: fn(&Words) -> &str, comma: &str| notes.iter().map(of).collect::<Vec<_>>().join(comma);
+    let joined =
+        || Words::owned(join(|note| &note.en, "; "), join(|note| &note.zh, "；"), join(|note| &note.fr, " ; "));
+    (!notes.is_empty()).then(joined)
 }
 
 impl Figure {
@@ -615,7 +662,7 @@ impl<'a> Solver<'a> {
         counted: Option<&Period>,
         segment: usize,
     ) -> Figure {
-        let figure = |value: Value, note: Option<String>| Figure {
+        let figure = |value: Value, note: Option<Words>| Figure {
             metric: Arc::clone(metric),
             period: *period,
             segment: self.labels.of(segment).to_vec(),
@@ -625,25 +672,29 @@ impl<'a> Solver<'a> {
         };
         let Some(counted) = counted else {
             let reason = Words::fixed("the period has not begun", "该期间尚未开始", "la période n’a pas commencé");
-            let note = reason.say(Language::default()).to_owned();
-            return figure(Value::Undefined(reason), Some(format!("undefined: {note}")));
+            let note = undefined(&reason);
+            return figure(Value::Undefined(reason), Some(note));
         };
         let missing: Needs =
             metric.needs.iter().filter(|need| self.lacking.get(*need).copied().unwrap_or(true)).copied().collect();
         if !missing.is_empty() {
             let value = Value::NoData(missing);
-            let note = value.note(Language::default());
+            let note = value.why();
             return figure(value, note);
         }
         let value = metric.evaluate(&mut |input| self.measure(input, counted, segment));
-        let mut notes: Vec<String> = Vec::new();
+        let mut notes: Vec<Words> = Vec::new();
         match &value {
             Value::Number(_) => {}
-            Value::Undefined(reason) => notes.push(format!("undefined: {}", reason.say(Language::default()))),
-            Value::NoData(_) => notes.extend(value.note(Language::default())),
+            Value::Undefined(reason) => notes.push(undefined(reason)),
+            Value::NoData(_) => notes.extend(value.why()),
         }
         if period.end > self.books.first_day_to_come().plus_days(-1) || !period.whole {
-            notes.push(format!("partial: {} to {}", counted.start, counted.end.plus_days(-1)));
+            notes.push(
+                PARTIAL
+                    .with("{from}", || counted.start.to_string())
+                    .with("{to}", || counted.end.plus_days(-1).to_string()),
+            );
         }
         let end_of = |input: &Input| window_days(input.window, counted, self.question.grain, self.first_fact).end;
         if matches!(value, Value::Number(_))
@@ -652,16 +703,16 @@ impl<'a> Solver<'a> {
                 .iter()
                 .any(|input| input.measure.id == "gross_margin_applied" && self.gross_margin(end_of(input)).is_none())
         {
-            notes.push("gross margin not known, taken as 100 %".to_owned());
+            notes.push(MARGIN_NOT_KNOWN);
         }
         if metric.inputs.iter().any(|input| self.tallies.adds_up_totals(input.measure)) {
-            notes.push("from daily totals: who came on several days counts on each".to_owned());
+            notes.push(FROM_TOTALS);
         }
         let counts = |of: fn(&str) -> bool| metric.inputs.iter().any(|input| of(input.measure.id));
         match &self.model {
             Some(model) if counts(standing::is_of_health) => notes.push(model.says()),
             None if counts(standing::counts) => {
-                notes.push("health is not known (needs product_event), so nobody counts as at risk".to_owned());
+                notes.push(HEALTH_NOT_KNOWN);
             }
             _ => {}
         }
@@ -669,13 +720,14 @@ impl<'a> Solver<'a> {
         if let Some(interval) = &interval {
             let decimals = if metric.variant.unit == Unit::Money { self.books.reporting.decimals() } else { 2 };
             let print = |end: &BigRational| decimal(end, decimals, decimals);
-            notes.push(format!("95 %: {} to {}", print(&interval.lower), print(&interval.upper)));
+            notes.push(INTERVAL.with("{lower}", || print(&interval.lower)).with("{upper}", || print(&interval.upper)));
             if interval.is_of_small_sample() {
-                let customers = if interval.lives == 1 { "customer" } else { "customers" };
-                notes.push(format!("small sample: {} {customers}, {} left", interval.lives, interval.ended));
+                let few = if interval.lives == 1 { SMALL_SAMPLE_OF_ONE } else { SMALL_SAMPLE };
+                let ended = || interval.ended.to_string();
+                notes.push(few.with("{lives}", || interval.lives.to_string()).with("{ended}", ended));
             }
         }
-        Figure { interval, ..figure(value, (!notes.is_empty()).then(|| notes.join("; "))) }
+        Figure { interval, ..figure(value, together(&notes)) }
     }
 
     /// One measure over one window in one segment. Money in major units.

@@ -243,7 +243,7 @@ mod tests {
         let open = Comparison { answer: Answer::NotYetKnown, since: None, needed: Some(2_500), ..better };
         let said = of_comparison(names, Measure::Arpa.entry(), (49.5, 40.0), 700, 0.2, &open).unwrap();
         assert!(
-            said.say(Language::English).contains("US$49.50 beside US$40")
+            said.say(Language::English).contains("$49.50 beside $40")
                 && said.say(Language::French).contains("2\u{202f}500")
         );
         let alike = Comparison { needed: Some(700), ..open };

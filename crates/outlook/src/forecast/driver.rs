@@ -6,6 +6,7 @@
 //! expect (a contract that begins, a cancellation that was announced, a discount that ends), what is known counts.
 
 use super::{Method, season};
+use crate::wording::Words;
 
 /// Rates are those of so many months.
 const RATE_MONTHS: usize = 12;
@@ -100,7 +101,7 @@ pub struct Named {
     /// `count`, `money` or `share`.
     pub unit: &'static str,
     /// What it means.
-    pub means: &'static str,
+    pub means: Words,
     least: f64,
     most: f64,
     fields: fn(&mut Drivers) -> &mut [f64],
@@ -108,56 +109,186 @@ pub struct Named {
 
 /// Every driver.
 pub const DRIVERS: &[Named] = &[
-    named("new_customers", "count", "new customers in the first month ahead", 0.0, 1e9, |drivers| {
-        std::slice::from_mut(&mut drivers.new_customers)
-    }),
-    named("new_customers_growth", "share", "by what share more come each later month", -1.0, 1.0, |drivers| {
-        std::slice::from_mut(&mut drivers.new_customers_growth)
-    }),
-    named("arpa_new", "money", "what a new customer pays a month", 0.0, 1e12, |drivers| {
-        std::slice::from_mut(&mut drivers.arpa_new)
-    }),
-    named("churn_0", "share", "customers who leave in a month, in their first 3 months", 0.0, 1.0, |drivers| {
-        &mut drivers.churn[0..1]
-    }),
-    named("churn_3", "share", "the same in months 3 to 5", 0.0, 1.0, |drivers| &mut drivers.churn[1..2]),
-    named("churn_6", "share", "the same in months 6 to 11", 0.0, 1.0, |drivers| &mut drivers.churn[2..3]),
-    named("churn_12", "share", "the same in the second year", 0.0, 1.0, |drivers| &mut drivers.churn[3..4]),
-    named("churn_24", "share", "the same after two years", 0.0, 1.0, |drivers| &mut drivers.churn[4..5]),
-    named("expansion", "share", "what those who stay add in a month, of MRR", 0.0, 1.0, |drivers| {
-        std::slice::from_mut(&mut drivers.expansion)
-    }),
-    named("contraction", "share", "what those who stay give up in a month, of MRR", 0.0, 1.0, |drivers| {
-        std::slice::from_mut(&mut drivers.contraction)
-    }),
-    named("trial_conversion", "share", "trials that turn into customers", 0.0, 1.0, |drivers| {
-        std::slice::from_mut(&mut drivers.trial_conversion)
-    }),
-    named("renewal", "share", "contracts that are renewed when they end", 0.0, 1.0, |drivers| {
-        std::slice::from_mut(&mut drivers.renewal)
-    }),
-    named("recognised_of_mrr", "share", "revenue recognised in a month, of its mean MRR", 0.0, 1e3, |drivers| {
-        std::slice::from_mut(&mut drivers.recognised_of_mrr)
-    }),
-    named("received_of_mrr", "share", "cash received in a month, of its mean MRR", 0.0, 1e3, |drivers| {
-        std::slice::from_mut(&mut drivers.received_of_mrr)
-    }),
-    named("costs", "money", "costs of the first month ahead", 0.0, 1e12, |drivers| {
-        std::slice::from_mut(&mut drivers.costs)
-    }),
-    named("costs_growth", "share", "by what share costs grow each later month", -1.0, 1.0, |drivers| {
-        std::slice::from_mut(&mut drivers.costs_growth)
-    }),
+    named(
+        "new_customers",
+        "count",
+        Words::fixed(
+            "new customers in the first month ahead",
+            "下个月的新客户数",
+            "nouveaux clients du premier mois à venir",
+        ),
+        0.0,
+        1e9,
+        |drivers| std::slice::from_mut(&mut drivers.new_customers),
+    ),
+    named(
+        "new_customers_growth",
+        "share",
+        Words::fixed(
+            "by what share more come each later month",
+            "此后每月多来的比例",
+            "de quelle part il en vient de plus chaque mois suivant",
+        ),
+        -1.0,
+        1.0,
+        |drivers| std::slice::from_mut(&mut drivers.new_customers_growth),
+    ),
+    named(
+        "arpa_new",
+        "money",
+        Words::fixed("what a new customer pays a month", "新客户每月付费", "ce qu’un nouveau client paie par mois"),
+        0.0,
+        1e12,
+        |drivers| std::slice::from_mut(&mut drivers.arpa_new),
+    ),
+    named(
+        "churn_0",
+        "share",
+        Words::fixed(
+            "customers who leave in a month, in their first 3 months",
+            "前 3 个月内每月流失的客户",
+            "clients qui partent en un mois, dans leurs 3 premiers mois",
+        ),
+        0.0,
+        1.0,
+        |drivers| &mut drivers.churn[0..1],
+    ),
+    named(
+        "churn_3",
+        "share",
+        Words::fixed("the same in months 3 to 5", "第 3 至 5 个月内每月流失的客户", "de même du 3e au 5e mois"),
+        0.0,
+        1.0,
+        |drivers| &mut drivers.churn[1..2],
+    ),
+    named(
+        "churn_6",
+        "share",
+        Words::fixed("the same in months 6 to 11", "第 6 至 11 个月内每月流失的客户", "de même du 6e au 11e mois"),
+        0.0,
+        1.0,
+        |drivers| &mut drivers.churn[2..3],
+    ),
+    named(
+        "churn_12",
+        "share",
+        Words::fixed("the same in the second year", "第二年内每月流失的客户", "de même la deuxième année"),
+        0.0,
+        1.0,
+        |drivers| &mut drivers.churn[3..4],
+    ),
+    named(
+        "churn_24",
+        "share",
+        Words::fixed("the same after two years", "两年后每月流失的客户", "de même après deux ans"),
+        0.0,
+        1.0,
+        |drivers| &mut drivers.churn[4..5],
+    ),
+    named(
+        "expansion",
+        "share",
+        Words::fixed(
+            "what those who stay add in a month, of MRR",
+            "留存客户每月增加的部分，占 MRR",
+            "ce que ceux qui restent ajoutent en un mois, du MRR",
+        ),
+        0.0,
+        1.0,
+        |drivers| std::slice::from_mut(&mut drivers.expansion),
+    ),
+    named(
+        "contraction",
+        "share",
+        Words::fixed(
+            "what those who stay give up in a month, of MRR",
+            "留存客户每月减少的部分，占 MRR",
+            "ce que ceux qui restent retirent en un mois, du MRR",
+        ),
+        0.0,
+        1.0,
+        |drivers| std::slice::from_mut(&mut drivers.contraction),
+    ),
+    named(
+        "trial_conversion",
+        "share",
+        Words::fixed("trials that turn into customers", "转为客户的试用", "essais qui deviennent clients"),
+        0.0,
+        1.0,
+        |drivers| std::slice::from_mut(&mut drivers.trial_conversion),
+    ),
+    named(
+        "renewal",
+        "share",
+        Words::fixed("contracts that are renewed when they end", "到期续约的合同", "contrats renouvelés à leur terme"),
+        0.0,
+        1.0,
+        |drivers| std::slice::from_mut(&mut drivers.renewal),
+    ),
+    named(
+        "recognised_of_mrr",
+        "share",
+        Words::fixed(
+            "revenue recognised in a month, of its mean MRR",
+            "当月确认收入，占平均 MRR",
+            "revenu reconnu en un mois, de son MRR moyen",
+        ),
+        0.0,
+        1e3,
+        |drivers| std::slice::from_mut(&mut drivers.recognised_of_mrr),
+    ),
+    named(
+        "received_of_mrr",
+        "share",
+        Words::fixed(
+            "cash received in a month, of its mean MRR",
+            "当月收款，占平均 MRR",
+            "encaissements d’un mois, de son MRR moyen",
+        ),
+        0.0,
+        1e3,
+        |drivers| std::slice::from_mut(&mut drivers.received_of_mrr),
+    ),
+    named(
+        "costs",
+        "money",
+        Words::fixed("costs of the first month ahead", "下个月的支出", "coûts du premier mois à venir"),
+        0.0,
+        1e12,
+        |drivers| std::slice::from_mut(&mut drivers.costs),
+    ),
+    named(
+        "costs_growth",
+        "share",
+        Words::fixed(
+            "by what share costs grow each later month",
+            "此后每月支出增长的比例",
+            "de quelle part les coûts croissent chaque mois suivant",
+        ),
+        -1.0,
+        1.0,
+        |drivers| std::slice::from_mut(&mut drivers.costs_growth),
+    ),
 ];
 
 /// Churn of every age at once.
-const CHURN: Named =
-    named("churn", "share", "customers who leave in a month, at any age", 0.0, 1.0, |drivers| &mut drivers.churn);
+static CHURN: Named = named(
+    "churn",
+    "share",
+    Words::fixed(
+        "customers who leave in a month, at any age",
+        "每月流失的客户，不论时长",
+        "clients qui partent en un mois, à tout âge",
+    ),
+    0.0,
+    1.0,
+    |drivers| &mut drivers.churn,
+);
 
 const fn named(
     name: &'static str,
     unit: &'static str,
-    means: &'static str,
+    means: Words,
     least: f64,
     most: f64,
     fields: fn(&mut Drivers) -> &mut [f64],

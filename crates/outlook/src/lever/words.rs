@@ -168,8 +168,8 @@ mod tests {
         let said = of_effect(&name, &effect, Currency::USD).unwrap();
         assert_eq!(
             said.say(Language::English),
-            "Annual plans: after 12 months -US$5 of MRR (between -US$15 and +US$5), and +US$1,301 of cash by then (between \
-             +US$1,291 and +US$1,311)."
+            "Annual plans: after 12 months -$5 of MRR (between -$15 and +$5), and +$1,301 of cash by then (between \
+             +$1,291 and +$1,311)."
         );
         assert!(
             said.say(Language::Chinese).starts_with("年度订阅计划：12 个月后")

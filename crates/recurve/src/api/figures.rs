@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use outlook::wording::Language;
 use serde::Serialize;
 use utoipa::ToSchema;
 use warehouse::{books::Books, catalogue::Unit, engine::Figure};
@@ -48,13 +49,15 @@ pub struct Said {
     lower: Option<String>,
     /// The upper end of the interval of an estimate.
     upper: Option<String>,
+    /// Why there is no value, where there is none.
+    why: Option<String>,
     /// What is to be known besides.
     note: Option<String>,
 }
 
 impl Said {
     /// A figure as it is said, in the dimensions `by`.
-    pub fn of(books: &Books, figure: &Figure, by: &[String]) -> Self {
+    pub fn of(books: &Books, figure: &Figure, by: &[String], language: Language) -> Self {
         let decimals = books.reporting.decimals();
         let unit = figure.metric.variant.unit;
         let text = |text: String| (!text.is_empty()).then_some(text);
@@ -70,7 +73,8 @@ impl Said {
             unit: if unit == Unit::Money { books.reporting.code().to_owned() } else { unit.name().to_owned() },
             lower: interval.map(|interval| figure.print(&interval.lower, decimals)),
             upper: interval.map(|interval| figure.print(&interval.upper, decimals)),
-            note: figure.note.clone(),
+            why: figure.value.note(language),
+            note: figure.note.as_ref().map(|note| note.say(language).to_owned()),
         }
     }
 }
@@ -82,6 +86,7 @@ pub fn is_partial(books: &Books, figure: &Figure) -> bool {
 
 fn figures(session: &Session, asked: &metric::Arguments) -> Result<Figures, CommandError> {
     let metric::Answer { books, columns, figures } = metric::answer(session, asked)?;
-    let figures = figures.iter().map(|figure| Said::of(&books, figure, &columns)).collect();
+    let language = session.language()?;
+    let figures = figures.iter().map(|figure| Said::of(&books, figure, &columns, language)).collect();
     Ok(Figures { currency: books.reporting.code().to_owned(), dimensions: columns, figures })
 }

@@ -14,11 +14,12 @@ use super::{
 };
 use crate::{
     command::{
-        CommandError, Outcome, advice, anomalies, check, cohorts, customers, experiments, forecast, funnel, health,
-        identities, leads, levers, movements, prices, quarantine, recognition, reconcile, restatements, retention,
-        signals, verdict,
+        CommandError, Outcome, advice, anomalies, check, cohorts, compare_policies, customers, experiments, forecast,
+        funnel, health, identities, leads, levers, movements, prices, quarantine, recognition, reconcile, restatements,
+        retention, review, signals, verdict,
     },
     listing::{Cell, Sheet},
+    policies,
     session::Session,
 };
 
@@ -29,7 +30,7 @@ pub fn routes() -> Vec<Route> {
         Route::list(
             "/cohorts",
             "What is left of the customers of each period",
-            &["measure", "grain", "from", "to", "by", "where"],
+            &["measure", "start", "grain", "from", "to", "by", "where"],
             cohorts::list,
         )
         .for_shared(),
@@ -129,6 +130,18 @@ pub fn routes() -> Vec<Route> {
             forecast::answer,
         )
         .for_shared(),
+        Route::question(
+            "/review",
+            "What a day, week or month is reviewed by, as it is said now: headings, sentences and figures",
+            &["of", "period"],
+            review::answer,
+        ),
+        Route::list(
+            "/policies/compare",
+            "The customers that make the difference between two policies, and the settings that make it",
+            &["first", "second", "at"],
+            two_policies,
+        ),
         Route::list(
             "/quarantine",
             "Refused rows, with the reason and how to mend it",
@@ -145,6 +158,31 @@ fn identities_apart(
     sheet: &mut dyn Sheet,
 ) -> Result<Outcome, CommandError> {
     identities::answer(&session.apart()?, asked, sheet)
+}
+
+/// Two policies by name.
+#[derive(Debug, Clone, clap::Args)]
+struct TwoPolicies {
+    /// One policy
+    #[arg(long, value_name = "NAME")]
+    first: String,
+    /// The other
+    #[arg(long, value_name = "NAME")]
+    second: String,
+    /// At the end of this day; now unless set
+    #[arg(long, value_name = "D")]
+    at: Option<String>,
+}
+
+/// A policy over the web is one of those that are known: a path would have the server read any file.
+fn two_policies(session: &Session, asked: &TwoPolicies, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let known = policies::known(&session.options.data);
+    if let Some(name) = [&asked.first, &asked.second].into_iter().find(|name| !known.contains(name)) {
+        return Err(CommandError::Usage(format!("there is no policy `{name}`; there are {}", known.join(", "))));
+    }
+    let asked =
+        compare_policies::Arguments { first: asked.first.clone(), second: asked.second.clone(), at: asked.at.clone() };
+    compare_policies::answer(session, &asked, sheet)
 }
 
 /// What a list answers.

@@ -126,7 +126,7 @@ pub struct NewNote {
 /// What was added, or removed.
 #[derive(Serialize, ToSchema)]
 pub struct Added {
-    id: String,
+    pub id: String,
 }
 
 fn wrong(words: impl Into<String>) -> Refusal {
@@ -257,7 +257,7 @@ pub struct NewTarget {
 }
 
 /// Changes settings of the folder, and waits until the change is served.
-async fn change<T: Send + 'static>(
+pub async fn change<T: Send + 'static>(
     server: &Arc<Server>,
     work: impl FnOnce(&Session) -> Result<T, CommandError> + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -1,5 +1,9 @@
 //! The overview: everything that its page shows, in one answer.
+//!
+//! Each part has the shape that its own route answers with, so that a page reads it no differently. What takes long to
+//! judge, the forecast, is asked for by itself.
 
+use outlook::wording::Words;
 use revenue::{
     calendar::{Day, Grain},
     money::print_micros,
@@ -8,19 +12,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use warehouse::{
     books::Books,
-    catalogue::{Unit, Value},
-    engine::{self, Figure, Question, standing::Standings},
+    catalogue::ResolvedMetric,
+    engine::{self, Question, standing::Standings},
 };
 
 use super::{
     company::{KnownKind, imports, instant, known_kinds},
-    figures::is_partial,
+    figures::Said,
     lists::Page,
     notes,
     route::Route,
 };
 use crate::{
-    command::{CommandError, Outcome, cohorts, verdict},
+    command::{CommandError, Outcome, cohorts, target, verdict},
     listing::Sheet,
     session::{self, Range, Session},
 };
@@ -41,33 +45,62 @@ pub struct Query {
     /// Look only at this, such as plan=team; several values of one dimension are alternatives
     #[arg(long = "where", value_name = "DIM=VALUE")]
     filters: Vec<String>,
-    /// How many months back the series go; 24 unless set
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=120))]
+    /// How many months back the figures go, the running one included; 12 unless set
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=120), conflicts_with = "from")]
     months: Option<u16>,
+    /// The first day of the figures
+    #[arg(long, value_name = "D", requires = "to")]
+    from: Option<String>,
+    /// The first day no more
+    #[arg(long, value_name = "D", requires = "from")]
+    to: Option<String>,
+    /// How long a period is: day, week, month, quarter or year; month unless set
+    #[arg(long, value_parser = session::grain)]
+    grain: Option<Grain>,
+    /// The first day of what the last period is compared with, such as the same days of the month before
+    #[arg(long, value_name = "D", requires = "before_to")]
+    before_from: Option<String>,
+    /// The first day no more of that
+    #[arg(long, value_name = "D", requires = "before_from")]
+    before_to: Option<String>,
 }
 
 /// What the page shows first.
-const CARDS: &[&str] =
-    &["mrr", "arr", "mrr_net_new", "customers", "nrr", "grr", "customer_churn", "revenue_churn", "quick_ratio", "arpa"];
+const CARDS: &[&str] = &["mrr", "mrr_net_new", "customers", "nrr.t12m", "customer_churn.opening", "quick_ratio"];
 
-/// The movements, by the name of their column.
-const MOVEMENTS: &[(&str, &str)] = &[
-    ("new", "mrr_new"),
-    ("expansion", "mrr_expansion"),
-    ("reactivation", "mrr_reactivation"),
-    ("contraction", "mrr_contraction"),
-    ("churn", "mrr_churned"),
-    ("fx", "mrr_fx"),
-    ("transferred_in", "mrr_transferred_in"),
-    ("transferred_out", "mrr_transferred_out"),
-    ("net", "mrr_change"),
-    ("closing", "mrr"),
+/// The movements of MRR, with their sum and what they end at.
+const MOVEMENTS: &[&str] = &[
+    "mrr_new",
+    "mrr_expansion",
+    "mrr_reactivation",
+    "mrr_contraction",
+    "mrr_churned",
+    "mrr_fx",
+    "mrr_transferred_in",
+    "mrr_transferred_out",
+    "mrr_change",
 ];
 
 /// How many months of cohorts are shown.
-const COHORTS_MONTHS: i32 = 12;
+const COHORTS_MONTHS: i32 = 11;
 /// How many customers at risk are shown.
 const AT_RISK: usize = 10;
+
+const NAMES_NOBODY: Words = Words::fixed(
+    "A shared link does not name customers.",
+    "共享链接不显示客户名称。",
+    "Un lien partagé ne nomme pas les clients.",
+);
+const NEEDS_EVENTS: Words = Words::fixed(
+    "No data: health needs product events (product_event).",
+    "没有数据：健康度需要产品事件（product_event）。",
+    "Pas de données : la santé demande des événements produit (product_event).",
+);
+const OF_THE_WHOLE: Words =
+    Words::fixed("The verdict is on the whole.", "结论针对整体业务。", "Le verdict porte sur l’ensemble.");
+
+/// Rows as their own route lists them.
+type Rows = Vec<serde_json::Map<String, serde_json::Value>>;
 
 /// Everything that the overview shows.
 #[derive(Serialize, ToSchema)]
@@ -77,16 +110,19 @@ pub struct Overview {
     policy: String,
     time_zone: String,
     today: String,
-    /// The first day of the last full month, which the figures are of.
-    month: String,
     data_as_of: Option<String>,
-    figures: Vec<Card>,
-    /// The movements of MRR by month, oldest first; the running month is partial.
-    movements: Vec<Month>,
-    /// From the MRR before the last full month to that after it.
-    bridge: Vec<Step>,
-    /// What is left of the customers of each month.
-    cohorts: Vec<CohortRow>,
+    /// The first day that the figures are of.
+    from: String,
+    /// The first day no more.
+    to: String,
+    grain: &'static str,
+    /// The numbers of the page and the movements of MRR by period, as `/figures` answers; a running period is partial.
+    figures: Vec<Said>,
+    /// The numbers of the page in what the last period is compared with.
+    before: Vec<Said>,
+    /// What is left of the MRR of each month's new customers, as `/cohorts` lists it.
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, Option<serde_json::Value>>>)]
+    cohorts: Rows,
     /// Paying customers at risk, those who pay most first; null while health is not known.
     at_risk: Option<Vec<AtRisk>>,
     /// Why nobody is known to be at risk.
@@ -94,91 +130,15 @@ pub struct Overview {
     freshness: Vec<KnownKind>,
     /// The verdict on the last full month, rule by rule, as `/verdict` lists it; of the whole alone.
     #[schema(value_type = Vec<std::collections::BTreeMap<String, Option<serde_json::Value>>>)]
-    verdict: Vec<serde_json::Map<String, serde_json::Value>>,
+    verdict: Rows,
     /// Why there is no verdict.
     verdict_note: Option<String>,
-    /// Notes at days of the months that are shown, as `/notes` lists them.
+    /// Targets and how they stand, as `/targets` lists them.
     #[schema(value_type = Vec<std::collections::BTreeMap<String, Option<serde_json::Value>>>)]
-    annotations: Vec<serde_json::Map<String, serde_json::Value>>,
-}
-
-/// A figure of the last full month with what it is compared with.
-#[derive(Serialize, ToSchema)]
-pub struct Card {
-    metric: String,
-    variant: String,
-    name: String,
-    definition: String,
-    unit: String,
-    better: &'static str,
-    /// The last full month.
-    current: Point,
-    /// The month before.
-    previous: Point,
-    /// The same month of the year before.
-    last_year: Point,
-    /// The running month up to today.
-    to_date: Point,
-    /// The month before up to the same day, which alone the running month is compared with.
-    previous_to_date: Point,
-    /// By month, oldest first, without the running one.
-    series: Vec<Point>,
-}
-
-/// A value of a period.
-#[derive(Serialize, ToSchema, Clone)]
-pub struct Point {
-    /// The first day of the period.
-    period: String,
-    /// The last day that is counted.
-    through: String,
-    partial: bool,
-    /// The exact value; null where there is none, and the note says why.
-    value: Option<String>,
-    note: Option<String>,
-}
-
-/// The movements of a month, as decimals.
-#[derive(Serialize, ToSchema)]
-pub struct Month {
-    period: String,
-    partial: bool,
-    opening: Option<String>,
-    new: Option<String>,
-    expansion: Option<String>,
-    reactivation: Option<String>,
-    contraction: Option<String>,
-    churn: Option<String>,
-    fx: Option<String>,
-    /// What came from and went to parts that are not looked at; zero for the whole.
-    transferred: Option<String>,
-    net: Option<String>,
-    closing: Option<String>,
-}
-
-/// A step of the bridge.
-#[derive(Serialize, ToSchema)]
-pub struct Step {
-    /// opening, a kind of movement, or closing.
-    step: &'static str,
-    value: Option<String>,
-}
-
-/// A cohort and what is left of it.
-#[derive(Serialize, ToSchema)]
-pub struct CohortRow {
-    cohort: String,
-    size: String,
-    /// What is left at the end of its own month and of each month after it.
-    left: Vec<CohortCell>,
-}
-
-/// What is left of a cohort.
-#[derive(Serialize, ToSchema)]
-pub struct CohortCell {
-    age: u32,
-    value: String,
-    ratio: Option<String>,
+    targets: Rows,
+    /// Notes at a day, as `/notes` lists them: annotations alone.
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, Option<serde_json::Value>>>)]
+    annotations: Rows,
 }
 
 /// A customer at risk.
@@ -196,21 +156,10 @@ pub struct AtRisk {
 
 /// What raised or lowered the health of a customer.
 #[derive(Serialize, ToSchema)]
+#[schema(as = HealthReason)]
 pub struct Reason {
     event: String,
     points: String,
-}
-
-fn point(books: &Books, figure: &Figure) -> Point {
-    let text = figure.text(books.reporting.decimals());
-    let end = figure.period.end.min(books.first_day_to_come());
-    Point {
-        period: figure.period.label.to_string(),
-        through: end.plus_days(-1).to_string(),
-        partial: is_partial(books, figure),
-        value: (!text.is_empty()).then_some(text),
-        note: figure.note.clone(),
-    }
 }
 
 /// Makes it.
@@ -222,174 +171,99 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
     let assumptions = session.assumptions()?;
     let today = session.today();
     let running = today.first_of(Grain::Month);
-    let month = running.plus_months(-1);
-    let months = i32::from(asked.months.unwrap_or(24));
-    let mut ids: Vec<&str> = CARDS.to_vec();
-    ids.extend(MOVEMENTS.iter().map(|(_, id)| *id).filter(|id| !CARDS.contains(id)));
-    let metrics = ids.iter().map(|id| catalogue.resolve(id, None)).collect::<Result<Vec<_>, _>>()?;
-    let question = |from: Day, to: Day| Question {
-        metrics: metrics.clone(),
-        grain: Grain::Month,
+    let months = i32::from(asked.months.unwrap_or(12));
+    let day = |text: &Option<String>, option, usual: Day| match text {
+        Some(text) => session::day(text, option),
+        None => Ok(usual),
+    };
+    let grain = asked.grain.unwrap_or(Grain::Month);
+    let from = day(&asked.from, "from", running.plus_months(1 - months))?;
+    let to = day(&asked.to, "to", running.plus_months(1))?;
+    // As long as the running month has gone on, and no longer.
+    let month_before = running.plus_months(-1);
+    let same_day = running.plus_days(-1).min(month_before.plus_days(today.0 - running.0)).plus_days(1);
+    let before_from = day(&asked.before_from, "before-from", month_before)?;
+    let before_to = day(&asked.before_to, "before-to", same_day)?;
+    let resolve = |ids: &mut dyn Iterator<Item = &&str>| -> Result<Vec<std::sync::Arc<ResolvedMetric>>, CommandError> {
+        let resolved = ids.map(|id| match id.split_once('.') {
+            Some((id, variant)) => Ok(catalogue.resolve(id, Some(variant))?),
+            None => Ok(catalogue.resolve(id, None)?),
+        });
+        resolved.collect()
+    };
+    let question = |metrics: Vec<std::sync::Arc<ResolvedMetric>>, from: Day, to: Day| Question {
+        metrics,
+        grain,
         from,
         to,
         by: Vec::new(),
         filters: filters.clone(),
         assumptions: assumptions.clone(),
     };
-    // One question for the months, and one for each part of a month that is compared with the other.
-    let whole = question(running.plus_months(-months), today.plus_days(1));
-    let same_day = running.plus_days(-1).min(month.plus_days(today.0 - running.0)).plus_days(1);
-    let before = question(month, same_day);
+    let whole = question(resolve(&mut CARDS.iter().chain(MOVEMENTS))?, from, to);
+    let before = question(resolve(&mut CARDS.iter())?, before_from, before_to);
     engine::prepare(&books, [&whole, &before].into_iter())?;
-    let figures = engine::answer(&books, &whole)?;
-    let figures_before = engine::answer(&books, &before)?;
-    let of = |id: &str| -> Vec<&Figure> { figures.iter().filter(|figure| figure.metric.metric.id == id).collect() };
-    let at =
-        |id: &str, day: Day| figures.iter().find(|figure| figure.metric.metric.id == id && figure.period.label == day);
-    let none = |period: Day, note: &str| Point {
-        period: period.to_string(),
-        through: period.next_of(Grain::Month).plus_days(-1).to_string(),
-        partial: false,
-        value: None,
-        note: Some(note.to_owned()),
+    let said = |question: &Question| -> Result<Vec<Said>, CommandError> {
+        let figures = engine::answer(&books, question)?;
+        Ok(figures.iter().map(|figure| Said::of(&books, figure, &[], language)).collect())
     };
-    let currency = books.reporting;
-    let mut cards = Vec::new();
-    for metric in metrics.iter().take(CARDS.len()) {
-        let (entry, variant) = (&metric.metric, &metric.variant);
-        let month_of =
-            |day: Day| at(&entry.id, day).map_or_else(|| none(day, "not asked for"), |figure| point(&books, figure));
-        let unit = variant.unit;
-        let previous_to_date = figures_before.iter().find(|figure| figure.metric.metric.id == entry.id);
-        cards.push(Card {
-            metric: entry.id.clone(),
-            variant: variant.name.clone(),
-            name: entry.name.say(language).to_owned(),
-            definition: entry.definition.say(language).to_owned(),
-            unit: if unit == Unit::Money { currency.code().to_owned() } else { unit.name().to_owned() },
-            better: entry.better.name(),
-            current: month_of(month),
-            previous: month_of(month.plus_months(-1)),
-            last_year: month_of(month.plus_months(-12)),
-            to_date: month_of(running),
-            previous_to_date: previous_to_date
-                .map_or_else(|| none(month, "not asked for"), |figure| point(&books, figure)),
-            series: of(&entry.id)
-                .into_iter()
-                .filter(|figure| figure.period.label < running)
-                .map(|figure| point(&books, figure))
-                .collect(),
-        });
-    }
-    let money = |id: &str, day: Day| {
-        let text = at(id, day)?.text(currency.decimals());
-        (!text.is_empty()).then_some(text)
-    };
-    let opening = |day: Day| {
-        let number = |id: &str| match &at(id, day)?.value {
-            Value::Number(number) => Some(number.clone()),
-            _ => None,
-        };
-        let opening = number("mrr")? - number("mrr_change")?;
-        Some(engine::decimal(&opening, 6, currency.decimals()))
-    };
-    let transferred = |day: Day| {
-        let number = |id: &str| at(id, day)?.value.number().cloned();
-        let sum = number("mrr_transferred_in")? + number("mrr_transferred_out")?;
-        Some(engine::decimal(&sum, 6, currency.decimals()))
-    };
-    let movements = of("mrr").into_iter().map(|figure| {
-        let day = figure.period.label;
-        Month {
-            period: day.to_string(),
-            partial: is_partial(&books, figure),
-            opening: opening(day),
-            new: money("mrr_new", day),
-            expansion: money("mrr_expansion", day),
-            reactivation: money("mrr_reactivation", day),
-            contraction: money("mrr_contraction", day),
-            churn: money("mrr_churned", day),
-            fx: money("mrr_fx", day),
-            transferred: transferred(day),
-            net: money("mrr_change", day),
-            closing: money("mrr", day),
-        }
-    });
-    let mut bridge = vec![Step { step: "opening", value: opening(month) }];
-    bridge.extend(MOVEMENTS[..6].iter().map(|(step, id)| Step { step, value: money(id, month) }));
-    bridge.push(Step { step: "transferred", value: transferred(month) });
-    bridge.push(Step { step: "closing", value: money("mrr", month) });
+    let (figures, before) = (said(&whole)?, said(&before)?);
     let (at_risk, at_risk_note) = match session.hides_customers {
-        true => (None, Some("a shared link does not name customers".to_owned())),
+        true => (None, Some(NAMES_NOBODY)),
         false => at_risk(session, &books, &asked.filters)?,
     };
     let imports = imports(session)?;
-    let first = running.plus_months(-months).to_string();
     let (verdict, verdict_note) = match asked.filters.is_empty() {
-        false => (Vec::new(), Some("the verdict is on the whole".to_owned())),
+        false => (Vec::new(), Some(OF_THE_WHOLE.say(language).to_owned())),
         // What is wrong with a playbook of the user's own keeps nobody from the figures.
         true => match rows(|sheet| verdict::answer(session, &verdict::Arguments::default(), sheet)) {
             Ok(rows) => (rows, None),
             Err(error) => (Vec::new(), Some(error.to_string())),
         },
     };
+    let targets = rows(|sheet| target::answer(session, &target::AsOf::default(), sheet)).unwrap_or_default();
     let mut annotations = rows(|sheet| notes::notes(session, &notes::OfNotes::default(), sheet))?;
     annotations.retain(|note| {
-        let day = note.get("day").and_then(serde_json::Value::as_str).unwrap_or_default();
         note.get("kind").is_some_and(|kind| kind == "annotation")
             && (!session.hides_customers || note["customer"].is_null())
-            && day >= first.as_str()
     });
+    let of_cohorts = cohorts::Arguments {
+        measure: cohorts::Measure::Revenue,
+        start: cohorts::Start::FirstPayment,
+        grain: Grain::Month,
+        range: Range { from: Some(running.plus_months(-COHORTS_MONTHS).to_string()), to: None },
+        by: Vec::new(),
+        filters: asked.filters.clone(),
+    };
+    let currency = books.reporting;
     Ok(Overview {
         currency: currency.code().to_owned(),
         currency_decimals: currency.decimals(),
         policy: books.view.policy_name.clone(),
         time_zone: session.zone.name().to_owned(),
         today: today.to_string(),
-        month: month.to_string(),
         data_as_of: imports.iter().map(|import| import.recorded_at_micros).max().map(instant),
-        figures: cards,
-        movements: movements.collect(),
-        bridge,
-        cohorts: cohort_rows(session, &asked.filters, running)?,
+        from: from.to_string(),
+        to: to.to_string(),
+        grain: grain.name(),
+        figures,
+        before,
+        cohorts: rows(|sheet| cohorts::list(session, &of_cohorts, sheet))?,
         at_risk,
-        at_risk_note,
+        at_risk_note: at_risk_note.map(|words| words.say(language).to_owned()),
         freshness: known_kinds(session)?,
         verdict,
         verdict_note,
+        targets,
         annotations,
     })
 }
 
 /// The rows of a short list.
-fn rows(
-    list: impl FnOnce(&mut dyn Sheet) -> Result<Outcome, CommandError>,
-) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, CommandError> {
+fn rows(list: impl FnOnce(&mut dyn Sheet) -> Result<Outcome, CommandError>) -> Result<Rows, CommandError> {
     let mut page = Page::whole();
     list(&mut page)?;
     Ok(page.end().rows)
-}
-
-fn cohort_rows(session: &Session, filters: &[String], running: Day) -> Result<Vec<CohortRow>, CommandError> {
-    let asked = cohorts::Arguments {
-        measure: cohorts::Measure::Customers,
-        start: cohorts::Start::FirstPayment,
-        grain: Grain::Month,
-        range: Range { from: Some(running.plus_months(-COHORTS_MONTHS).to_string()), to: None },
-        by: Vec::new(),
-        filters: filters.to_vec(),
-    };
-    let mut rows: Vec<CohortRow> = Vec::new();
-    for left in cohorts::answer(session, &asked)? {
-        let cohort = left.cohort.to_string();
-        if rows.last().is_none_or(|row| row.cohort != cohort) {
-            rows.push(CohortRow { cohort, size: left.size, left: Vec::new() });
-        }
-        if let Some(row) = rows.last_mut() {
-            row.left.push(CohortCell { age: left.age, value: left.value, ratio: left.ratio });
-        }
-    }
-    Ok(rows)
 }
 
 /// Paying customers at risk, or why none are known.
@@ -397,10 +271,10 @@ fn at_risk(
     session: &Session,
     books: &Books,
     filters: &[String],
-) -> Result<(Option<Vec<AtRisk>>, Option<String>), CommandError> {
+) -> Result<(Option<Vec<AtRisk>>, Option<Words>), CommandError> {
     let standings = Standings::new(books)?;
     let Some(model) = &standings.model else {
-        return Ok((None, Some("no data: needs product_event".to_owned())));
+        return Ok((None, Some(NEEDS_EVENTS)));
     };
     let filters = session::filters(filters)?;
     let segmentation = engine::survival::customers_by(books, &session.assumptions()?, &[], &filters)?;

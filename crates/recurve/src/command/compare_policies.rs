@@ -10,7 +10,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome};
 use crate::{
-    listing::{Cell, Listing},
+    listing::{self, Cell, Sheet},
     policies,
     session::{self, Options, Session},
 };
@@ -19,21 +19,26 @@ use crate::{
 pub struct Arguments {
     /// One policy
     #[arg(value_name = "A")]
-    first: String,
+    pub first: String,
     /// The other
     #[arg(value_name = "B")]
-    second: String,
+    pub second: String,
     /// At the end of this day; now unless set
     #[arg(long, value_name = "D")]
-    at: Option<String>,
+    pub at: Option<String>,
 }
 
-/// Lists each customer whose MRR differs, the largest difference first, with the settings that make it.
+/// Lists each customer whose MRR differs.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
     let session = Session::open(options, Access::Read)?;
+    listing::write(options, |sheet| answer(&session, arguments, sheet))
+}
+
+/// Each customer whose MRR differs, the largest difference first, with the settings that make it.
+pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let view = session.view(Some(&arguments.first))?;
     let first = view.policy.clone();
-    let second = policies::find(&arguments.second, &options.data)?;
+    let second = policies::find(&arguments.second, &session.options.data)?;
     let books = |policy: &Policy| -> Result<Books, CommandError> {
         Ok(Books::open(&session.lake, View { policy: policy.clone(), ..view.clone() })?)
     };
@@ -65,23 +70,20 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let decimals = one.reporting.decimals();
     let money = |micros: i128| Cell::Number(print_micros(micros, decimals));
     let column = |name: &str| format!("mrr_{name}");
-    let mut listing = Listing::begin(
-        options,
-        [
-            "customer".to_owned(),
-            column(&arguments.first),
-            column(&arguments.second),
-            "difference".to_owned(),
-            "currency".to_owned(),
-            "because_of".to_owned(),
-        ],
-    )?;
+    sheet.begin([
+        "customer".to_owned(),
+        column(&arguments.first),
+        column(&arguments.second),
+        "difference".to_owned(),
+        "currency".to_owned(),
+        "because_of".to_owned(),
+    ])?;
     for (difference, id) in &differences {
         let (a, b) = (before.get(id).copied().unwrap_or(0), after.get(id).copied().unwrap_or(0));
         let causes: Vec<&str> =
             alone.iter().filter(|(_, mrr)| mrr.get(id).copied().unwrap_or(0) != a).map(|(name, _)| *name).collect();
         let causes = if causes.is_empty() { "several settings together".to_owned() } else { causes.join(" ") };
-        listing.row(&[
+        sheet.row(&[
             Cell::text(id.as_str()),
             money(a),
             money(b),
@@ -91,7 +93,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         ])?;
     }
     let sum = |mrr: &BTreeMap<String, i128>| mrr.values().sum::<i128>();
-    listing.row(&[
+    sheet.row(&[
         Cell::text("(all customers)"),
         money(sum(&before)),
         money(sum(&after)),
@@ -99,7 +101,6 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         Cell::text(one.reporting.code()),
         Cell::text(alone.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")),
     ])?;
-    listing.end()?;
     Ok(Outcome::Done)
 }
 

@@ -12,7 +12,7 @@ use revenue::{
 };
 use warehouse::{
     books::{Books, Origins, origin::stated},
-    catalogue::{ResolvedMetric, Unit, Value, Window},
+    catalogue::{Language, ResolvedMetric, Unit, Value, Window},
     engine::{
         self, Figure, Question, collection,
         contribution::{Opened, contributions, is_of_facts, is_of_movements},
@@ -267,13 +267,13 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         writeln!(out, "    {name:<24} {value}")?;
     }
     for figure in whole {
-        writeln!(out, "  figure     {}", figure_words(figure, books))?;
+        writeln!(out, "  figure     {}", figure_words(figure, books, language))?;
         if let Some((above, below)) = explained.parts(figure)? {
             writeln!(out, "             = {above} ÷ {below}")?;
         }
     }
     for figure in split {
-        writeln!(out, "    {:<24} {}", figure.segment.join(", "), figure_words(figure, books))?;
+        writeln!(out, "    {:<24} {}", figure.segment.join(", "), figure_words(figure, books, language))?;
     }
     facts::write(&mut out, books, found, arguments.limit, language)?;
     if !of_ledger {
@@ -341,16 +341,16 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     Ok(Outcome::Done)
 }
 
-fn figure_words(figure: &Figure, books: &Books) -> String {
+fn figure_words(figure: &Figure, books: &Books, language: Language) -> String {
     let text = figure.text(books.reporting.decimals());
     let unit = match figure.metric.variant.unit {
         Unit::Money => books.reporting.code(),
         other => other.name(),
     };
-    match (&figure.value, &figure.note) {
+    match (&figure.value, figure.note.as_ref().map(|note| note.say(language))) {
         (Value::Number(_), None) => format!("{text} {unit}"),
         (Value::Number(_), Some(note)) => format!("{text} {unit} ({note})"),
-        (_, note) => note.clone().unwrap_or_default(),
+        (_, note) => note.unwrap_or_default().to_owned(),
     }
 }
 

@@ -149,7 +149,7 @@ fn lines(model: &Model) -> Vec<Line> {
         Way::TooFew { .. } => ("most_used", None),
         Way::NothingSeparates(evidence) => ("most_used", Some(evidence)),
     };
-    let mut lines = vec![Line::new("weights", Cell::text(way), model.says())];
+    let mut lines = vec![Line::new("weights", Cell::text(way), model.says().en)];
     if let [latest, .., earliest] | [latest @ earliest] = model.ground.snapshots.as_slice() {
         lines.push(Line::new(
             "days_looked_back_to",

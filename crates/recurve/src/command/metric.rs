@@ -61,7 +61,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let ends: &[&str] = if keyed { &["lower", "upper"] } else { &[] };
     let tail = ["value", "unit", "note"].iter().chain(ends).map(|name| (*name).to_owned());
     let mut listing = Listing::begin(options, header.chain(columns).chain(tail))?;
-    let currency = books.reporting;
+    let (currency, language) = (books.reporting, session.language()?);
     for figure in &figures {
         let unit = figure.metric.variant.unit;
         let mut row = vec![
@@ -77,7 +77,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
             _ => Cell::Number(value),
         });
         row.push(Cell::text(if unit == Unit::Money { currency.code() } else { unit.name() }));
-        row.push(figure.note.as_deref().map_or(Cell::Empty, Cell::text));
+        row.push(figure.note.as_ref().map_or(Cell::Empty, |note| Cell::text(note.say(language))));
         if keyed {
             let interval = figure.interval.as_ref();
             let end =
@@ -238,7 +238,7 @@ pub fn show_last_month(options: &Options, ids: &[&str]) -> Result<(), CommandErr
     for pair in figures.chunks(2) {
         let [before, last] = pair else { continue };
         let value = |figure: &Figure| match for_reading(figure, books.reporting.decimals()) {
-            text if text.is_empty() => figure.note.as_deref().map_or(Cell::Empty, Cell::text),
+            text if text.is_empty() => figure.note.as_ref().map_or(Cell::Empty, |note| Cell::text(note.say(language))),
             text => Cell::Number(text),
         };
         let unit = last.metric.variant.unit;

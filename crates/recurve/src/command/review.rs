@@ -238,30 +238,45 @@ struct Writer<'a> {
     period: Day,
 }
 
+impl Arguments {
+    fn grain(&self) -> Grain {
+        match self.of {
+            Of::Daily => Grain::Day,
+            Of::Weekly => Grain::Week,
+            Of::Monthly => Grain::Month,
+        }
+    }
+
+    /// The first day of what is reviewed.
+    fn period(&self, session: &Session) -> Result<Day, CommandError> {
+        let grain = self.grain();
+        let period = match &self.period {
+            Some(text) => session::day(text, "period")?.first_of(grain),
+            None => session.today().first_of(grain).plus_days(-1).first_of(grain),
+        };
+        if period > session.today() {
+            return Err(CommandError::Usage(format!("--period {period} has not begun")));
+        }
+        Ok(period)
+    }
+}
+
+/// The review as it is said now, whether one is frozen or not.
+pub fn answer(session: &Session, arguments: &Arguments) -> Result<Review, CommandError> {
+    let (grain, period) = (arguments.grain(), arguments.period(session)?);
+    let books = session.books()?;
+    Writer { session, books: &books, language: session.language()?, grain, period }.review(arguments.of)
+}
+
 /// Writes the review.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
-    let grain = match arguments.of {
-        Of::Daily => Grain::Day,
-        Of::Weekly => Grain::Week,
-        Of::Monthly => Grain::Month,
-    };
     let session = Session::open(options, Access::Read)?;
-    let period = match &arguments.period {
-        Some(text) => session::day(text, "period")?.first_of(grain),
-        None => session.today().first_of(grain).plus_days(-1).first_of(grain),
-    };
-    if period > session.today() {
-        return Err(CommandError::Usage(format!("--period {period} has not begun")));
-    }
+    let (grain, period) = (arguments.grain(), arguments.period(&session)?);
     let kept = file_of(options, grain, period);
     let frozen = if arguments.anew || arguments.freeze { None } else { read(&kept)? };
     let review = match frozen {
         Some(frozen) => frozen,
-        None => {
-            let books = session.books()?;
-            let writer = Writer { session: &session, books: &books, language: session.language()?, grain, period };
-            writer.review(arguments.of)?
-        }
+        None => answer(&session, arguments)?,
     };
     if arguments.freeze {
         if kept.is_file() {
@@ -277,14 +292,16 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         if let Some(folder) = kept.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let text = serde_json::to_string_pretty(&frozen.json()).map_err(std::io::Error::from)?;
+        let text = serde_json::to_string_pretty(&frozen).map_err(std::io::Error::from)?;
         std::fs::write(&kept, text + "\n")?;
     }
     let mut out = listing::sink(options)?;
     let text = match options.format {
         Some(Format::Html) => review.html(),
         Some(Format::Md) => review.markdown(),
-        Some(Format::Json | Format::Jsonl) => format!("{}\n", review.json()),
+        Some(Format::Json | Format::Jsonl) => {
+            format!("{}\n", serde_json::to_string(&review).map_err(std::io::Error::from)?)
+        }
         None | Some(Format::Table) => review.text(),
         Some(Format::Csv | Format::Parquet) => {
             return Err(CommandError::Usage("a review is written as text, html, md or json".to_owned()));
@@ -315,11 +332,8 @@ fn read(file: &std::path::Path) -> Result<Option<Review>, CommandError> {
     if !file.is_file() {
         return Ok(None);
     }
-    let value = serde_json::from_str(&std::fs::read_to_string(file)?).ok();
-    let review = value
-        .as_ref()
-        .and_then(Review::of_json)
-        .ok_or_else(|| CommandError::Usage(format!("{} holds no review: remove it, or say --anew", file.display())))?;
+    let review = serde_json::from_str(&std::fs::read_to_string(file)?)
+        .map_err(|_| CommandError::Usage(format!("{} holds no review: remove it, or say --anew", file.display())))?;
     Ok(Some(review))
 }
 

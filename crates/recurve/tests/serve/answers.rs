@@ -96,51 +96,65 @@ fn lists_are_those_of_the_command_line() {
 }
 
 #[test]
-fn the_overview_adds_up_and_equals_the_figures() {
+fn the_overview_adds_up_and_its_parts_are_those_of_their_own_routes() {
     let (folder, end) = company();
     let server = Server::start(&folder, &["--open", "--now", &end]);
     let overview = server.get("/overview").is(200).json();
-    let month = overview["month"].as_str().unwrap();
-    for card in overview["figures"].as_array().unwrap() {
-        let id = card["metric"].as_str().unwrap();
-        let to = overview["today"].as_str().unwrap();
-        let figures = server.get(&format!("/figures?metric={id}&from={month}&to={to}")).is(200).json();
-        let current = &figures["figures"][0];
-        assert_eq!(
-            (&card["current"]["value"], &card["current"]["note"]),
-            (&current["value"], &current["note"]),
-            "{id}"
-        );
-        assert!(!card["current"]["partial"].as_bool().unwrap() && card["to_date"]["partial"].as_bool().unwrap());
-        assert_eq!(card["to_date"]["through"], overview["today"], "{id}");
-        // The part of the month before ends on the same day, or with the month.
-        let through = card["previous_to_date"]["through"].as_str().unwrap();
-        assert!(
-            through[8..] == overview["today"].as_str().unwrap()[8..] || card["previous_to_date"]["partial"] == false
-        );
+    let (from, to) = (overview["from"].as_str().unwrap(), overview["to"].as_str().unwrap());
+    let figures = overview["figures"].as_array().unwrap();
+    let mut metrics: Vec<String> = Vec::new();
+    for figure in figures {
+        let variant = figure["variant"].as_str().unwrap();
+        let id = figure["metric"].as_str().unwrap();
+        let id = if variant.is_empty() { id.to_owned() } else { format!("{id}.{variant}") };
+        if !metrics.contains(&id) {
+            metrics.push(id);
+        }
     }
+    let asked = metrics.iter().map(|id| format!("metric={id}")).collect::<Vec<_>>().join("&");
+    let same = server.get(&format!("/figures?{asked}&from={from}&to={to}&grain=month")).is(200).json();
+    assert_eq!(overview["figures"], same["figures"]);
+    // The running month is partial, and so is what it is compared with, unless that ended before it.
+    let last =
+        |figures: &Value| figures.as_array().unwrap().iter().rfind(|one| one["metric"] == "mrr").unwrap().clone();
+    assert_eq!(last(&overview["figures"])["partial"], json!(true));
+    assert!(
+        last(&overview["before"])["period"].as_str().unwrap() < last(&overview["figures"])["period"].as_str().unwrap()
+    );
     let micros = |value: &Value| -> i128 {
         let text = value.as_str().unwrap();
         let (whole, decimals) = text.trim_start_matches('-').split_once('.').unwrap_or((text, ""));
         let sum = format!("{whole}{decimals:0<6}").parse::<i128>().unwrap();
         if text.starts_with('-') { -sum } else { sum }
     };
-    let months = overview["movements"].as_array().unwrap();
-    for month in months {
-        let sum: i128 = ["new", "expansion", "reactivation", "contraction", "churn", "fx", "transferred"]
-            .iter()
-            .map(|kind| micros(&month[*kind]))
-            .sum();
-        assert_eq!(micros(&month["opening"]) + sum, micros(&month["closing"]), "{month}");
-        assert_eq!(sum, micros(&month["net"]), "{month}");
-    }
+    let mut months: Vec<&str> = figures.iter().map(|figure| figure["period"].as_str().unwrap()).collect();
+    months.sort_unstable();
+    months.dedup();
+    let of = |metric: &str, month: &str| {
+        let found = figures.iter().find(|one| one["metric"] == metric && one["period"] == month).unwrap();
+        micros(&found["value"])
+    };
     for pair in months.windows(2) {
-        assert_eq!(pair[0]["closing"], pair[1]["opening"]);
+        let moved: i128 = [
+            "mrr_new",
+            "mrr_expansion",
+            "mrr_reactivation",
+            "mrr_contraction",
+            "mrr_churned",
+            "mrr_fx",
+            "mrr_transferred_in",
+            "mrr_transferred_out",
+        ]
+        .iter()
+        .map(|metric| of(metric, pair[1]))
+        .sum();
+        assert_eq!(of("mrr", pair[0]) + moved, of("mrr", pair[1]), "{}", pair[1]);
+        assert_eq!(moved, of("mrr_change", pair[1]), "{}", pair[1]);
     }
-    let steps = overview["bridge"].as_array().unwrap();
-    let sum: i128 = steps[..steps.len() - 1].iter().map(|step| micros(&step["value"])).sum();
-    assert_eq!(sum, micros(&steps[steps.len() - 1]["value"]));
-    assert!(overview["cohorts"].as_array().unwrap().len() > 6);
+    let rows = |path: &str| server.get(path).is(200).json()["rows"].clone();
+    assert_eq!(overview["verdict"], rows("/verdict?limit=10000"));
+    assert_eq!(overview["targets"], rows("/targets?limit=10000"));
+    assert_eq!(overview["cohorts"], rows(&format!("/cohorts?measure=revenue&grain=month&from={from}&limit=10000")));
     assert!(overview["at_risk"].is_array(), "{}", overview["at_risk_note"]);
 }
 
@@ -254,8 +268,8 @@ fn a_folder_without_facts_says_what_it_needs() {
     let session = server.get("/session").is(200).json();
     assert_eq!((&session["has_data"], &session["needs_setup"]), (&json!(false), &json!(true)));
     let overview = server.get("/overview").is(200).json();
-    assert!(overview["figures"][0]["current"]["value"].is_null());
-    assert!(overview["figures"][0]["current"]["note"].as_str().unwrap().contains("needs subscription"));
+    assert!(overview["figures"][0]["value"].is_null());
+    assert!(overview["figures"][0]["why"].as_str().unwrap().contains("needs subscription"));
     let lacks = server.get("/catalogue?lang=zh").is(200).json();
     assert_eq!(lacks["metrics"][0]["lacks"], json!(["subscription"]));
 }

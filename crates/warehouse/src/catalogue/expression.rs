@@ -44,6 +44,12 @@ impl Value {
         }
     }
 
+    /// Why there is no number, in every language; nothing when there is one.
+    pub fn why(&self) -> Option<Words> {
+        let [en, zh, fr] = Language::ALL.map(|language| self.note(language));
+        Some(Words::owned(en?, zh?, fr?))
+    }
+
     /// Why there is no number, in words; nothing when there is one.
     pub fn note(&self, language: Language) -> Option<String> {
         match self {

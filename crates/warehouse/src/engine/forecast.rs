@@ -19,7 +19,7 @@ use revenue::{
 use super::{Assumptions, EngineError, Figure, Question, answer, billing::due_from, look_ahead, parts, worth};
 use crate::{
     books::Books,
-    catalogue::{Catalogue, ResolvedMetric, Unit, Value},
+    catalogue::{Catalogue, ResolvedMetric, Unit, Value, Words},
 };
 
 /// What is forecast unless something else is asked for.
@@ -47,7 +47,7 @@ pub struct Known {
     /// What is forecast, each with its metric; the values are those of the full months before `next` without a gap.
     pub series: Vec<(Arc<ResolvedMetric>, Series)>,
     /// Why a series has no values, in the order of the series.
-    pub lacking: Vec<Option<String>>,
+    pub lacking: Vec<Option<Words>>,
     /// Cash that is to be left at the lowest point, in major units.
     pub cash_reserve: f64,
 }
@@ -107,7 +107,7 @@ pub fn known(
         let mut values: Vec<f64> = known.collect();
         values.reverse();
         let why = figures.last().filter(|_| values.is_empty()).and_then(|figure| figure.note.as_ref());
-        lacking.push(why.map(ToString::to_string));
+        lacking.push(why.cloned());
         let of_default = metric.variant.unit == Unit::Money || metric.variant.unit == Unit::Count;
         let subject =
             SUBJECTS.iter().find(|(id, _)| of_default && *id == metric.metric.id).map(|(_, subject)| *subject);

@@ -7,8 +7,12 @@
 
 use std::{ops::Range, sync::Arc};
 
-use outlook::health::{
-    Activity, Evidence, Feature, Health, Index, Kept, LEAST_OF_EACH, Learnt, MOST_SAMPLES, Sample, Shape, key, learn,
+use outlook::{
+    health::{
+        Activity, Evidence, Feature, Health, Index, Kept, LEAST_OF_EACH, Learnt, MOST_SAMPLES, Sample, Shape, key,
+        learn,
+    },
+    wording::Words,
 };
 use rayon::prelude::*;
 use revenue::{calendar::Day, fact::Reason, movement::Kind as MovementKind};
@@ -468,33 +472,54 @@ impl Model {
 
     /// Where the weights come from, in one sentence.
     #[must_use]
-    pub fn says(&self) -> String {
-        let events = || {
-            let names: Vec<String> = self.weights().into_iter().map(|weight| weight.event).collect();
-            names.join(", ")
+    pub fn says(&self) -> Words {
+        let names: Vec<String> = self.weights().into_iter().map(|weight| weight.event).collect();
+        let (left, stayed, evidence) = match &self.way {
+            Way::Learnt(evidence) | Way::NothingSeparates(evidence) => (evidence.customers_left, 0, Some(evidence)),
+            Way::TooFew { left, stayed } => (*left, *stayed, None),
+            Way::ByHand => (0, 0, None),
         };
-        match &self.way {
-            Way::Learnt(evidence) => format!(
-                "weights learnt from {} customers who left; out of sample they tell leavers from stayers {:.2} ± {:.2} of \
-                 the time",
-                evidence.customers_left, evidence.separation, evidence.standard_error
-            ),
-            Way::ByHand => format!("weights set by hand: {}", events()),
-            Way::TooFew { left, stayed } => format!(
-                "too few to learn from ({left} customers left and {stayed} stayed, {LEAST_OF_EACH} of each are needed): \
-                 equal weights of what most do ({})",
-                events()
-            ),
-            Way::NothingSeparates(evidence) => format!(
-                "nothing that customers do tells leavers from stayers ({:.2} ± {:.2} of the time): equal weights of what \
-                 most do ({})",
-                evidence.separation,
-                evidence.standard_error,
-                events()
-            ),
-        }
+        let words = match &self.way {
+            Way::Learnt(_) => LEARNT,
+            Way::ByHand => BY_HAND,
+            Way::TooFew { .. } => TOO_FEW,
+            Way::NothingSeparates(_) => NOTHING_SEPARATES,
+        };
+        let number =
+            |of: fn(&Evidence) -> f64| evidence.map_or_else(String::new, |evidence| format!("{:.2}", of(evidence)));
+        words
+            .with("{left}", || left.to_string())
+            .with("{stayed}", || stayed.to_string())
+            .with("{least}", || LEAST_OF_EACH.to_string())
+            .with("{separation}", || number(|evidence| evidence.separation))
+            .with("{error}", || number(|evidence| evidence.standard_error))
+            .with("{events}", || names.join(", "))
     }
 }
+
+const LEARNT: Words = Words::fixed(
+    "weights learnt from {left} customers who left; out of sample they tell leavers from stayers {separation} ± {error} of \
+     the time",
+    "权重由 {left} 位流失客户学得；样本外区分流失与留存客户的准确率为 {separation} ± {error}",
+    "poids appris de {left} clients partis ; hors échantillon, ils distinguent partants et fidèles {separation} ± {error} du \
+     temps",
+);
+const BY_HAND: Words =
+    Words::fixed("weights set by hand: {events}", "人工设定权重：{events}", "poids fixés à la main : {events}");
+const TOO_FEW: Words = Words::fixed(
+    "too few to learn from ({left} customers left and {stayed} stayed, {least} of each are needed): equal weights of what \
+     most do ({events})",
+    "样本太少，无法学习（{left} 位流失、{stayed} 位留存，各需 {least} 位）：对最常见行为取等权重（{events}）",
+    "trop peu pour apprendre ({left} clients partis et {stayed} restés, il en faut {least} de chaque) : poids égaux de ce \
+     que font la plupart ({events})",
+);
+const NOTHING_SEPARATES: Words = Words::fixed(
+    "nothing that customers do tells leavers from stayers ({separation} ± {error} of the time): equal weights of what most \
+     do ({events})",
+    "客户行为无法区分流失与留存客户（准确率 {separation} ± {error}）：对最常见行为取等权重（{events}）",
+    "rien de ce que font les clients ne distingue partants et fidèles ({separation} ± {error} du temps) : poids égaux de ce \
+     que font la plupart ({events})",
+);
 
 /// What became of a paying customer after a day.
 enum Fate {

@@ -10,7 +10,7 @@ use outlook::{
     condition::{History, ONE, Reading},
     playbook::{Case, Group, Playbook, Source},
     segment::Segment,
-    wording::{Language, Words},
+    wording::Words,
 };
 use revenue::{
     calendar::{Day, Grain},
@@ -84,10 +84,7 @@ pub fn reading(value: &Value) -> Reading {
             picos(number).ok_or_else(|| Words::fixed("the number is too large", "数值过大", "le nombre est trop grand"))
         }
         Value::Undefined(reason) => Err(reason.clone()),
-        Value::NoData(_) => {
-            let [en, zh, fr] = Language::ALL.map(|language| value.note(language).unwrap_or_default());
-            Err(Words::owned(en, zh, fr))
-        }
+        Value::NoData(_) => Err(value.why().unwrap_or_else(|| Words::fixed("", "", ""))),
     }
 }
 

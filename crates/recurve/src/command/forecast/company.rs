@@ -11,6 +11,7 @@ use outlook::{
         scenario::Scenario,
     },
     runway::HORIZON_MONTHS,
+    wording::{Language, Words},
 };
 use revenue::{calendar::Day, money::Currency};
 use warehouse::{
@@ -57,7 +58,8 @@ pub fn answer(
         EngineError::Lookup(error) => CommandError::Lookup(error),
         other => CommandError::Engine(other),
     })?;
-    let company = Company { drivers: drivers(&known, arguments)?, known, currency: books.reporting };
+    let language = session.language()?;
+    let company = Company { drivers: drivers(&known, arguments)?, known, currency: books.reporting, language };
     if arguments.drivers {
         return company.list_drivers(sheet).map(|outcome| (outcome, Vec::new()));
     }
@@ -84,8 +86,8 @@ pub fn answer(
         };
         let shown = Shown { id, metric, series };
         if series.values.is_empty() {
-            let why = why.as_deref().unwrap_or("it has no full month yet");
-            refused.push(format!("`{id}`: no forecast: {why}"));
+            let why = why.as_ref().map_or(company.say(&NO_FULL_MONTH, &[]), |why| why.say(language).to_owned());
+            refused.push(company.say(&NO_FORECAST, &[("{metric}", id.clone()), ("{why}", why)]));
             continue;
         }
         let rows = match arguments.backtest {
@@ -94,8 +96,9 @@ pub fn answer(
         };
         if rows.is_empty() {
             let months = series.values.len();
-            let months = if months == 1 { "1 full month is".to_owned() } else { format!("{months} full months are") };
-            refused.push(format!("`{id}`: no forecast: {months} too few for the models that were asked for"));
+            let too_few = if months == 1 { &ONE_MONTH_IS_TOO_FEW } else { &TOO_FEW_MONTHS };
+            let why = company.say(too_few, &[("{months}", months.to_string())]);
+            refused.push(company.say(&NO_FORECAST, &[("{metric}", id.clone()), ("{why}", why)]));
         }
         for row in rows {
             sheet.row(&row)?;
@@ -168,6 +171,8 @@ struct Company {
     known: Known,
     drivers: Drivers,
     currency: Currency,
+    /// In which what is to be known of a forecast is said.
+    language: Language,
 }
 
 /// A metric that is shown.
@@ -202,8 +207,8 @@ impl Company {
                 None => {
                     let past = self.past(shown.series, asked);
                     match self.best(shown.series, &past) {
-                        Some(model) => (model, Some(chosen(model, &past))),
-                        None => (Model::Statistical, Some("too few months to say which model is best".to_owned())),
+                        Some(model) => (model, Some(self.chosen(model, &past))),
+                        None => (Model::Statistical, Some(self.say(&NO_BEST, &[]))),
                     }
                 }
             };
@@ -212,7 +217,7 @@ impl Company {
             for (ahead, step) in outlook.iter().flat_map(|outlook| outlook.steps.iter().enumerate()) {
                 let note = match (ahead, &note) {
                     (0, Some(note)) => note.clone(),
-                    (0, None) if step.intervals.is_empty() => "too few months for an interval".to_owned(),
+                    (0, None) if step.intervals.is_empty() => self.say(&NO_INTERVAL, &[]),
                     _ => String::new(),
                 };
                 rows.push(self.row(shown, model, ahead, step, asked, note));
@@ -282,7 +287,10 @@ impl Company {
             row.extend([fixed(accuracy.smape, 2), maybe(accuracy.mase)]);
             row.extend(accuracy.held.iter().map(|held| maybe(*held)));
             row.push(Cell::text(if best == Some(*model) { "yes" } else { "" }));
-            row.push(Cell::text(if *model == Model::Drivers { "without what was agreed then" } else { "" }));
+            row.push(match model {
+                Model::Drivers => Cell::text(self.say(&WITHOUT_AGREED, &[])),
+                _ => Cell::Empty,
+            });
             rows.push(row);
         }
         rows
@@ -293,7 +301,12 @@ impl Company {
         for named in DRIVERS {
             let unit = if named.unit == "money" { self.currency.code() } else { named.unit };
             let value = Cell::Number(significant(named.value(&self.drivers)));
-            sheet.row(&[Cell::text(named.name), value, Cell::text(unit), Cell::text(named.means)])?;
+            sheet.row(&[
+                Cell::text(named.name),
+                value,
+                Cell::text(unit),
+                Cell::text(named.means.say(self.language)),
+            ])?;
         }
         Ok(Outcome::Done)
     }
@@ -326,54 +339,149 @@ impl Company {
 
     fn cash_rows(&self, model: Model, outlook: &CashOutlook) -> Vec<Vec<Cell>> {
         let money = |value: f64| Cell::Number(self.number(Unit::Money, value));
-        let row = |figure: &str, value: Cell, unit: &str, note: &str| {
-            vec![Cell::text(model.name()), Cell::text(figure), value, Cell::text(unit), Cell::text(note)]
+        let row = |figure: &str, value: Cell, unit: &str, means: &Words| {
+            let means = Cell::text(self.say(means, &[]));
+            vec![Cell::text(model.name()), Cell::text(figure), value, Cell::text(unit), means]
         };
-        let month = |figure: &str, ahead: Option<usize>, means: &str| {
-            let (value, note) = match ahead {
-                Some(ahead) => (Cell::Day(self.month(ahead)), means.to_owned()),
-                None => (Cell::Empty, format!("{means}: not within {HORIZON_MONTHS} months")),
-            };
-            row(figure, value, "date", &note)
+        let month = |figure: &str, ahead: Option<usize>, means: &Words| match ahead {
+            Some(ahead) => row(figure, Cell::Day(self.month(ahead)), "date", means),
+            None => {
+                let months = || HORIZON_MONTHS.to_string();
+                let never = [("{means}", self.say(means, &[])), ("{months}", months())];
+                let not_within = self.say(&NOT_WITHIN, &never);
+                vec![
+                    Cell::text(model.name()),
+                    Cell::text(figure),
+                    Cell::Empty,
+                    Cell::text("date"),
+                    Cell::text(not_within),
+                ]
+            }
         };
         let code = self.currency.code();
         let mut rows = Vec::new();
         if let Some(burn) = outlook.burn {
-            rows.push(row("burn", money(burn), code, "costs less what is received, in the first month ahead"));
+            rows.push(row("burn", money(burn), code, &BURN));
         }
         let [early, middle, late] = outlook.ends;
-        rows.push(month("runway_p10", early, "the month in which cash is gone in one case of ten"));
-        rows.push(month("runway_p50", middle, "the month in which cash is gone as expected"));
-        rows.push(month("runway_p90", late, "the month by which cash is gone in nine cases of ten"));
+        rows.push(month("runway_p10", early, &RUNWAY_P10));
+        rows.push(month("runway_p50", middle, &RUNWAY_P50));
+        rows.push(month("runway_p90", late, &RUNWAY_P90));
         if outlook.burn.is_some() {
-            rows.push(month(
-                "break_even",
-                outlook.break_even,
-                "the first month in which what is received covers costs",
-            ));
+            rows.push(month("break_even", outlook.break_even, &BREAK_EVEN));
         }
-        rows.push(row("least_cash", money(outlook.least_cash), code, "the least cash at the end of a month"));
+        rows.push(row("least_cash", money(outlook.least_cash), code, &LEAST_CASH));
         let needed = (self.known.cash_reserve - outlook.least_cash).max(0.0);
-        rows.push(row("funding_needed", money(needed), code, "what keeps cash above the reserve"));
+        rows.push(row("funding_needed", money(needed), code, &FUNDING_NEEDED));
         rows
+    }
+
+    /// A text in the language of who asks, with its places filled in.
+    fn say(&self, words: &Words, places: &[(&str, String)]) -> String {
+        let fill = |words: Words, (place, text): &(&str, String)| words.with(place, || text.clone());
+        places.iter().fold(words.clone(), fill).say(self.language).to_owned()
+    }
+
+    /// Why a model was chosen: how it did, and how the plainest ones did.
+    fn chosen(&self, model: Model, past: &[Past]) -> String {
+        let error = |wanted: Model| {
+            let (_, accuracy) = past.iter().find(|(model, _)| *model == wanted)?;
+            accuracy.as_ref()?.mase
+        };
+        let origins = past.iter().find(|(other, _)| *other == model).and_then(|(_, accuracy)| accuracy.as_ref());
+        let origins = ("{origins}", origins.map_or(0, |accuracy| accuracy.origins).to_string());
+        let Some(own) = error(model) else { return self.say(&BEST, &[origins]) };
+        let mut words = self.say(&BEST_BY, &[origins, ("{error}", format!("{own:.2}"))]);
+        for (plain, name) in [(Model::Naive, &NAIVE), (Model::SeasonalNaive, &SEASONAL_NAIVE)] {
+            if let Some(error) = error(plain) {
+                let beside = if error < own { &BESIDE_BETTER } else { &BESIDE };
+                words.push_str(
+                    &self.say(beside, &[("{model}", self.say(name, &[])), ("{error}", format!("{error:.2}"))]),
+                );
+            }
+        }
+        words
     }
 }
 
-/// Why a model was chosen: how it did, and how the plainest ones did.
-fn chosen(model: Model, past: &[Past]) -> String {
-    let error = |wanted: Model| {
-        let (_, accuracy) = past.iter().find(|(model, _)| *model == wanted)?;
-        accuracy.as_ref()?.mase
-    };
-    let origins = past.iter().find(|(other, _)| *other == model).and_then(|(_, accuracy)| accuracy.as_ref());
-    let origins = origins.map_or(0, |accuracy| accuracy.origins);
-    let Some(own) = error(model) else { return format!("did best at {origins} earlier months") };
-    let mut words = format!("did best at {origins} earlier months: MASE {own:.2}");
-    for (plain, name) in [(Model::Naive, "naive"), (Model::SeasonalNaive, "seasonal naive")] {
-        if let Some(error) = error(plain) {
-            let better = if error < own { ", which did better" } else { "" };
-            words.push_str(&format!("; {name} {error:.2}{better}"));
-        }
-    }
-    words
-}
+const NO_FORECAST: Words = Words::fixed(
+    "`{metric}`: no forecast: {why}",
+    "`{metric}`：没有预测：{why}",
+    "`{metric}` : pas de prévision : {why}",
+);
+const NO_FULL_MONTH: Words =
+    Words::fixed("it has no full month yet", "还没有一个完整的月份", "il n’y a pas encore de mois complet");
+const TOO_FEW_MONTHS: Words = Words::fixed(
+    "{months} full months are too few for the models that were asked for",
+    "{months} 个完整月份对所选模型来说太少",
+    "{months} mois complets sont trop peu pour les modèles demandés",
+);
+const ONE_MONTH_IS_TOO_FEW: Words = Words::fixed(
+    "1 full month is too few for the models that were asked for",
+    "1 个完整月份对所选模型来说太少",
+    "1 mois complet est trop peu pour les modèles demandés",
+);
+const NO_BEST: Words = Words::fixed(
+    "too few months to say which model is best",
+    "月份太少，无法判断哪个模型最好",
+    "trop peu de mois pour dire quel modèle est le meilleur",
+);
+const NO_INTERVAL: Words =
+    Words::fixed("too few months for an interval", "月份太少，没有区间", "trop peu de mois pour un intervalle");
+const WITHOUT_AGREED: Words =
+    Words::fixed("without what was agreed then", "不含当时已约定的变化", "sans ce qui était convenu alors");
+const BEST: Words = Words::fixed(
+    "did best at {origins} earlier months",
+    "在过去 {origins} 个月的检验中最好",
+    "le meilleur sur {origins} mois passés",
+);
+const BEST_BY: Words = Words::fixed(
+    "did best at {origins} earlier months: MASE {error}",
+    "在过去 {origins} 个月的检验中最好：MASE {error}",
+    "le meilleur sur {origins} mois passés : MASE {error}",
+);
+const BESIDE: Words = Words::fixed("; {model} {error}", "；{model} {error}", " ; {model} {error}");
+const BESIDE_BETTER: Words = Words::fixed(
+    "; {model} {error}, which did better",
+    "；{model} {error}，表现更好",
+    " ; {model} {error}, qui a fait mieux",
+);
+const NAIVE: Words = Words::fixed("naive", "朴素法", "naïf");
+const SEASONAL_NAIVE: Words = Words::fixed("seasonal naive", "季节朴素法", "naïf saisonnier");
+const NOT_WITHIN: Words = Words::fixed(
+    "{means}: not within {months} months",
+    "{means}：{months} 个月内不会",
+    "{means} : pas dans les {months} mois",
+);
+const BURN: Words = Words::fixed(
+    "costs less what is received, in the first month ahead",
+    "下个月的支出减去收款",
+    "coûts moins encaissements, le premier mois à venir",
+);
+const RUNWAY_P10: Words = Words::fixed(
+    "the month in which cash is gone in one case of ten",
+    "十种情形中有一种现金耗尽的月份",
+    "le mois où la trésorerie est épuisée dans un cas sur dix",
+);
+const RUNWAY_P50: Words = Words::fixed(
+    "the month in which cash is gone as expected",
+    "预期现金耗尽的月份",
+    "le mois où la trésorerie est épuisée selon l’attente",
+);
+const RUNWAY_P90: Words = Words::fixed(
+    "the month by which cash is gone in nine cases of ten",
+    "十种情形中有九种现金已耗尽的月份",
+    "le mois où la trésorerie est épuisée dans neuf cas sur dix",
+);
+const BREAK_EVEN: Words = Words::fixed(
+    "the first month in which what is received covers costs",
+    "收款首次覆盖支出的月份",
+    "le premier mois où les encaissements couvrent les coûts",
+);
+const LEAST_CASH: Words =
+    Words::fixed("the least cash at the end of a month", "月末现金最低值", "la plus faible trésorerie en fin de mois");
+const FUNDING_NEEDED: Words = Words::fixed(
+    "what keeps cash above the reserve",
+    "使现金不低于储备所需的资金",
+    "ce qui maintient la trésorerie au-dessus de la réserve",
+);
