@@ -9,18 +9,13 @@ import { front } from './front.mjs';
 /** The demo ends on 2026-11-01; seen from here, its last month is still running. */
 export const NOW = '2026-10-22';
 
-export async function company() {
-  if (process.env.RECURVE_URL) return withApp(process.env.RECURVE_URL, () => undefined);
-  const program = process.env.RECURVE;
-  if (!program) throw new Error('Set RECURVE to the program, such as RECURVE=$(which recurve)');
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'recurve-web-'));
-  const data = path.join(folder, 'data');
-  execFileSync(program, ['--data', data, 'demo'], { stdio: 'ignore' });
-  const server = spawn(program, ['--data', data, 'serve', '--port', '0', '--now', NOW, '--open', 'editor'], {
+/** Starts a server on a data folder; `said` is all that it has said until then. */
+async function started(program, data, words) {
+  const server = spawn(program, ['--data', data, 'serve', '--port', '0', ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  let said = '';
   const url = await new Promise((resolve, reject) => {
-    let said = '';
     const heard = (chunk) => {
       said += chunk;
       const found = /http:\/\/127\.0\.0\.1:\d+/.exec(said);
@@ -30,10 +25,45 @@ export async function company() {
     server.stderr.on('data', heard);
     server.on('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
   });
-  return withApp(url, () => {
+  return { url, server, said: () => said };
+}
+
+export async function company() {
+  if (process.env.RECURVE_URL) return withApp(process.env.RECURVE_URL, () => undefined);
+  const program = process.env.RECURVE;
+  if (!program) throw new Error('Set RECURVE to the program, such as RECURVE=$(which recurve)');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'recurve-web-'));
+  const data = path.join(folder, 'data');
+  execFileSync(program, ['--data', data, 'demo'], { stdio: 'ignore' });
+  const { url, server } = await started(program, data, ['--now', NOW, '--open', 'editor']);
+  const served = await withApp(url, () => {
     server.kill();
     fs.rmSync(folder, { recursive: true, force: true });
   });
+  return { ...served, program, data, now: NOW };
+}
+
+/** A small company behind a door: nobody has chosen a password yet. */
+export async function guarded() {
+  const program = process.env.RECURVE;
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'recurve-door-'));
+  const data = path.join(folder, 'data');
+  const file = path.join(folder, 'subscriptions.csv');
+  fs.writeFileSync(
+    file,
+    'subscription,customer,plan,currency,amount,interval,start\n' +
+      's1,ann,team,USD,1000,month,2026-01-10\ns2,ben,team,USD,500,month,2026-06-10\n',
+  );
+  execFileSync(program, ['--data', data, 'import', 'subscriptions', file], { stdio: 'ignore' });
+  const { url, server, said } = await started(program, data, ['--now', NOW]);
+  for (let turn = 0; turn < 50 && !/#token=\w+/.test(said()); turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const served = await withApp(url, () => {
+    server.kill();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+  return { ...served, setup: /http:\S+#token=\w+/.exec(said())[0] };
 }
 
 /** A binary that was built without the app shows a page that says so; then the app stands in front of it. */

@@ -12,6 +12,8 @@ export const PAGES = [
   ['health', '/health'],
   ['funnel', '/funnel'],
   ['unit', '/unit'],
+  ['prices', '/prices'],
+  ['levers', '/levers'],
   ['service', '/service'],
   ['forecast', '/forecast'],
   ['goals', '/goals'],

@@ -1,8 +1,27 @@
 // What the charts have in common: how far an axis goes.
 import { scaleLinear } from 'd3-scale';
 
+/** Steps of an axis of time are whole minutes, hours or days, not seconds by tens. */
+function stepOf(unit: string, high: number): number {
+  if (unit !== 'duration') return 1;
+  return high < 5400 ? 60 : high < 4 * 86_400 ? 3600 : 86_400;
+}
+
+/** The values that stand on an axis. */
+export function ticksOf([low, high]: [number, number], unit: string, count: number): number[] {
+  const step = stepOf(unit, high);
+  return scaleLinear()
+    .domain([low / step, high / step])
+    .ticks(count)
+    .map((value) => value * step);
+}
+
 /** From the least to the greatest, with zero where a chart stands on it, rounded to whole steps. */
-export function extent(values: readonly (number | null | undefined)[], withZero: boolean): [number, number] {
+export function extent(
+  values: readonly (number | null | undefined)[],
+  withZero: boolean,
+  unit = 'count',
+): [number, number] {
   const numbers = values.filter((value): value is number => typeof value === 'number' && Number.isFinite(value));
   if (numbers.length === 0) return [0, 1];
   let low = Math.min(...numbers);
@@ -15,7 +34,12 @@ export function extent(values: readonly (number | null | undefined)[], withZero:
     const room = Math.abs(low) * 0.1 || 1;
     return withZero && low >= 0 ? [low === 0 ? 0 : low - room, high + room] : [low - room, high + room];
   }
-  const [first = low, last = high] = scaleLinear().domain([low, high]).nice(5).domain();
+  const step = stepOf(unit, high);
+  const [first = low, last = high] = scaleLinear()
+    .domain([low / step, high / step])
+    .nice(5)
+    .domain()
+    .map((value) => value * step);
   return [first, last];
 }
 

@@ -47,6 +47,14 @@ export const app = {
     catalogue_ = catalogue;
   },
 
+  /** Whether who looks may write notes, goals and closes, and import. */
+  get mayEdit(): boolean {
+    return session_?.role === 'editor' || session_?.role === 'owner';
+  },
+  /** Whether a shared link looks: figures alone, and nobody by name. */
+  get isShared(): boolean {
+    return session_?.role === 'shared';
+  },
   /** The day that counts as today: of the address, else of the server. */
   get today(): string {
     const asked = parameter('now');
@@ -144,8 +152,8 @@ export const app = {
 };
 
 /** `Net revenue retention (NRR)` is NRR where there is little room. */
-export function shortened(name: string): string {
-  const long = /[\u3400-\u9fff]/.test(name) ? 10 : 22;
+export function shortened(name: string, room = 22): string {
+  const long = /[\u3400-\u9fff]/.test(name) ? 10 : room;
   return name.length > long ? (/[(（]([A-Z]{2,5})[)）]$/.exec(name)?.[1] ?? name) : name;
 }
 

@@ -138,6 +138,137 @@ export interface Note {
   author: string | null;
 }
 
+/** What a lever does after some months, beside how it goes without it. */
+export type LeverRow = {
+  rank: number;
+  lever: string;
+  name: string;
+  months: number;
+  currency: string;
+  says: string | null;
+} & Record<`${'mrr' | 'cash'}_${'base' | 'effect' | 'lower' | 'upper'}`, Decimal>;
+
+/** What was chosen or assumed of a lever, or seen of the business. */
+export interface LeverSetting {
+  lever: string;
+  setting: string;
+  name: string;
+  value: Decimal;
+  lower: Decimal | null;
+  upper: Decimal | null;
+  /** chosen, stated, assumed or seen. */
+  source: string;
+  says: string;
+}
+
+/** A plan's customers on one side of its list price. */
+export interface PriceRow {
+  plan: string;
+  /** below_list, at_list or above_list. */
+  price: string;
+  customers: number;
+  mrr: Decimal;
+  mrr_at_list: Decimal;
+  difference: Decimal;
+  currency: string;
+  customers_before: number;
+  left: number;
+  churn: Decimal | null;
+  churn_lower: Decimal | null;
+  churn_upper: Decimal | null;
+}
+
+export interface PriceOfCustomer {
+  customer: string;
+  plan: string;
+  price: string;
+  unit_price: Decimal;
+  list_price: Decimal;
+  unit_currency: string;
+  interval: string;
+  mrr: Decimal;
+  difference: Decimal;
+  currency: string;
+}
+
+/** One measure of one arm of a test. */
+export interface ArmRow {
+  experiment: string;
+  arm: string;
+  control: string;
+  measure: string;
+  people: number;
+  value: Decimal | null;
+  lower: Decimal | null;
+  upper: Decimal | null;
+  probability_better: Decimal | null;
+  answer: string | null;
+  currency: string | null;
+  says: string | null;
+}
+
+export interface AnomalyRow {
+  metric: string;
+  variant: string | null;
+  dimension: string | null;
+  part: string | null;
+  first: string;
+  last: string;
+  peak: string;
+  value: Decimal;
+  expected: Decimal;
+  unit: string;
+  deviations: Decimal;
+  bad: string | null;
+  driver: string | null;
+  says: string;
+}
+
+/** A month that was closed. */
+export interface CloseRow {
+  month: string;
+  by: string;
+  at: string;
+  as_known_at: string;
+  data_version: string;
+  policy: string;
+  currency: string;
+  mrr: Decimal | null;
+  /** How many figures are others now. */
+  restated: number;
+}
+
+/** What was reported of a month beside what it is now. */
+export interface ClosedFigure {
+  metric: string;
+  reported: Decimal | null;
+  now: Decimal | null;
+  difference: Decimal | null;
+  unit: string;
+}
+
+export interface RestatementRow {
+  period: string;
+  customer: string;
+  mrr_before: Decimal;
+  mrr_after: Decimal;
+  difference: Decimal;
+  currency: string;
+  files: string | null;
+  recorded_at: string | null;
+}
+
+/** Everything that the overview shows; its lists are those of their own routes. */
+export type OverviewAnswer = Omit<Told<Described['Overview']>, 'cohorts' | 'verdict' | 'targets' | 'annotations'> & {
+  cohorts: CohortCell[];
+  verdict: JudgedRow[];
+  targets: Target[];
+  annotations: Note[];
+};
+
+export type Review = Told<Described['Review']>;
+export type ReviewSection = Review['sections'][number];
+
 export interface Page<Row> {
   rows: Row[];
   next: string | null;
@@ -194,6 +325,8 @@ export interface JudgedRow {
   evidence: string | null;
   /** The line that asked for it, as it was written. */
   line: string | null;
+  /** What the rule is called. */
+  title: string | null;
 }
 
 export interface AdviceRow {

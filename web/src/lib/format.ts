@@ -64,7 +64,8 @@ export function formatter(habits: Habits) {
   const money = (unit: string): Intl.NumberFormatOptions => ({
     style: 'currency',
     currency: isCurrency(unit) ? unit : habits.currency,
-    currencyDisplay: 'narrowSymbol',
+    // The sign that CLDR names for the language, as the sentences of the server write it.
+    currencyDisplay: 'symbol',
   });
   const signed = { signDisplay: 'exceptZero' } as const;
 
@@ -101,6 +102,14 @@ export function formatter(habits: Habits) {
     },
     plain(value: Value, digits = 0): string {
       return number(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    },
+    /** A number of no unit, with as many digits as tell it from another. */
+    number(value: Value): string {
+      return number(value, { maximumSignificantDigits: 4 });
+    },
+    /** A sentence that the server made: with amounts, and whatever else holds a digit, hidden where they are to be. */
+    words(text: string): string {
+      return hidden ? text.replace(/\S*\d\S*/g, '•••') : text;
     },
     percent(value: Value, digits = 1): string {
       return number(value, { style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits });

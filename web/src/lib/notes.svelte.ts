@@ -16,6 +16,10 @@ export const notes = {
   get list(): Note[] {
     return list;
   },
+  /** What came within another answer. */
+  take(found: Note[]): void {
+    list = found;
+  },
   /** Asked in an effect, they come again when data does. */
   load(): void {
     void live.version;

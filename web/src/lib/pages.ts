@@ -12,6 +12,8 @@ export interface PageEntry {
   /** The second key after g. */
   key: string | null;
   load: () => Promise<{ default: Component }>;
+  /** Whether a shared link may look at it: it names no customer. */
+  shared?: boolean;
   /** Which of the controls at the top it heeds. */
   heeds?: ('range' | 'filter' | 'compare')[];
 }
@@ -25,6 +27,7 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
         name: 'overview',
         icon: 'home',
         key: 'o',
+        shared: true,
         load: () => import('../pages/Overview.svelte'),
         heeds: ['range', 'filter', 'compare'],
       },
@@ -55,6 +58,7 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
         name: 'movements',
         icon: 'bars',
         key: 'r',
+        shared: true,
         load: () => import('../pages/Movements.svelte'),
         heeds: ['range', 'filter', 'compare'],
       },
@@ -63,6 +67,7 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
         name: 'revenue',
         icon: 'coins',
         key: 'v',
+        shared: true,
         load: () => import('../pages/Revenue.svelte'),
         heeds: ['range'],
       },
@@ -71,6 +76,7 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
         name: 'retention',
         icon: 'grid',
         key: 'c',
+        shared: true,
         load: () => import('../pages/Retention.svelte'),
         heeds: ['range', 'filter'],
       },
@@ -100,6 +106,7 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
         name: 'funnel',
         icon: 'funnel',
         key: 'f',
+        shared: true,
         load: () => import('../pages/Funnel.svelte'),
         heeds: ['range'],
       },
@@ -108,14 +115,23 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
         name: 'unit',
         icon: 'trend',
         key: 'a',
+        shared: true,
         load: () => import('../pages/Unit.svelte'),
         heeds: ['range'],
+      },
+      {
+        path: '/prices',
+        name: 'prices',
+        icon: 'tag',
+        key: 'n',
+        load: () => import('../pages/Prices.svelte'),
       },
       {
         path: '/service',
         name: 'service',
         icon: 'smile',
         key: 's',
+        shared: true,
         load: () => import('../pages/Service.svelte'),
         heeds: ['range'],
       },
@@ -124,13 +140,29 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
   {
     name: 'plan',
     pages: [
-      { path: '/forecast', name: 'forecast', icon: 'layers', key: 'p', load: () => import('../pages/Forecast.svelte') },
-      { path: '/goals', name: 'goals', icon: 'target', key: 'g', load: () => import('../pages/Goals.svelte') },
+      {
+        path: '/forecast',
+        name: 'forecast',
+        icon: 'layers',
+        key: 'p',
+        shared: true,
+        load: () => import('../pages/Forecast.svelte'),
+      },
+      { path: '/levers', name: 'levers', icon: 'lever', key: 'k', load: () => import('../pages/Levers.svelte') },
+      {
+        path: '/goals',
+        name: 'goals',
+        icon: 'target',
+        key: 'g',
+        shared: true,
+        load: () => import('../pages/Goals.svelte'),
+      },
       {
         path: '/runway',
         name: 'runway',
         icon: 'wallet',
         key: 'y',
+        shared: true,
         load: () => import('../pages/Runway.svelte'),
         heeds: ['range'],
       },
@@ -140,7 +172,14 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
   {
     name: 'system',
     pages: [
-      { path: '/metrics', name: 'metrics', icon: 'book', key: 'i', load: () => import('../pages/Metrics.svelte') },
+      {
+        path: '/metrics',
+        name: 'metrics',
+        icon: 'book',
+        key: 'i',
+        shared: true,
+        load: () => import('../pages/Metrics.svelte'),
+      },
       { path: '/data', name: 'data', icon: 'db', key: 'b', load: () => import('../pages/Data.svelte') },
       { path: '/settings', name: 'settings', icon: 'gear', key: ',', load: () => import('../pages/Settings.svelte') },
     ],

@@ -83,7 +83,7 @@ export function shortcuts(event: KeyboardEvent): void {
   else if (key === '?') overlay.help = true;
   else if (key === '/') overlay.palette = true;
   else if (key === 'f') overlay.filter = true;
-  else if (key === 'a') overlay.note = true;
+  else if (key === 'a') overlay.note = app.mayEdit;
   else if (key === 't') set({ view: parameter('view') === 'table' ? null : 'table' }, { replace: true });
   else if (key === 'e') document.querySelector<HTMLButtonElement>('main .csv')?.click();
   else if (key === 'w' && parameter('tv') === null) return;

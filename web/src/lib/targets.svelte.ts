@@ -12,13 +12,15 @@ export const targets = {
   get list(): Target[] {
     return list;
   },
+  /** What came within another answer. */
+  take(found: Target[]): void {
+    list = found.toSorted((a, b) => (a.by < b.by ? -1 : a.by > b.by ? 1 : 0));
+  },
   /** Asked in an effect, they come again when data does. */
   load(): Promise<void> {
     void live.version;
     return ask(questions.targets(app.view)).then(
-      ({ rows }) => {
-        list = rows.toSorted((a, b) => (a.by < b.by ? -1 : a.by > b.by ? 1 : 0));
-      },
+      ({ rows }) => this.take(rows),
       () => {
         list = [];
       },

@@ -1,0 +1,30 @@
+// Every page in every language and theme.
+import assert from 'node:assert/strict';
+import { at, PAGES } from '../../scripts/pages.mjs';
+import { noSidewaysScroll, noViolation } from './harness.mjs';
+
+export default async function pages({ check, open, count }, { quick }) {
+  const languages = quick ? ['en'] : ['en', 'zh', 'fr'];
+  for (const [name, where] of [...PAGES, ['wall', '/?tv=1']]) {
+    for (const lang of languages) {
+      for (const theme of ['light', 'dark']) {
+        await check(`${name} ${lang} ${theme}`, async (page) => {
+          await open(page, at(where, { lang, theme }));
+          assert.equal(await page.locator('h1').count(), 1, 'there is one h1');
+          assert.equal(await page.evaluate(() => document.documentElement.lang), lang === 'zh' ? 'zh-Hans' : lang);
+          const leaks = page.getByText(/undefined\b(?! here)|\bNaN\b|\[object/).filter({ visible: true });
+          assert.equal(await leaks.count(), 0, 'no leak');
+          const { shift, nodes } = await page.evaluate(() => ({
+            shift: globalThis.shift,
+            nodes: document.querySelectorAll('*').length,
+          }));
+          assert.ok(shift <= 0.02, `it shifts by ${shift.toFixed(4)} while it loads`);
+          if (name === 'overview') assert.ok(nodes <= 1800, `${nodes} nodes`);
+          await noViolation(page);
+          if (theme === 'light') await noSidewaysScroll(page, [390, 1440, 1920]);
+        });
+      }
+    }
+    console.log(`${name} (${count.held} held, ${count.failed} failed)`);
+  }
+}

@@ -1,0 +1,155 @@
+// Using it: links, keys, hidden amounts, import, closing a month, paper.
+import assert from 'node:assert/strict';
+import { settled } from '../../scripts/browser.mjs';
+import { noViolation } from './harness.mjs';
+
+export default async function use({ check, open, ask }, { api }) {
+  await check('what is running is hatched and said to be so', async (page) => {
+    await open(page, '/?lang=en');
+    assert.ok((await page.locator('[data-chart=movements] rect[fill^="url(#hatch"]').count()) > 0);
+    assert.ok((await page.getByText('to date').count()) > 0);
+    assert.ok((await page.getByText('vs Sep 1 – 21').count()) > 0, 'compared with the same days');
+  });
+
+  await check('keys go everywhere', async (page) => {
+    await open(page, '/?lang=en');
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to content');
+    await page.keyboard.press('g');
+    await page.keyboard.press('r');
+    await page.waitForURL('**/mrr**');
+    await settled(page);
+    const chart = page.locator('[data-chart=movements] [role=slider]');
+    await chart.focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowLeft');
+    assert.match(await chart.getAttribute('aria-valuetext'), /^Sep 2026/);
+    await page.keyboard.press('Enter');
+    await page.locator('[role=dialog]').waitFor();
+    assert.match(page.url(), /drill=mrr_net_new:2026-09-01/);
+    await page.keyboard.press('Escape');
+    await page.locator('[role=dialog]').waitFor({ state: 'detached' });
+    await page.waitForTimeout(100);
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'slider', 'focus comes back');
+    await page.keyboard.press('Control+k');
+    await page.locator('[role=combobox]').waitFor();
+    await page.keyboard.type('reten');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/retention**');
+    await page.keyboard.press('?');
+    await page.locator('[role=dialog]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('\\');
+    await page.keyboard.press('l');
+    await page.waitForFunction(() => document.documentElement.lang === 'zh-Hans');
+  });
+
+  await check('a cohort is walked with the arrow keys', async (page) => {
+    await open(page, '/retention?lang=en');
+    await page.locator('[data-chart=cohorts] [data-at="0:0"]').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('data-at')), '1:1');
+  });
+
+  await check('hidden amounts are nowhere', async (page) => {
+    await open(page, '/?lang=en');
+    await page.keyboard.press('.');
+    await page.waitForTimeout(100);
+    const text = await page.locator('main').innerText();
+    assert.doesNotMatch(text, /\$\d/, 'no amount is left');
+    assert.doesNotMatch(text, /c0000\d{4}/, 'no name is left');
+  });
+
+  await check('an address that cannot be read is said, and nothing breaks', async (page) => {
+    await open(page, '/?lang=en&range=13m&f=nonsense');
+    assert.equal(await page.getByText('range=13m, f=nonsense').count(), 1);
+  });
+
+  await check('a broken file: what is wrong is said, and nothing is written', async (page) => {
+    await open(page, '/data?lang=en');
+    const before = await page.locator('.verdict').innerText();
+    await page.locator('input[type=file]').setInputFiles({
+      name: 'subscriptions.csv',
+      mimeType: 'text/csv',
+      buffer: Buffer.from(
+        'subscription,customer,plan,currency,amount,interval,quantity,status,start,end\n' +
+          's1,acme,team,EUR,49.00,month,3,active,2024-01-15,\n' +
+          's2,acme,team,EUR,many,month,3,active,2024-01-15,\n' +
+          's3,acme,team,EUR,49.00,fortnight,3,active,the first of May,\n',
+      ),
+    });
+    await page.getByText(/1 rows can be read, 2 cannot/).waitFor({ timeout: 60000 });
+    assert.ok((await page.locator('.issues li').count()) >= 2);
+    await noViolation(page);
+    await page.reload();
+    await settled(page);
+    assert.equal(await page.locator('.verdict').innerText(), before);
+  });
+
+  await check('what arrives shows on an open page at once', async (page) => {
+    await open(page, '/?lang=en');
+    const flags = page.locator('[data-chart=movements] .note circle');
+    const before = await flags.count();
+    const words = `noted ${Date.now() % 100000}`;
+    const response = await fetch(`${api}/api/v1/notes`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ day: '2026-09-15', words }),
+    });
+    assert.equal(response.status, 200, await response.text());
+    await page.waitForFunction(
+      (count) => document.querySelectorAll('[data-chart=movements] .note circle').length === count,
+      before + 1,
+      { timeout: 30000 },
+    );
+  });
+
+  await check('the close of a month prints on paper', async (page) => {
+    await open(page, '/month/2026-09?lang=en');
+    const paper = await page.pdf({ format: 'A4', landscape: true, printBackground: true, scale: 0.6 });
+    const count = paper.toString('latin1').match(/\/Type\s*\/Page[^s]/g).length;
+    assert.ok(count >= 1 && count <= 5, `${count} pages`);
+  });
+
+  await check('a month is closed, later facts move what it would be, and it is opened again', async (page) => {
+    const post = async (path, method, body) => {
+      const response = await fetch(`${api}/api/v1${path}`, {
+        method,
+        headers: { 'content-type': 'application/json' },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+      assert.equal(response.status, 200, await response.text());
+    };
+    await open(page, '/month/2026-08?lang=en');
+    await page.getByRole('button', { name: 'Close the month' }).click();
+    const banner = page.locator('[data-closed="2026-08"]');
+    await banner.waitFor({ timeout: 60000 });
+    assert.match(await banner.innerText(), /Every figure is still the same/);
+    const reported = (await ask('/closes/figures', { month: '2026-08' })).rows.find((row) => row.metric === 'mrr');
+    assert.equal(reported.reported, reported.now);
+    // A subscription of that month that nobody knew of.
+    const form = new FormData();
+    form.append('kind', 'subscriptions');
+    form.append(
+      'file',
+      new Blob([
+        'subscription,customer,plan,currency,amount,interval,quantity,status,start\n' +
+          'late-1,late-customer,team,USD,500.00,month,1,active,2026-08-10\n',
+      ]),
+      'late.csv',
+    );
+    const imported = await fetch(`${api}/api/v1/imports`, { method: 'POST', body: form });
+    assert.ok(imported.ok, await imported.text());
+    await banner.getByText(/figures would be others now/).waitFor({ timeout: 60000 });
+    await page.getByRole('link', { name: 'late-customer' }).waitFor({ timeout: 60000 });
+    const now = (await ask('/closes/figures', { month: '2026-08' })).rows.find((row) => row.metric === 'mrr');
+    assert.equal(now.reported, reported.reported, 'what was reported stays');
+    assert.equal(now.difference, '500.00');
+    await noViolation(page);
+    await page.getByRole('button', { name: 'Open it again' }).click();
+    await banner.waitFor({ state: 'detached', timeout: 60000 });
+    await post('/closes', 'POST', { month: '2026-08' });
+    await post('/closes/2026-08', 'DELETE');
+  });
+}
