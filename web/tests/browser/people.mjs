@@ -62,7 +62,7 @@ export default async function people({ check, open }, { program }) {
 
       // Revoked, it is gone at once.
       await page.getByRole('row', { name: /board/ }).getByRole('button', { name: 'Revoke' }).click();
-      await page.getByRole('row', { name: /board/ }).getByText('revoked').waitFor();
+      await page.getByRole('cell', { name: 'revoked', exact: true }).waitFor();
       await guest.reload();
       await guest.getByRole('button', { name: 'Log in' }).waitFor({ timeout: 30000 });
       await other.close();
