@@ -102,3 +102,22 @@ fn method(method: &Method) -> HttpMethod {
         _ => HttpMethod::Get,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn no_two_shapes_have_one_name() {
+        let mut known: BTreeMap<String, String> = BTreeMap::new();
+        for route in routes() {
+            for (name, shape) in [route.takes, route.gives].into_iter().flatten().flat_map(|shape| shape.named) {
+                let shape = serde_json::to_string(&shape).unwrap();
+                let other = known.entry(name.clone()).or_insert_with(|| shape.clone());
+                assert_eq!(*other, shape, "{name} of {} is another one elsewhere: #[schema(as = ...)]", route.path);
+            }
+        }
+    }
+}

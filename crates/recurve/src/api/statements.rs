@@ -80,6 +80,7 @@ const SHORT_BYTES: usize = 32 << 10;
 
 /// Facts to be stated.
 #[derive(ToSchema)]
+#[schema(as = StatedFact)]
 #[expect(dead_code, reason = "it describes the body, which is read row by row")]
 pub struct Facts {
     /// Whose facts they are: facts of one source correct each other. api unless set.
