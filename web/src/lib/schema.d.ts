@@ -193,6 +193,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/closes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Months that were closed, and how many of their figures are others now */
+        get: operations["get_closes"];
+        put?: never;
+        /** Close a month: what it says now is kept */
+        post: operations["post_closes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/closes/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was reported of a month beside what it is now */
+        get: operations["get_closes_figures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/closes/{month}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Open a month again */
+        delete: operations["delete_closes_month"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cohorts": {
         parameters: {
             query?: never;
@@ -610,7 +662,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everything that the overview shows, in one answer. While facts keep coming it may be of a version some seconds old, which `data_version` names; the newest is being made then */
+        /** Everything that the overview shows, in one answer */
         get: operations["get_overview"];
         put?: never;
         post?: never;
@@ -631,6 +683,23 @@ export interface paths {
         put?: never;
         /** Change one's own password; every login of it ends */
         post: operations["post_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The customers that make the difference between two policies, and the settings that make it */
+        get: operations["get_policies_compare"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -731,6 +800,23 @@ export interface paths {
         };
         /** How long customers stay, and how cohorts will go on */
         get: operations["get_retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a day, week or month is reviewed by, as it is said now: headings, sentences and figures */
+        get: operations["get_review"];
         put?: never;
         post?: never;
         delete?: never;
@@ -859,23 +945,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/sources/stripe": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is kept of Stripe, until when it is proven to be all, and how syncs go */
-        get: operations["get_sources_stripe"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -883,7 +952,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB at the most). A listener that takes nothing for a minute is cut off. */
+        /** Server-sent events: `data_version` when the data changed, `heartbeat` every 15 seconds */
         get: operations["get_stream"];
         put?: never;
         post?: never;
@@ -1122,7 +1191,7 @@ export interface components {
             /** @description The health index, from 0 to 100. */
             health?: string | null;
             mrr: string;
-            reasons: components["schemas"]["Reason"][];
+            reasons: components["schemas"]["HealthReason"][];
             segment: string;
         };
         /** @description One attempt. */
@@ -1136,53 +1205,6 @@ export interface components {
         /** @description What was done. */
         Audit: {
             deeds: components["schemas"]["DeedRow"][];
-        };
-        /** @description A figure of the last full month with what it is compared with. */
-        Card: {
-            better: string;
-            /** @description The last full month. */
-            current: components["schemas"]["Point"];
-            definition: string;
-            /** @description The same month of the year before. */
-            last_year: components["schemas"]["Point"];
-            metric: string;
-            name: string;
-            /** @description The month before. */
-            previous: components["schemas"]["Point"];
-            /** @description The month before up to the same day, which alone the running month is compared with. */
-            previous_to_date: components["schemas"]["Point"];
-            /** @description By month, oldest first, without the running one. */
-            series: components["schemas"]["Point"][];
-            /** @description The running month up to today. */
-            to_date: components["schemas"]["Point"];
-            unit: string;
-            variant: string;
-        };
-        /** @description A customer whose movements are others than before. */
-        ChangedCustomer: {
-            /** @description The customer. */
-            customer: string;
-            /** @description Movements that there were not before, the first twenty in order of day. */
-            movements: components["schemas"]["ChangedMovement"][];
-            /** @description MRR now. */
-            mrr: string;
-            /** @description MRR before. */
-            mrr_before: string;
-            /** @description Movements that a correction took back, the first twenty in order of day. */
-            taken_back: components["schemas"]["ChangedMovement"][];
-        };
-        /** @description A movement of MRR. */
-        ChangedMovement: {
-            /** @description The day; one to come where the change is announced. */
-            day: string;
-            /** @description What it adds to MRR. */
-            delta: string;
-            /** @description What happened to the customer: new, expansion, contraction, churn, reactivation or fx. */
-            kind: string;
-            /** @description The plan; empty where none is stated. */
-            plan: string;
-            /** @description The subscription. */
-            subscription: string;
         };
         /** @description What changes of somebody. */
         ChangedUser: {
@@ -1256,20 +1278,6 @@ export interface components {
         /** @description Channels. */
         Channels: {
             rows: components["schemas"]["ChannelRow"][];
-        };
-        /** @description What is left of a cohort. */
-        CohortCell: {
-            /** Format: int32 */
-            age: number;
-            ratio?: string | null;
-            value: string;
-        };
-        /** @description A cohort and what is left of it. */
-        CohortRow: {
-            cohort: string;
-            /** @description What is left at the end of its own month and of each month after it. */
-            left: components["schemas"]["CohortCell"][];
-            size: string;
         };
         /** @description A column of a list. */
         Column: {
@@ -1495,6 +1503,11 @@ export interface components {
             /** @description What words of the file mean, by column: a JSON object of objects. */
             values?: string | null;
         };
+        /** @description What raised or lowered the health of a customer. */
+        HealthReason: {
+            event: string;
+            points: string;
+        };
         /** @description An import. */
         Imported: {
             /** Format: int64 */
@@ -1512,14 +1525,6 @@ export interface components {
             /** Format: int64 */
             rows: number;
             source: string;
-        };
-        /** @description How often something is so. */
-        IssueCount: {
-            code: string;
-            /** Format: int64 */
-            count: number;
-            /** @description What it means. */
-            words: string;
         };
         /** @description A view that is kept. */
         KeptView: components["schemas"]["SavedView"] & {
@@ -1543,41 +1548,6 @@ export interface components {
             kind: string;
             /** @description When the last one was done. */
             last_import_at?: string | null;
-        };
-        /** @description What a sync did. */
-        LastSync: {
-            ended_at: string;
-            /** Format: int64 */
-            facts_refused: number;
-            /** Format: int64 */
-            facts_stated: number;
-            /** Format: int64 */
-            facts_withdrawn: number;
-            /** Format: int64 */
-            new_events: number;
-            /** Format: int64 */
-            objects: number;
-            /** Format: int64 */
-            requests: number;
-            /** @description Whether all lists were walked. */
-            was_full: boolean;
-        };
-        /** @description What a commit did to the ledger. */
-        LedgerChange: {
-            /** @description The currency of all amounts. */
-            currency: string;
-            /** @description Those customers, the first hundred in order of their ids; a shared link is not told who they are. */
-            customers?: components["schemas"]["ChangedCustomer"][] | null;
-            /** @description How many customers have other movements than before. */
-            customers_changed: number;
-            /** @description When its newest facts became known. */
-            data_as_of: string;
-            /** @description The version of the data that is served now. */
-            data_version: string;
-            /** @description MRR of all customers now. */
-            mrr: string;
-            /** @description MRR of all customers before. */
-            mrr_before: string;
         };
         /** @description What a list answers. */
         Listed: {
@@ -1629,27 +1599,6 @@ export interface components {
             /** @description What it is. */
             words: string;
         };
-        /** @description Events were missed. */
-        Missed: {
-            /** @description Why, and what to do. */
-            message: string;
-        };
-        /** @description The movements of a month, as decimals. */
-        Month: {
-            churn?: string | null;
-            closing?: string | null;
-            contraction?: string | null;
-            expansion?: string | null;
-            fx?: string | null;
-            net?: string | null;
-            new?: string | null;
-            opening?: string | null;
-            partial: boolean;
-            period: string;
-            reactivation?: string | null;
-            /** @description What came from and went to parts that are not looked at; zero for the whole. */
-            transferred?: string | null;
-        };
         /** @description A movement of MRR. */
         Moved: {
             cause: string;
@@ -1684,6 +1633,11 @@ export interface components {
             is_default: boolean;
             name: string;
             unit: string;
+        };
+        /** @description A month that is closed. */
+        NewClose: {
+            /** @description The month, such as 2024-02. */
+            month: string;
         };
         /** @description A note. */
         NewNote: {
@@ -1762,7 +1716,7 @@ export interface components {
         };
         /** @description Everything that the overview shows. */
         Overview: {
-            /** @description Notes at days of the months that are shown, as `/notes` lists them. */
+            /** @description Notes at a day, as `/notes` lists them: annotations alone. */
             annotations: {
                 [key: string]: unknown;
             }[];
@@ -1770,22 +1724,30 @@ export interface components {
             at_risk?: components["schemas"]["AtRisk"][] | null;
             /** @description Why nobody is known to be at risk. */
             at_risk_note?: string | null;
-            /** @description From the MRR before the last full month to that after it. */
-            bridge: components["schemas"]["Step"][];
-            /** @description What is left of the customers of each month. */
-            cohorts: components["schemas"]["CohortRow"][];
+            /** @description The numbers of the page in what the last period is compared with. */
+            before: components["schemas"]["Said"][];
+            /** @description What is left of the MRR of each month's new customers, as `/cohorts` lists it. */
+            cohorts: {
+                [key: string]: unknown;
+            }[];
             currency: string;
             /** Format: int32 */
             currency_decimals: number;
             data_as_of?: string | null;
-            figures: components["schemas"]["Card"][];
+            /** @description The numbers of the page and the movements of MRR by period, as `/figures` answers; a running period is partial. */
+            figures: components["schemas"]["Said"][];
             freshness: components["schemas"]["KnownKind"][];
-            /** @description The first day of the last full month, which the figures are of. */
-            month: string;
-            /** @description The movements of MRR by month, oldest first; the running month is partial. */
-            movements: components["schemas"]["Month"][];
+            /** @description The first day that the figures are of. */
+            from: string;
+            grain: string;
             policy: string;
+            /** @description Targets and how they stand, as `/targets` lists them. */
+            targets: {
+                [key: string]: unknown;
+            }[];
             time_zone: string;
+            /** @description The first day no more. */
+            to: string;
             today: string;
             /** @description The verdict on the last full month, rule by rule, as `/verdict` lists it; of the whole alone. */
             verdict: {
@@ -1813,17 +1775,6 @@ export interface components {
         /** @description Links or tokens. */
         Passes: {
             passes: components["schemas"]["PassRow"][];
-        };
-        /** @description A value of a period. */
-        Point: {
-            note?: string | null;
-            partial: boolean;
-            /** @description The first day of the period. */
-            period: string;
-            /** @description The last day that is counted. */
-            through: string;
-            /** @description The exact value; null where there is none, and the note says why. */
-            value?: string | null;
         };
         /** @description What is wrong with a request. */
         Reason: {
@@ -1887,6 +1838,28 @@ export interface components {
             upload?: string | null;
             /** Format: int64 */
             withdrawn: number;
+        };
+        /** @description A review. */
+        Review: {
+            /** @description Of which version of the data it was said, and when it was frozen. */
+            about: string;
+            /** @description The language of its texts, as a tag. */
+            language: string;
+            /** @description Its parts. */
+            sections: components["schemas"]["Section"][];
+            /** @description What it is a review of. */
+            title: string;
+        };
+        /** @description A row of figures. */
+        ReviewFigure: {
+            /** @description As it is, exactly, in each column; empty where there is no number. */
+            exact: string[];
+            /** @description The metric with its variant, and the part after a colon. */
+            metric: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description As it is said in each column. */
+            said: string[];
         };
         /** @description What became of one row. */
         Row: {
@@ -1996,6 +1969,8 @@ export interface components {
             value?: string | null;
             /** @description The variant; empty where there is only one. */
             variant: string;
+            /** @description Why there is no value, where there is none. */
+            why?: string | null;
         };
         /** @description A view: a name for an address of the app. */
         SavedView: {
@@ -2003,17 +1978,18 @@ export interface components {
             address: string;
             name: string;
         };
-        /** @description The version of the data that is served. */
-        Served: {
-            /**
-             * Format: int64
-             * @description Seconds since then.
-             */
-            age_seconds: number;
-            /** @description When its newest facts became known. */
-            data_as_of: string;
-            /** @description The version of the data that is served. */
-            data_version: string;
+        /** @description A part of a review. */
+        Section: {
+            /** @description Above the columns of figures. */
+            columns: string[];
+            /** @description Figures. */
+            figures: components["schemas"]["ReviewFigure"][];
+            /** @description Its heading. */
+            heading: string;
+            /** @description Its name for machines. */
+            id: string;
+            /** @description What is said. */
+            lines: string[];
         };
         /** @description What was set, removed or sent. */
         SetThing: {
@@ -2040,68 +2016,18 @@ export interface components {
             /** @description The imports, the newest first. Those of facts that were stated row by row are one a day. */
             rows: components["schemas"]["Imported"][];
         };
-        /** @description A step of the bridge. */
-        Step: {
-            /** @description opening, a kind of movement, or closing. */
-            step: string;
-            value?: string | null;
+        /** @description What an event says. */
+        Told: {
+            /**
+             * Format: int64
+             * @description Seconds since then.
+             */
+            age_seconds: number;
+            /** @description When its newest facts became known. */
+            data_as_of: string;
+            /** @description The version of the data that is served. */
+            data_version: string;
         };
-        /** @description What is kept of Stripe, and how syncs go. */
-        Synced: {
-            /** @description The account, where the key may say it. */
-            account?: string | null;
-            /**
-             * Format: int64
-             * @description Events that are kept.
-             */
-            events: number;
-            /** @description When the last sync of the server failed, if it was not mended since. */
-            failed_at?: string | null;
-            /** @description Why. */
-            failure?: string | null;
-            /** @description Whether a sync runs now in the server. */
-            is_running: boolean;
-            /** @description What cannot be known or read, by code, with how often. */
-            issues: components["schemas"]["IssueCount"][];
-            last?: components["schemas"]["LastSync"] | null;
-            /** @description The lists. */
-            lists: components["schemas"]["SyncedList"][];
-            /** @description live or test; null where nothing was ever read. */
-            mode?: string | null;
-            /** @description When the server syncs next; null where it does not. */
-            next_at?: string | null;
-            /** @description Everything is known up to this instant. */
-            proven_until?: string | null;
-            /**
-             * Format: int64
-             * @description Events in which nothing could be read.
-             */
-            quarantined_events: number;
-            /**
-             * Format: int64
-             * @description Events that are no facts yet.
-             */
-            waiting_events: number;
-        };
-        /** @description A list of Stripe. */
-        SyncedList: {
-            /** @description Whether the key may not read it. */
-            is_forbidden: boolean;
-            /**
-             * Format: int64
-             * @description Objects that are kept.
-             */
-            kept: number;
-            list: string;
-            /**
-             * Format: int64
-             * @description Objects that Stripe listed when all lists were last walked.
-             */
-            listed?: number | null;
-            listed_at?: string | null;
-        };
-        /** @description What an event says: all of them the version, those of movements also what became of the ledger. */
-        Told: components["schemas"]["Served"] | components["schemas"]["LedgerChange"] | components["schemas"]["Missed"];
         /** @description A row that was refused. */
         Trouble: {
             code: string;
@@ -2655,11 +2581,185 @@ export interface operations {
             };
         };
     };
+    get_closes: {
+        parameters: {
+            query?: {
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    post_closes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewClose"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Added"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_closes_figures: {
+        parameters: {
+            query: {
+                /** @description The month, such as 2024-02 */
+                month: string;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    delete_closes_month: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Added"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
     get_cohorts: {
         parameters: {
             query?: {
                 /** @description What is counted */
                 measure?: string;
+                /** @description What a cohort begins with: the first payment, or the sign-up (of all who signed up, how many pay) */
+                start?: string;
                 /** @description How long a period is: day, week, month, quarter or year */
                 grain?: string;
                 /** @description The first day; twelve full months before now unless set */
@@ -3946,8 +4046,18 @@ export interface operations {
             query?: {
                 /** @description Look only at this, such as plan=team; several values of one dimension are alternatives */
                 where?: string[];
-                /** @description How many months back the series go; 24 unless set */
+                /** @description How many months back the figures go, the running one included; 12 unless set */
                 months?: string;
+                /** @description The first day of the figures */
+                from?: string;
+                /** @description The first day no more */
+                to?: string;
+                /** @description How long a period is: day, week, month, quarter or year; month unless set */
+                grain?: string;
+                /** @description The first day of what the last period is compared with, such as the same days of the month before */
+                before_from?: string;
+                /** @description The first day no more of that */
+                before_to?: string;
                 /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
                 policy?: string;
                 /** @description Take this as now: a date or an instant */
@@ -4010,6 +4120,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoggedIn"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_policies_compare: {
+        parameters: {
+            query: {
+                /** @description One policy */
+                first: string;
+                /** @description The other */
+                second: string;
+                /** @description At the end of this day; now unless set */
+                at?: string;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
                 };
             };
             /** @description Why there is no answer */
@@ -4383,6 +4552,55 @@ export interface operations {
             };
         };
     };
+    get_review: {
+        parameters: {
+            query: {
+                /** @description What is reviewed: a day, a week or a month */
+                of: string;
+                /** @description The day, or a day of the week or month; the last full one unless set */
+                period?: string;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
     get_session: {
         parameters: {
             query?: never;
@@ -4660,35 +4878,6 @@ export interface operations {
                         /** @description The version of the data: equal as long as every answer is */
                         data_version: string;
                     };
-                };
-            };
-            /** @description Why there is no answer */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Refused"];
-                };
-            };
-        };
-    };
-    get_sources_stripe: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Synced"];
                 };
             };
             /** @description Why there is no answer */

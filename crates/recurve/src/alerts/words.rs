@@ -288,7 +288,7 @@ pub fn digest(name: &str, period: Day, review: &crate::review::Review, link: Opt
         subject: subject(&review.title),
         text,
         html: Some(html),
-        data: json!({"digest": name, "period": period.to_string(), "review": review.json(), "url": link}),
+        data: json!({"digest": name, "period": period.to_string(), "review": review, "url": link}),
     }
 }
 
