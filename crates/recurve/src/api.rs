@@ -22,7 +22,6 @@ mod movements;
 mod notes;
 mod overview;
 mod patience;
-mod people;
 pub mod people;
 mod query;
 mod refusal;

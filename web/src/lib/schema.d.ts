@@ -662,7 +662,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Everything that the overview shows, in one answer */
+        /** Everything that the overview shows, in one answer. While facts keep coming it may be of a version some seconds old, which `data_version` names; the newest is being made then */
         get: operations["get_overview"];
         put?: never;
         post?: never;
@@ -945,6 +945,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sources/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is kept of Stripe, until when it is proven to be all, and how syncs go */
+        get: operations["get_sources_stripe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -952,7 +969,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events: `data_version` when the data changed, `heartbeat` every 15 seconds */
+        /** Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB at the most). A listener that takes nothing for a minute is cut off. */
         get: operations["get_stream"];
         put?: never;
         post?: never;
@@ -1206,6 +1223,32 @@ export interface components {
         Audit: {
             deeds: components["schemas"]["DeedRow"][];
         };
+        /** @description A customer whose movements are others than before. */
+        ChangedCustomer: {
+            /** @description The customer. */
+            customer: string;
+            /** @description Movements that there were not before, the first twenty in order of day. */
+            movements: components["schemas"]["ChangedMovement"][];
+            /** @description MRR now. */
+            mrr: string;
+            /** @description MRR before. */
+            mrr_before: string;
+            /** @description Movements that a correction took back, the first twenty in order of day. */
+            taken_back: components["schemas"]["ChangedMovement"][];
+        };
+        /** @description A movement of MRR. */
+        ChangedMovement: {
+            /** @description The day; one to come where the change is announced. */
+            day: string;
+            /** @description What it adds to MRR. */
+            delta: string;
+            /** @description What happened to the customer: new, expansion, contraction, churn, reactivation or fx. */
+            kind: string;
+            /** @description The plan; empty where none is stated. */
+            plan: string;
+            /** @description The subscription. */
+            subscription: string;
+        };
         /** @description What changes of somebody. */
         ChangedUser: {
             is_disabled?: boolean | null;
@@ -1452,16 +1495,6 @@ export interface components {
             /** @description The fact that holds no more: its id, or an object of the columns of its key. */
             withdraw?: unknown;
         };
-        /** @description Facts to be stated. */
-        Facts: {
-            /**
-             * @description At most 10,000. Each names its `kind` and has the columns of that kind beside it (or all of them in `values`), or
-             *     `withdraw`: the id of a fact that holds no more, or an object of the columns of its key.
-             */
-            facts: components["schemas"]["Fact"][];
-            /** @description Whose facts they are: facts of one source correct each other. api unless set. */
-            source?: string | null;
-        };
         /** @description Figures, metric by metric in the order asked for, then by period and segment. */
         Figures: {
             /** @description The currency of those that are money. */
@@ -1526,6 +1559,14 @@ export interface components {
             rows: number;
             source: string;
         };
+        /** @description How often something is so. */
+        IssueCount: {
+            code: string;
+            /** Format: int64 */
+            count: number;
+            /** @description What it means. */
+            words: string;
+        };
         /** @description A view that is kept. */
         KeptView: components["schemas"]["SavedView"] & {
             created_at: string;
@@ -1548,6 +1589,41 @@ export interface components {
             kind: string;
             /** @description When the last one was done. */
             last_import_at?: string | null;
+        };
+        /** @description What a sync did. */
+        LastSync: {
+            ended_at: string;
+            /** Format: int64 */
+            facts_refused: number;
+            /** Format: int64 */
+            facts_stated: number;
+            /** Format: int64 */
+            facts_withdrawn: number;
+            /** Format: int64 */
+            new_events: number;
+            /** Format: int64 */
+            objects: number;
+            /** Format: int64 */
+            requests: number;
+            /** @description Whether all lists were walked. */
+            was_full: boolean;
+        };
+        /** @description What a commit did to the ledger. */
+        LedgerChange: {
+            /** @description The currency of all amounts. */
+            currency: string;
+            /** @description Those customers, the first hundred in order of their ids; a shared link is not told who they are. */
+            customers?: components["schemas"]["ChangedCustomer"][] | null;
+            /** @description How many customers have other movements than before. */
+            customers_changed: number;
+            /** @description When its newest facts became known. */
+            data_as_of: string;
+            /** @description The version of the data that is served now. */
+            data_version: string;
+            /** @description MRR of all customers now. */
+            mrr: string;
+            /** @description MRR of all customers before. */
+            mrr_before: string;
         };
         /** @description What a list answers. */
         Listed: {
@@ -1598,6 +1674,11 @@ export interface components {
             is_required: boolean;
             /** @description What it is. */
             words: string;
+        };
+        /** @description Events were missed. */
+        Missed: {
+            /** @description Why, and what to do. */
+            message: string;
         };
         /** @description A movement of MRR. */
         Moved: {
@@ -1991,6 +2072,18 @@ export interface components {
             /** @description What is said. */
             lines: string[];
         };
+        /** @description The version of the data that is served. */
+        Served: {
+            /**
+             * Format: int64
+             * @description Seconds since then.
+             */
+            age_seconds: number;
+            /** @description When its newest facts became known. */
+            data_as_of: string;
+            /** @description The version of the data that is served. */
+            data_version: string;
+        };
         /** @description What was set, removed or sent. */
         SetThing: {
             id: string;
@@ -2016,18 +2109,72 @@ export interface components {
             /** @description The imports, the newest first. Those of facts that were stated row by row are one a day. */
             rows: components["schemas"]["Imported"][];
         };
-        /** @description What an event says. */
-        Told: {
+        /** @description Facts to be stated. */
+        StatedFact: {
+            /**
+             * @description At most 10,000. Each names its `kind` and has the columns of that kind beside it (or all of them in `values`), or
+             *     `withdraw`: the id of a fact that holds no more, or an object of the columns of its key.
+             */
+            facts: components["schemas"]["Fact"][];
+            /** @description Whose facts they are: facts of one source correct each other. api unless set. */
+            source?: string | null;
+        };
+        /** @description What is kept of Stripe, and how syncs go. */
+        Synced: {
+            /** @description The account, where the key may say it. */
+            account?: string | null;
             /**
              * Format: int64
-             * @description Seconds since then.
+             * @description Events that are kept.
              */
-            age_seconds: number;
-            /** @description When its newest facts became known. */
-            data_as_of: string;
-            /** @description The version of the data that is served. */
-            data_version: string;
+            events: number;
+            /** @description When the last sync of the server failed, if it was not mended since. */
+            failed_at?: string | null;
+            /** @description Why. */
+            failure?: string | null;
+            /** @description Whether a sync runs now in the server. */
+            is_running: boolean;
+            /** @description What cannot be known or read, by code, with how often. */
+            issues: components["schemas"]["IssueCount"][];
+            last?: components["schemas"]["LastSync"] | null;
+            /** @description The lists. */
+            lists: components["schemas"]["SyncedList"][];
+            /** @description live or test; null where nothing was ever read. */
+            mode?: string | null;
+            /** @description When the server syncs next; null where it does not. */
+            next_at?: string | null;
+            /** @description Everything is known up to this instant. */
+            proven_until?: string | null;
+            /**
+             * Format: int64
+             * @description Events in which nothing could be read.
+             */
+            quarantined_events: number;
+            /**
+             * Format: int64
+             * @description Events that are no facts yet.
+             */
+            waiting_events: number;
         };
+        /** @description A list of Stripe. */
+        SyncedList: {
+            /** @description Whether the key may not read it. */
+            is_forbidden: boolean;
+            /**
+             * Format: int64
+             * @description Objects that are kept.
+             */
+            kept: number;
+            list: string;
+            /**
+             * Format: int64
+             * @description Objects that Stripe listed when all lists were last walked.
+             */
+            listed?: number | null;
+            listed_at?: string | null;
+        };
+        /** @description What an event says: all of them the version, those of movements also what became of the ledger. */
+        Told: components["schemas"]["Served"] | components["schemas"]["LedgerChange"] | components["schemas"]["Missed"];
         /** @description A row that was refused. */
         Trouble: {
             code: string;
@@ -3118,7 +3265,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Facts"];
+                "application/json": components["schemas"]["StatedFact"];
             };
         };
         responses: {
@@ -4878,6 +5025,35 @@ export interface operations {
                         /** @description The version of the data: equal as long as every answer is */
                         data_version: string;
                     };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_sources_stripe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Synced"];
                 };
             };
             /** @description Why there is no answer */
