@@ -80,7 +80,6 @@ const SHORT_BYTES: usize = 32 << 10;
 
 /// Facts to be stated.
 #[derive(ToSchema)]
-#[schema(as = StatedFact)]
 #[expect(dead_code, reason = "it describes the body, which is read row by row")]
 pub struct Facts {
     /// Whose facts they are: facts of one source correct each other. api unless set.
@@ -92,6 +91,7 @@ pub struct Facts {
 
 /// A fact, or the withdrawal of one. Further properties are the columns of its kind.
 #[derive(ToSchema)]
+#[schema(as = StatedFact)]
 #[expect(dead_code, reason = "it describes the body, which is read row by row")]
 pub struct Fact {
     /// The kind of fact: customers, subscriptions, payments and so on.
