@@ -1486,14 +1486,36 @@ export interface components {
             value?: string | null;
             variant: string;
         };
-        /** @description A fact, or the withdrawal of one. Further properties are the columns of its kind. */
+        /** @description A fact as a source stated it. */
         Fact: {
-            /** @description The kind of fact: customers, subscriptions, payments and so on. */
+            /** @description The first day that it states; empty where it states none. */
+            day: string;
+            /** @description Everything that it states, by column. */
+            fields: {
+                [key: string]: string;
+            };
+            /** @description What the source calls it. */
+            id: string;
+            /** Format: int64 */
+            import: number;
             kind: string;
-            /** @description The columns, instead of beside `kind`; needed to state a column that is itself called kind. */
-            values?: unknown;
-            /** @description The fact that holds no more: its id, or an object of the columns of its key. */
-            withdraw?: unknown;
+            /** @description The file and row. */
+            source: string;
+            unit?: string | null;
+            /** @description Its amount, where it has one. */
+            value?: string | null;
+            /** @description What it states, in a line. */
+            words: string;
+        };
+        /** @description Facts to be stated. */
+        Facts: {
+            /**
+             * @description At most 10,000. Each names its `kind` and has the columns of that kind beside it (or all of them in `values`), or
+             *     `withdraw`: the id of a fact that holds no more, or an object of the columns of its key.
+             */
+            facts: components["schemas"]["StatedFact"][];
+            /** @description Whose facts they are: facts of one source correct each other. api unless set. */
+            source?: string | null;
         };
         /** @description Figures, metric by metric in the order asked for, then by period and segment. */
         Figures: {
@@ -2109,15 +2131,14 @@ export interface components {
             /** @description The imports, the newest first. Those of facts that were stated row by row are one a day. */
             rows: components["schemas"]["Imported"][];
         };
-        /** @description Facts to be stated. */
+        /** @description A fact, or the withdrawal of one. Further properties are the columns of its kind. */
         StatedFact: {
-            /**
-             * @description At most 10,000. Each names its `kind` and has the columns of that kind beside it (or all of them in `values`), or
-             *     `withdraw`: the id of a fact that holds no more, or an object of the columns of its key.
-             */
-            facts: components["schemas"]["Fact"][];
-            /** @description Whose facts they are: facts of one source correct each other. api unless set. */
-            source?: string | null;
+            /** @description The kind of fact: customers, subscriptions, payments and so on. */
+            kind: string;
+            /** @description The columns, instead of beside `kind`; needed to state a column that is itself called kind. */
+            values?: unknown;
+            /** @description The fact that holds no more: its id, or an object of the columns of its key. */
+            withdraw?: unknown;
         };
         /** @description What is kept of Stripe, and how syncs go. */
         Synced: {
@@ -3265,7 +3286,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["StatedFact"];
+                "application/json": components["schemas"]["Facts"];
             };
         };
         responses: {
