@@ -78,10 +78,7 @@ fn a_rule_speaks_once_for_each_change_of_its_state() {
     assert_eq!(body["type"], "recurve.alert");
     assert_eq!((&body["data"]["unit"], &body["data"]["limit"]), (&"USD".into(), &"20".into()));
     assert_eq!(body["data"]["changes"][0]["figure"], "10");
-    assert_eq!(
-        body["data"]["changes"][0]["says"],
-        "Monthly recurring revenue (MRR), February 2024: US$10, below US$20."
-    );
+    assert_eq!(body["data"]["changes"][0]["says"], "Monthly recurring revenue (MRR), February 2024: $10, below $20.");
     assert!(got[0].header("webhook-signature").starts_with("v1,"));
     assert_ne!(got[0].header("webhook-id"), got[1].header("webhook-id"));
     run(&folder, "2024-05-01", &["alert", "list"]).ends_with(0).says(&["low,mrr < 20,month,quiet,2024-04-01,30"]);
@@ -313,9 +310,9 @@ fn signals_targets_conditions_and_anomalies_speak_as_metrics_do() {
         assert!(!said.out.contains(rule), "{rule}: {}", said.out);
     }
     let bodies: String = sink.wait_for(3).iter().map(|request| request.body.clone()).collect();
-    assert!(bodies.contains("US$10 after US$30 (January 2024), which is -66.7%; below -10%"), "{bodies}");
+    assert!(bodies.contains("$10 after $30 (January 2024), which is -66.7%; below -10%"), "{bodies}");
     assert!(bodies.contains("mrr < 20 and months_since_launch > 1 (mrr 2024-02 10)"), "{bodies}");
-    assert!(bodies.contains("the target of US$100 is missed"), "{bodies}");
+    assert!(bodies.contains("the target of $100 is missed"), "{bodies}");
     run(&folder, "2024-04-01", &["alert", "run"]).ends_with(0).says(&["over,when", "over,fall", "fired,team"]);
 }
 
@@ -352,7 +349,7 @@ fn facts_that_come_late_restate_what_was_said_and_take_back_what_is_not_so() {
     run(&folder, "2024-03-21", &["alert", "run"]).ends_with(0);
     let got = sink.wait_for(2);
     assert_eq!(got.len(), 2);
-    assert!(got[1].body.contains("were stated anew by facts that came later; before it was US$10."), "{}", got[1].body);
+    assert!(got[1].body.contains("were stated anew by facts that came later; before it was $10."), "{}", got[1].body);
 
     // In another company February fired and March was over, before Zoe was known: what was said is taken back, once.
     let folder = with_rule(&sink);
@@ -365,7 +362,7 @@ fn facts_that_come_late_restate_what_was_said_and_take_back_what_is_not_so() {
     }
     let got = sink.wait_for(5);
     assert_eq!((got.len(), why(&got[4])), (5, vec!["2024-02-01 taken_back".to_owned()]));
-    assert!(got[4].body.contains("US$60 instead of US$10"), "{}", got[4].body);
+    assert!(got[4].body.contains("$60 instead of $10"), "{}", got[4].body);
 }
 
 #[test]
