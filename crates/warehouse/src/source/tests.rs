@@ -598,10 +598,10 @@ fn rows_of_subscriptions_hold_together() {
         ),
     );
     insta::assert_snapshot!(text, @r"
-    s1||c1|p||USD|10||||month|||||||||||||||||2024-01-01||||2|
-    s5||c1|p||USD|9223372036854.775807||||month||1|||||||||||||||2024-02-01||||6|
-    s16||c1|p||USD|10||||month|12|||20||forever|||canceled||||||||2024-02-01||||17|
-    s18||c1|p||USD|10||||month||||||3||||||||||||2024-02-01T10:00:00Z|2024-02-01||19|
+    s1||c1|p||USD|10||||month|||||||||||||||||2024-01-01|||||2|
+    s5||c1|p||USD|9223372036854.775807||||month||1|||||||||||||||2024-02-01|||||6|
+    s16||c1|p||USD|10||||month|12|||20||forever|||canceled||||||||2024-02-01|||||17|
+    s18||c1|p||USD|10||||month||||||3||||||||||||2024-02-01T10:00:00Z|2024-02-01|||19|
     ");
     assert_eq!(
         issues,
@@ -705,7 +705,7 @@ fn parquet_gives_the_rows_that_csv_gives() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let (text, issues) = read("subscriptions", &path, &Instructions::default()).unwrap();
-    assert_eq!(text, "a||7|||USD|19.99||||month||||12.5|||||||2024-01-01T00:00:00Z||||||2024-01-01||||1|\n");
+    assert_eq!(text, "a||7|||USD|19.99||||month||||12.5|||||||2024-01-01T00:00:00Z||||||2024-01-01|||||1|\n");
     assert_eq!(issues, ["2:currency:currency-unknown"]);
 }
 
