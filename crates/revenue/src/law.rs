@@ -1,4 +1,15 @@
 //! The laws that every ledger keeps. Each is a property test, a `check` on the user's own data and a line on screen.
+//!
+//! ```text
+//! 1  opening MRR + movements = closing MRR, to the micro-unit; for the whole, each customer, each segment
+//! 2  the segments of one dimension add up to the whole
+//! 3  the same facts in any order, in any batches, any number of times: the same ledger, byte for byte
+//! 4  the fast ledger = the naive reference evaluator's ledger
+//! 5  what was known at T stays so, whatever arrives later
+//! 6  a cohort never grows in customers beyond its start, and the cohorts' MRR adds up to the whole
+//! 7  currency totals before conversion are conserved
+//! 8  money recognised + money deferred = money billed, for each invoice line and in total
+//! ```
 
 use crate::{
     fact::Offer,
@@ -7,45 +18,6 @@ use crate::{
     movement::Kind,
     recognition::{Change, Line, Position, position},
 };
-
-/// One law.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Law {
-    /// Its number in the rules.
-    pub number: u8,
-    /// A short name.
-    pub name: &'static str,
-    /// What it says.
-    pub words: &'static str,
-}
-
-/// The laws, in order.
-pub const LAWS: &[Law] = &[
-    Law {
-        number: 1,
-        name: "movements",
-        words: "opening MRR + movements = closing MRR, to the micro-unit; for the whole, each customer, each segment",
-    },
-    Law { number: 2, name: "segments", words: "the segments of one dimension add up to the whole" },
-    Law {
-        number: 3,
-        name: "order",
-        words: "the same facts in any order, in any batches, any number of times: the same ledger, byte for byte",
-    },
-    Law { number: 4, name: "rebuild", words: "the fast ledger = the naive reference evaluator's ledger" },
-    Law { number: 5, name: "as-known-at", words: "what was known at T stays so, whatever arrives later" },
-    Law {
-        number: 6,
-        name: "cohorts",
-        words: "a cohort never grows in customers beyond its start, and the cohorts' MRR adds up to the whole",
-    },
-    Law { number: 7, name: "currencies", words: "currency totals before conversion are conserved" },
-    Law {
-        number: 8,
-        name: "recognition",
-        words: "money recognised + money deferred = money billed, for each invoice line and in total",
-    },
-];
 
 /// A law that does not hold, with the customer where it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -113,7 +113,8 @@ export interface LeadRow {
 
 export interface CheckRow {
   check: string;
-  result: string;
+  result: 'holds' | 'broken' | 'issue';
+  name: string;
   words: string;
 }
 

@@ -1793,11 +1793,15 @@ export interface components {
         /** @description A measure and the facts under it. */
         OfMeasure: {
             facts: number;
+            /** @description The first day that is looked at. */
+            from: string;
             measure: string;
-            /** @description parts, where the facts add up to the measure, or basis, where it is worked out from them. */
+            /** @description part, where the facts add up to the measure, or basis, where it is worked out from them. */
             role: string;
             /** @description What the facts add up to. */
             sum: string;
+            /** @description The last day that is looked at. */
+            to: string;
             unit: string;
             words: string;
         };

@@ -168,6 +168,8 @@ export const words = {
   madeOf: (customers: number, lines: number, all: number) =>
     `Made of ${all} ${all === 1 ? 'line' : 'lines'}${lines < all ? `; the ${lines} that weigh most, by ${customers} customers` : `, by ${customers} ${customers === 1 ? 'customer' : 'customers'}`}. Open one to see the facts.`,
   madeOfNothing: 'No movement and no fact lies under this figure in this period.',
+  facts: (count: number, shown: string) => `${shown} ${count === 1 ? 'fact' : 'facts'}`,
+  countedFrom: 'Counted from',
   factsBehind: 'Facts behind this number',
   openCustomer: 'Open customer',
   unattributed: 'Not of one customer',
@@ -336,7 +338,7 @@ export const words = {
   halfBy: (month: number) => `Half have left by month ${month}`,
   headerOf: 'Header in the file',
   healthSpread: 'How health is spread',
-  holds: 'holds',
+  results: { holds: 'holds', broken: 'broken', issue: 'look at it' },
   howRead: 'Which column is which',
   importNow: 'Import',
   importTitle: 'Import a file',

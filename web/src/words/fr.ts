@@ -180,6 +180,8 @@ export const words: Dictionary = {
   madeOf: (customers, lines, all) =>
     `Composé de ${all} ${all > 1 ? 'lignes' : 'ligne'}${lines < all ? ` ; voici les ${lines} qui pèsent le plus, de` : ', de'} ${customers} ${customers > 1 ? 'clients' : 'client'}. Ouvrez pour voir les faits.`,
   madeOfNothing: 'Aucun mouvement ni fait sous ce chiffre pour cette période.',
+  facts: (count, shown) => `${shown} ${count > 1 ? 'faits' : 'fait'}`,
+  countedFrom: 'Compté à partir de',
   factsBehind: 'Les faits derrière ce chiffre',
   openCustomer: 'Ouvrir le client',
   unattributed: 'Aucun client en particulier',
@@ -336,7 +338,7 @@ export const words: Dictionary = {
   halfBy: (month) => `La moitié est partie au mois ${month}`,
   headerOf: 'En-tête du fichier',
   healthSpread: 'Répartition de la santé',
-  holds: 'tient',
+  results: { holds: 'tient', broken: 'rompue', issue: 'à regarder' },
   howRead: 'Quelle colonne est laquelle',
   importNow: 'Importer',
   importTitle: 'Importer un fichier',

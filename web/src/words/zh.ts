@@ -178,6 +178,8 @@ export const words: Dictionary = {
   madeOf: (customers, lines, all) =>
     `由 ${all} 行组成${lines < all ? `；此处为影响最大的 ${lines} 行，` : '，'}涉及 ${customers} 位客户。点开可查看事实。`,
   madeOfNothing: '此期间该数字之下没有变动，也没有事实。',
+  facts: (_, shown) => `${shown} 条事实`,
+  countedFrom: '计算依据',
   factsBehind: '数字背后的事实',
   openCustomer: '打开客户',
   unattributed: '不属于单个客户',
@@ -331,7 +333,7 @@ export const words: Dictionary = {
   halfBy: (month) => `到第 ${month} 个月已有一半离开`,
   headerOf: '文件中的表头',
   healthSpread: '健康度分布',
-  holds: '成立',
+  results: { holds: '成立', broken: '不成立', issue: '请查看' },
   howRead: '列的对应关系',
   importNow: '导入',
   importTitle: '导入文件',
@@ -469,7 +471,7 @@ export const words: Dictionary = {
   listPrice: '标价',
   atList: '按标价',
   toList: '与标价的差额',
-  allPlans: '全部方案',
+  allPlans: '全部套餐',
   paidAgainstList: '实付价与标价',
   churnByPrice: '不同价格的流失',
   churnIn90: '90 天内流失',
@@ -535,7 +537,7 @@ export const words: Dictionary = {
   questions: {
     levers: '什么最能推动收入？把握有多大？',
     leverSettings: '哪些是选定、哪些有数据、哪些只能假设？（可修改）',
-    prices: '客户实付与方案标价相比如何？',
+    prices: '客户实付与套餐标价相比如何？',
     churnByPrice: '老价格客户流失更少吗？',
     notAtList: '按标价谁会付得更多？',
     tests: '哪个分组更好？现在能下结论吗？',
@@ -674,7 +676,7 @@ export const words: Dictionary = {
   verdicts: {
     prices: (customers, mrr, list, churn, listChurn) =>
       `${customers} 位客户低于标价付费：${mrr}，按标价为 ${list}。${churn && listChurn ? `其中 90 天内流失 ${churn}，按标价付费者为 ${listChurn}。` : ''}`,
-    pricesAtList: (customers) => `全部 ${customers} 位客户按方案标价付费。`,
+    pricesAtList: (customers) => `全部 ${customers} 位客户按套餐标价付费。`,
     overview: (sign, mrr, net, won, lost, period, running) =>
       sign === 0
         ? `MRR 为 ${mrr}，${period}${running ? '至今' : ''}没有变化。`

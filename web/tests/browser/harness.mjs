@@ -18,8 +18,20 @@ export function harness(browser, { url, api }, only = null) {
     // How far the page jumps is measured from its first moment.
     await context.addInitScript(() => {
       globalThis.shift = 0;
+      globalThis.jumps = [];
+      const told = ({ x, y, width, height }) => [x, y, width, height].map(Math.round).join(' ');
       new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) if (!entry.hadRecentInput) globalThis.shift += entry.value;
+        for (const entry of list.getEntries()) {
+          if (entry.hadRecentInput) continue;
+          globalThis.shift += entry.value;
+          const moved = entry.sources.map(({ node, previousRect, currentRect }) => {
+            const element = node?.nodeType === 1 ? node : node?.parentElement;
+            const what = `${element?.tagName ?? '?'}.${element?.getAttribute('class') ?? ''}`;
+            const text = element?.textContent?.trim().slice(0, 30) ?? '';
+            return `${what} "${text}" ${told(previousRect)} → ${told(currentRect)}`;
+          });
+          globalThis.jumps.push(`${entry.value.toFixed(4)} at ${Math.round(entry.startTime)} ms: ${moved.join(' | ')}`);
+        }
       }).observe({ type: 'layout-shift', buffered: true });
     });
     const page = await context.newPage();

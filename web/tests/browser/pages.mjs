@@ -14,11 +14,12 @@ export default async function pages({ check, open, count }, { quick }) {
           assert.equal(await page.evaluate(() => document.documentElement.lang), lang === 'zh' ? 'zh-Hans' : lang);
           const leaks = page.getByText(/undefined\b(?! here)|\bNaN\b|\[object/).filter({ visible: true });
           assert.equal(await leaks.count(), 0, 'no leak');
-          const { shift, nodes } = await page.evaluate(() => ({
+          const { shift, jumps, nodes } = await page.evaluate(() => ({
             shift: globalThis.shift,
+            jumps: globalThis.jumps,
             nodes: document.querySelectorAll('*').length,
           }));
-          assert.ok(shift <= 0.02, `it shifts by ${shift.toFixed(4)} while it loads`);
+          assert.ok(shift <= 0.02, `it shifts by ${shift.toFixed(4)} while it loads\n${jumps.join('\n')}`);
           if (name === 'overview') assert.ok(nodes <= 1800, `${nodes} nodes`);
           await noViolation(page);
           if (theme === 'light') await noSidewaysScroll(page, [390, 1440, 1920]);

@@ -387,7 +387,11 @@ pub struct Explanation {
 pub struct OfMeasure {
     measure: &'static str,
     words: String,
-    /// parts, where the facts add up to the measure, or basis, where it is worked out from them.
+    /// The first day that is looked at.
+    from: String,
+    /// The last day that is looked at.
+    to: String,
+    /// part, where the facts add up to the measure, or basis, where it is worked out from them.
     role: &'static str,
     facts: usize,
     /// What the facts add up to.
@@ -536,6 +540,8 @@ fn open(session: &Session, asked: &OpenedBy) -> Result<Explanation, CommandError
             .map(|of| OfMeasure {
                 measure: of.measure.id,
                 words: of.measure.words.say(language).to_owned(),
+                from: of.from.to_string(),
+                to: of.to.plus_days(-1).to_string(),
                 role: of.role.name(),
                 facts: of.facts.len(),
                 sum: value_text(&of.sum(), of.unit, decimals),

@@ -2,13 +2,14 @@
 
 use std::{collections::HashSet, io::Write};
 
+use outlook::wording::Words;
 use revenue::{
     calendar::{Day, Grain},
     cohort::{cohorts_add_up, triangle},
     fact::Row,
     fx::Rates,
     law::{
-        Breach, LAWS, billed_is_recognised_or_deferred, currencies_are_conserved, movements_add_up, segments_add_up,
+        Breach, billed_is_recognised_or_deferred, currencies_are_conserved, movements_add_up, segments_add_up,
         service_is_earned_out,
     },
     ledger::Ledger,
@@ -40,6 +41,122 @@ pub struct Arguments {
     thorough: bool,
 }
 
+/// A law, as lists and people call it.
+struct Law {
+    /// Its number in the rules.
+    number: u8,
+    /// The key in lists.
+    key: &'static str,
+    /// A short name.
+    name: Words,
+    /// What it says.
+    words: Words,
+}
+
+/// The laws, in order.
+const LAWS: &[Law] = &[
+    Law {
+        number: 1,
+        key: "movements",
+        name: Words::fixed("Movements add up", "变动相加无误", "Les mouvements s’additionnent"),
+        words: Words::fixed(
+            "opening MRR + movements = closing MRR, to the micro-unit; for the whole, each customer, each segment",
+            "期初 MRR + 各项变动 = 期末 MRR，精确到百万分之一货币单位；对整体、每位客户、每个分组都成立",
+            "MRR d’ouverture + mouvements = MRR de clôture, au millionième près ; pour le tout, chaque client, chaque \
+             segment",
+        ),
+    },
+    Law {
+        number: 2,
+        key: "segments",
+        name: Words::fixed("Segments add up", "分组之和等于整体", "Les segments font le tout"),
+        words: Words::fixed(
+            "the segments of one dimension add up to the whole",
+            "同一维度的各个分组之和等于整体",
+            "les segments d’une dimension font ensemble le tout",
+        ),
+    },
+    Law {
+        number: 3,
+        key: "order",
+        name: Words::fixed("Order does not matter", "与顺序无关", "L’ordre ne compte pas"),
+        words: Words::fixed(
+            "the same facts in any order, in any batches, any number of times: the same ledger, byte for byte",
+            "相同的事实，无论以何种顺序、分几批、导入几次，账本逐字节相同",
+            "les mêmes faits dans n’importe quel ordre, en lots quelconques, autant de fois que l’on veut : le même \
+             grand livre, octet pour octet",
+        ),
+    },
+    Law {
+        number: 4,
+        key: "rebuild",
+        name: Words::fixed("Counted twice, the same", "两种算法结果一致", "Compté deux fois, pareil"),
+        words: Words::fixed(
+            "the fast ledger = the naive reference evaluator's ledger",
+            "快速账本 = 逐条推算的参照账本",
+            "le grand livre rapide = celui de l’évaluateur de référence, qui suit la règle pas à pas",
+        ),
+    },
+    Law {
+        number: 5,
+        key: "as-known-at",
+        name: Words::fixed("The past stays known", "过去所知不变", "Le passé reste connu"),
+        words: Words::fixed(
+            "what was known at T stays so, whatever arrives later",
+            "某一时刻所知的结果不因之后到来的数据而改变",
+            "ce qui était connu à un instant le reste, quoi qu’il arrive ensuite",
+        ),
+    },
+    Law {
+        number: 6,
+        key: "cohorts",
+        name: Words::fixed("Cohorts only shrink", "同期群只减不增", "Les cohortes ne font que décroître"),
+        words: Words::fixed(
+            "a cohort never grows in customers beyond its start, and the cohorts' MRR adds up to the whole",
+            "同期群的客户数从不超过起始数，各同期群的 MRR 之和等于整体",
+            "une cohorte ne dépasse jamais son nombre de clients de départ, et les MRR des cohortes font le tout",
+        ),
+    },
+    Law {
+        number: 7,
+        key: "currencies",
+        name: Words::fixed("Currencies are conserved", "各币种金额守恒", "Les devises sont conservées"),
+        words: Words::fixed(
+            "currency totals before conversion are conserved",
+            "折算前各币种的合计保持不变",
+            "les totaux par devise, avant conversion, sont conservés",
+        ),
+    },
+    Law {
+        number: 8,
+        key: "recognition",
+        name: Words::fixed("Billed is earned or owed", "开票额 = 已确认 + 递延", "Le facturé est acquis ou différé"),
+        words: Words::fixed(
+            "money recognised + money deferred = money billed, for each invoice line and in total",
+            "已确认收入 + 递延收入 = 已开票金额，每条发票明细与合计都成立",
+            "produits acquis + produits différés = montants facturés, pour chaque ligne de facture et au total",
+        ),
+    },
+];
+
+/// The name of the check of files, and what it says when it holds.
+const FILES: Words = Words::fixed("Files", "文件", "Fichiers");
+const FILES_HOLD: Words = Words::fixed(
+    "every file is as it was written",
+    "每个文件都与写入时一致",
+    "chaque fichier est tel qu’il a été écrit",
+);
+/// The name of what facts say against each other.
+const FACTS: Words = Words::fixed("Facts", "事实", "Faits");
+/// How far law 4 was judged.
+const JUDGED: Words = Words::fixed("({count} facts judged)", "（已核对 {count} 条事实）", "({count} faits jugés)");
+/// Under the list, when every law holds.
+const ALL_HOLD: Words = Words::fixed(
+    "Every law holds on {facts} facts of {customers} customers.",
+    "每条定律都成立：{customers} 位客户的 {facts} 条事实。",
+    "Chaque loi tient, sur {facts} faits de {customers} clients.",
+);
+
 /// Facts that the naive evaluator judges unless it is asked for all: it is slow by design.
 const JUDGED_FACTS: usize = 20_000;
 
@@ -49,12 +166,10 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let outcome = listing::write(options, |sheet| answer(&session, arguments, sheet))?;
     if format_of(options) == Format::Table && outcome == Outcome::Done {
         let books = session.books()?;
-        writeln!(
-            std::io::stdout(),
-            "Every law holds on {} facts of {} customers.",
-            books.facts.len(),
-            books.customers.len()
-        )?;
+        let words = ALL_HOLD
+            .with("{facts}", || books.facts.len().to_string())
+            .with("{customers}", || books.customers.len().to_string());
+        writeln!(std::io::stdout(), "{}", words.say(session.language()?))?;
     }
     Ok(outcome)
 }
@@ -62,16 +177,19 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 /// Checks everything; the outcome says whether all holds.
 pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let faults = session.lake.verify()?;
-    sheet.begin(["check", "result", "words"])?;
+    let language = session.language()?;
+    sheet.begin(["check", "result", "name", "words"])?;
     // A file that nobody names harms nobody: an import may be writing it now.
     let harmless = |fault: &LakeFault| fault.kind == LakeFaultKind::Orphan;
     let broken = faults.iter().any(|fault| !harmless(fault));
     let files = if broken { "broken" } else { "holds" };
-    sheet.row(&[Cell::text("files"), Cell::text(files), Cell::text("every file is as it was written")])?;
+    let of_files = Cell::text(FILES.say(language));
+    sheet.row(&[Cell::text("files"), Cell::text(files), of_files.clone(), Cell::text(FILES_HOLD.say(language))])?;
     for fault in &faults {
         sheet.row(&[
             Cell::text("files"),
             Cell::text(if harmless(fault) { "issue" } else { "broken" }),
+            of_files.clone(),
             Cell::text(format!("{}: {}. {}", fault.path.display(), fault.message, fault.help)),
         ])?;
     }
@@ -98,24 +216,33 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
 
     for law in LAWS {
         let found: Vec<&Breach> = breaches.iter().filter(|breach| breach.law == law.number).collect();
-        let name = format!("law {} {}", law.number, law.name);
-        let extent = if law.number == 4 { format!(" ({judged} facts judged)") } else { String::new() };
+        let (key, name) = (format!("law {} {}", law.number, law.key), law.name.say(language));
+        let mut words = law.words.say(language).to_owned();
+        if law.number == 4 {
+            words = format!("{words} {}", JUDGED.with("{count}", || judged.to_string()).say(language));
+        }
         let result = if found.is_empty() { "holds" } else { "broken" };
-        sheet.row(&[Cell::text(name.as_str()), Cell::text(result), Cell::text(format!("{}{extent}", law.words))])?;
+        sheet.row(&[Cell::text(key.as_str()), Cell::text(result), Cell::text(name), Cell::text(words)])?;
         for breach in found.iter().take(20) {
             let who = breach
                 .customer
                 .map_or(String::new(), |customer| format!("customer `{}`: ", books.customer_id(customer)));
             sheet.row(&[
-                Cell::text(name.as_str()),
+                Cell::text(key.as_str()),
                 Cell::text("broken"),
+                Cell::text(name),
                 Cell::text(format!("{who}{}", breach.words)),
             ])?;
         }
     }
     let origins = Origins::load(&books)?;
     for oddity in oddity::of_books(&books, &origins) {
-        sheet.row(&[Cell::text("facts"), Cell::text("issue"), Cell::text(oddity.words(origins.imports()))])?;
+        sheet.row(&[
+            Cell::text("facts"),
+            Cell::text("issue"),
+            Cell::text(FACTS.say(language)),
+            Cell::text(oddity.words(origins.imports())),
+        ])?;
     }
     Ok(if breaches.is_empty() { Outcome::Done } else { Outcome::Breach })
 }

@@ -2,9 +2,11 @@
 //! under each; of what is counted from other facts, each fact and what it adds.
 
 mod facts;
+mod words;
 
 use std::{collections::BTreeSet, io::Write, sync::Arc};
 
+use outlook::wording::Words;
 use revenue::{
     calendar::{Day, Grain},
     money::print_micros,
@@ -257,17 +259,20 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
     let variant = if metric.variant.name.is_empty() { String::new() } else { format!(" ({})", metric.variant.name) };
     writeln!(out, "{}{variant}: {}", entry.id, entry.name.say(language))?;
     writeln!(out, "  {}", entry.definition.say(language))?;
-    writeln!(out, "  formula    {}", metric.variant.formula.as_deref().unwrap_or(&entry.formula))?;
-    writeln!(out, "  period     {from} to {} ({}), {}", to.plus_days(-1), grain.name(), books.view.zone.name())?;
+    let label = |words: &Words| words::label(words, language);
+    let days = |from: Day, to: Day| words::days(from, to).say(language).to_owned();
+    writeln!(out, "  {}{}", label(&words::FORMULA), metric.variant.formula.as_deref().unwrap_or(&entry.formula))?;
+    let written = format!("{} ({}), {}", days(from, to), grain.name(), books.view.zone.name());
+    writeln!(out, "  {}{written}", label(&words::PERIOD))?;
     if start != from {
-        writeln!(out, "  looks at   {start} to {}", end.plus_days(-1))?;
+        writeln!(out, "  {}{}", label(&words::LOOKS_AT), days(start, end))?;
     }
-    writeln!(out, "  policy     {}", books.view.policy_name)?;
+    writeln!(out, "  {}{}", label(&words::POLICY), books.view.policy_name)?;
     for (name, value) in books.view.policy.settings() {
         writeln!(out, "    {name:<24} {value}")?;
     }
     for figure in whole {
-        writeln!(out, "  figure     {}", figure_words(figure, books, language))?;
+        writeln!(out, "  {}{}", label(&words::FIGURE), figure_words(figure, books, language))?;
         if let Some((above, below)) = explained.parts(figure)? {
             writeln!(out, "             = {above} ÷ {below}")?;
         }
@@ -280,17 +285,18 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         return Ok(Outcome::Done);
     }
     let moved: i128 = rows.iter().map(|row| row.delta_micros).sum();
-    writeln!(out, "  opening    {} before {start}", money(opening))?;
-    writeln!(
-        out,
-        "  movements  {} in {} rows ({})",
-        money(moved),
-        rows.len(),
-        kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
-    )?;
-    writeln!(out, "  closing    {} after {}", money(closing), end.plus_days(-1))?;
+    let before = words::BEFORE.with("{money}", || money(opening)).with("{day}", || start.to_string());
+    writeln!(out, "  {}{}", label(&words::OPENING), before.say(language))?;
+    let kinds_named = || kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+    let in_rows = words::IN_ROWS
+        .with("{money}", || money(moved))
+        .with("{rows}", || rows.len().to_string())
+        .with("{kinds}", kinds_named);
+    writeln!(out, "  {}{}", label(&words::MOVEMENTS), in_rows.say(language))?;
+    let after = words::AFTER.with("{money}", || money(closing)).with("{day}", || end.plus_days(-1).to_string());
+    writeln!(out, "  {}{}", label(&words::CLOSING), after.say(language))?;
     if opening + moved != closing && kinds.len() == Kind::ALL.len() {
-        writeln!(out, "  these do not add up: run `recurve check`")?;
+        writeln!(out, "  {}", words::DO_NOT_ADD_UP.say(language))?;
     }
 
     // The customers that moved it most come first.
@@ -332,11 +338,8 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         }
     }
     if by_customer.len() > arguments.limit {
-        writeln!(
-            out,
-            "... {} more customers; --limit shows more, --format csv all of them",
-            by_customer.len() - arguments.limit
-        )?;
+        let more = words::MORE_CUSTOMERS.with("{count}", || (by_customer.len() - arguments.limit).to_string());
+        writeln!(out, "... {}", more.say(language))?;
     }
     Ok(Outcome::Done)
 }

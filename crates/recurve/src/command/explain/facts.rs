@@ -11,7 +11,7 @@ use warehouse::{
     },
 };
 
-use super::super::movements::Listed;
+use super::{super::movements::Listed, words};
 use crate::{
     command::CommandError,
     listing::{Cell, Listing},
@@ -89,23 +89,25 @@ pub fn write(
     let decimals = books.reporting.decimals();
     for opened in found {
         let measure = opened.measure;
-        let words = measure.words.say(language);
-        let facts = match opened.facts.len() {
-            1 => "1 fact".to_owned(),
-            count => format!("{count} facts"),
+        let named = measure.words.say(language);
+        let count = match opened.facts.len() {
+            1 => words::ONE_FACT,
+            _ => words::FACTS,
         };
-        let facts = match opened.role {
-            Role::Parts => {
-                let sum = value_text(&opened.sum(), opened.unit, decimals);
-                format!("{facts}, together {sum} {}", unit_text(opened.unit, books))
-            }
-            Role::Basis => format!("worked out from {facts}"),
+        let count = count.with("{count}", || opened.facts.len().to_string());
+        let made_of = match opened.role {
+            Role::Parts => words::TOGETHER.with("{sum}", || {
+                format!("{} {}", value_text(&opened.sum(), opened.unit, decimals), unit_text(opened.unit, books))
+            }),
+            Role::Basis => words::WORKED_OUT,
         };
+        let made_of = made_of.with("{facts}", || count.say(language).to_owned());
+        let days = words::days(opened.from, opened.to);
         writeln!(out)?;
-        writeln!(out, "{}: {words}, {} to {}: {facts}", measure.id, opened.from, opened.to.plus_days(-1))?;
+        writeln!(out, "{}: {named}, {}: {}", measure.id, days.say(language), made_of.say(language))?;
         if let Some(value) = opened.value.as_ref().filter(|_| !opened.adds_up()) {
             let value = value_text(value, opened.unit, decimals);
-            writeln!(out, "  these do not add up to the measure, {value}: run `recurve check`")?;
+            writeln!(out, "  {}", words::ARE_NOT_THE_MEASURE.with("{value}", || value).say(language))?;
         }
         for fact in opened.largest().into_iter().take(limit) {
             let who = if fact.who.is_empty() { String::new() } else { format!(" {}", fact.who) };
@@ -124,11 +126,8 @@ pub fn write(
             )?;
         }
         if opened.facts.len() > limit {
-            writeln!(
-                out,
-                "  ... {} more facts; --limit shows more, --format csv all of them",
-                opened.facts.len() - limit
-            )?;
+            let more = words::MORE_FACTS.with("{count}", || (opened.facts.len() - limit).to_string());
+            writeln!(out, "  ... {}", more.say(language))?;
         }
     }
     Ok(())
