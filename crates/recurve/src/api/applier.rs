@@ -24,6 +24,8 @@ use crate::{
 
 /// How often it is looked whether another program put events in, or had some read again.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the log of the store is folded into its file.
+const FOLD_EVERY: Duration = Duration::from_secs(1);
 /// The first wait after a failure; each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest.
@@ -43,12 +45,41 @@ impl Stating for Through<'_> {
     }
 }
 
-/// Starts the thread. It ends with the server.
+/// Starts the threads. They end with the server.
 pub fn start(server: &Arc<Server>) -> std::io::Result<()> {
     let Some(arrived) = server.webhooks.arrived() else { return Ok(()) };
-    let server = Arc::clone(server);
-    std::thread::Builder::new().name("stripe-facts".to_owned()).spawn(move || apply_for_ever(&server, &arrived))?;
+    let (applying, folding) = (Arc::clone(server), Arc::clone(server));
+    std::thread::Builder::new().name("stripe-facts".to_owned()).spawn(move || apply_for_ever(&applying, &arrived))?;
+    std::thread::Builder::new().name("stripe-log".to_owned()).spawn(move || fold_for_ever(&folding))?;
     Ok(())
+}
+
+/// Folds the log of the store again and again, so that nobody's commit waits for that.
+fn fold_for_ever(server: &Server) {
+    let (mut store, mut told) = (None, false);
+    loop {
+        std::thread::sleep(FOLD_EVERY);
+        if *server.stopping.borrow() || server.webhooks.is_broken() {
+            return;
+        }
+        let folded = match &store {
+            None if !server.options.data.join(Store::FILE).is_file() => continue,
+            None => Store::open(&server.options.data).and_then(|opened| store.insert(opened).fold()),
+            Some(store) => store.fold(),
+        };
+        match folded {
+            Ok(()) => told = false,
+            Err(error) => {
+                if matches!(error, StoreError::Broken(_)) {
+                    server.webhooks.stop();
+                }
+                if !told {
+                    log::note("error", &[("words", &error.to_string())]);
+                    told = true;
+                }
+            }
+        }
+    }
 }
 
 fn apply_for_ever(server: &Server, arrived: &Receiver<()>) {

@@ -164,7 +164,7 @@ impl Account {
                 }
             }
             self.state_touched(ledger, now_micros, &mut applied, told)?;
-            self.store.applied(&numbers, now_micros)?;
+            self.objects.applied(&numbers, now_micros)?;
             applied.events += numbers.len() as u64;
             if bodies.is_empty() {
                 return Ok(applied);

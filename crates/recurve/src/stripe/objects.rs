@@ -11,14 +11,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    time::Duration,
 };
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rayon::prelude::*;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde_json::Value;
 use stripe::{Catalogue, issue::Issue};
 
-use super::store::{Store, StoreError};
+use super::store::{Store, StoreError, Turns, Writing, connect};
 
 /// Whose prices, coupons and products are.
 pub const CATALOGUE: &str = "";
@@ -57,6 +57,7 @@ const TABLES: &str = "
 /// The open tables.
 pub struct Objects {
     connection: Connection,
+    turns: Turns,
 }
 
 /// Where an object was seen.
@@ -137,17 +138,16 @@ impl Objects {
     /// Opens the tables of a data folder, in the store of its events.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
         drop(Store::open(data)?);
-        let connection = Connection::open(data.join(Store::FILE))?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "cache_size", -32_000)?;
+        let (connection, turns) = connect(data)?;
+        // What the power takes is made again from the events and lists, for the file then is as it was a little before: no
+        // commit waits for the disk, but for what is noted before the lake is asked.
+        connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute_batch(TABLES)?;
-        Ok(Self { connection })
+        Ok(Self { connection, turns })
     }
 
-    fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
-        Ok(self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    fn begin(&mut self) -> Result<Writing<'_>, StoreError> {
+        self.turns.begin(&mut self.connection)
     }
 
     /// Takes objects, all in one transaction: their owners are touched where something is new.
@@ -158,7 +158,7 @@ impl Objects {
             taking.take(object, seen)?;
         }
         taking.end()?;
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 
     /// Takes a page of a list with how far that brings its span; a rest of the span may go to another one.
@@ -192,12 +192,18 @@ impl Objects {
     /// Takes events that wait: what they show is kept with the objects, and their customers are touched. Their numbers,
     /// and those that cannot be read with the reason.
     pub fn take_events(&mut self, events: &[(i64, Vec<u8>)]) -> Result<Vec<(i64, Option<String>)>, StoreError> {
+        let read: Vec<_> = events
+            .par_iter()
+            .map(|(number, body)| {
+                let event = serde_json::from_slice::<Value>(body).ok();
+                (number, event.and_then(|event| stripe::event::read(&event)))
+            })
+            .collect();
         let transaction = self.begin()?;
         let mut taking = Taking::begin(&transaction)?;
         let mut taken = Vec::with_capacity(events.len());
-        for (number, body) in events {
-            let read = serde_json::from_slice::<Value>(body).ok().and_then(|event| stripe::event::read(&event));
-            let Some(event) = read else {
+        for (number, event) in read {
+            let Some(event) = event else {
                 taken.push((*number, Some("it has no id, type, time or object that can be read".to_owned())));
                 continue;
             };
@@ -242,7 +248,7 @@ impl Objects {
                 .execute("INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM stated", [taking.generation])?;
             taking.end()?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 
     /// Everything that is kept of an owner.
@@ -269,9 +275,16 @@ impl Objects {
         Ok(shelf)
     }
 
-    /// Notes what is about to be stated, before the lake is asked: should the answer never come, all of it is stated or
-    /// withdrawn again.
+    /// Notes what is about to be stated or withdrawn, before the lake is asked: should the answer never come, all of it is
+    /// stated or withdrawn again. When this returns it is on the disk.
     pub fn intend(&mut self, settled: &[Settled]) -> Result<(), StoreError> {
+        self.connection.pragma_update(None, "synchronous", "full")?;
+        let noted = self.note_intended(settled);
+        self.connection.pragma_update(None, "synchronous", "normal")?;
+        noted
+    }
+
+    fn note_intended(&mut self, settled: &[Settled]) -> Result<(), StoreError> {
         let transaction = self.begin()?;
         {
             let sql = "INSERT INTO stated (kind, fact, owner, digest) VALUES (?1, ?2, ?3, NULL) \
@@ -282,8 +295,16 @@ impl Objects {
                     statement.execute(params![kind, fact, of.owner])?;
                 }
             }
+            // Withdrawn or not: who says the same again states it again.
+            let sql = "UPDATE stated SET digest = NULL WHERE kind = ?1 AND fact = ?2 AND owner = ?3";
+            let mut statement = transaction.prepare_cached(sql)?;
+            for of in settled {
+                for (kind, fact) in &of.gone {
+                    statement.execute(params![kind, fact, of.owner])?;
+                }
+            }
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 
     /// Notes what the lake has taken. Who was touched again since stays touched.
@@ -317,7 +338,24 @@ impl Objects {
                 .prepare_cached("DELETE FROM touched WHERE owner = ?1 AND generation <= ?2")?
                 .execute(params![of.owner, of.generation])?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
+    }
+
+    /// Says that events became facts. Call it after the facts are in the lake: who crashes in between does it again.
+    pub fn applied(&mut self, numbers: &[i64], now_micros: i64) -> Result<(), StoreError> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.begin()?;
+        {
+            let sql = "UPDATE event SET state = 'applied', reason = NULL, settled_at = ?2 \
+                       WHERE number = ?1 AND state = 'waiting'";
+            let mut statement = transaction.prepare_cached(sql)?;
+            for number in numbers {
+                statement.execute(params![number, now_micros])?;
+            }
+        }
+        transaction.commit()
     }
 
     /// The generation of the catalogue: whoever keeps it reads it again when it grows.
@@ -360,8 +398,9 @@ impl Objects {
 
     /// Notes that an object will not be shown in full any more, such as one that was deleted.
     pub fn leave_partial(&mut self, kind: &str, id: &str) -> Result<(), StoreError> {
-        self.connection.execute("UPDATE object SET is_partial = 0 WHERE kind = ?1 AND id = ?2", [kind, id])?;
-        Ok(())
+        let transaction = self.begin()?;
+        transaction.execute("UPDATE object SET is_partial = 0 WHERE kind = ?1 AND id = ?2", [kind, id])?;
+        transaction.commit()
     }
 
     /// The ids of a kind.
@@ -434,7 +473,7 @@ impl Objects {
         for (name, value) in notes {
             set_note(&transaction, name, value)?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 
     /// Something that is remembered under a name.
@@ -448,7 +487,7 @@ impl Objects {
         for (name, value) in notes {
             set_note(&transaction, name, value)?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()
     }
 }
 

@@ -1,9 +1,16 @@
 //! What came from Stripe, as it came, in `stripe.sqlite` beside the catalogue. Facts are made of it, and made again from it
 //! after a crash: nothing is acknowledged before it is in here.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
-use rusqlite::{Connection, ErrorCode, Transaction, params};
+use parking_lot::{FairMutex, FairMutexGuard};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::arrival::Arrival;
 
@@ -128,9 +135,79 @@ pub struct Counts {
     pub last_arrived_at: Option<i64>,
 }
 
+/// How long it is waited for another program that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The log of what was written is folded into the file at every commit once it has so many pages. While the server runs it
+/// is kept far below that by [`Store::fold`], so that nobody's commit waits for it.
+const LONGEST_LOG_PAGES: i64 = 32_000;
+/// From so many pages on the log is begun anew.
+const LONG_LOG_PAGES: i64 = 4_000;
+
+/// Whose turn it is to write among the connections of this program to one file: it is given in the order in which it is asked
+/// for. (SQLite itself lets whoever waits look again after longer and longer pauses, so that one who writes all the time
+/// keeps the others out for seconds. Between programs it stays so.)
+#[derive(Clone)]
+pub struct Turns(Arc<FairMutex<()>>);
+
+impl Turns {
+    fn of(file: &Path) -> Self {
+        static FILES: Mutex<BTreeMap<PathBuf, Weak<FairMutex<()>>>> = Mutex::new(BTreeMap::new());
+        // Two names of one file would only wait as two programs do.
+        let name = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+        files.retain(|_, turns| turns.strong_count() > 0);
+        let turns = files.get(&name).and_then(Weak::upgrade).unwrap_or_default();
+        files.insert(name, Arc::downgrade(&turns));
+        Self(turns)
+    }
+
+    /// Begins a transaction that writes, when it is our turn.
+    pub fn begin<'t>(&'t self, connection: &'t mut Connection) -> Result<Writing<'t>, StoreError> {
+        let turn = self.0.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(Writing { transaction, _turn: turn })
+    }
+}
+
+/// A transaction that writes, and the turn that it has.
+pub struct Writing<'t> {
+    transaction: Transaction<'t>,
+    _turn: FairMutexGuard<'t, ()>,
+}
+
+impl Writing<'_> {
+    /// Ends it: all of it is written.
+    pub fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit()?)
+    }
+}
+
+impl<'t> Deref for Writing<'t> {
+    type Target = Transaction<'t>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.transaction
+    }
+}
+
+/// Opens the file of a data folder, with whose turn it is.
+pub(super) fn connect(data: &Path) -> Result<(Connection, Turns), StoreError> {
+    let file = data.join(Store::FILE);
+    let turns = Turns::of(&file);
+    let connection = Connection::open(&file)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG_PAGES)?;
+    connection.pragma_update(None, "cache_size", -32_000)?;
+    Ok((connection, turns))
+}
+
 /// The open store. Several can be open at a time: one writes while others read.
 pub struct Store {
     connection: Connection,
+    turns: Turns,
 }
 
 impl Store {
@@ -139,32 +216,32 @@ impl Store {
 
     /// Opens the store of a data folder; it is made if it is not there.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
-        let mut connection = Connection::open(data.join(Self::FILE))?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        let (mut connection, turns) = connect(data)?;
         // Every commit waits until the disk has it.
         connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        // Checkpoints come less often, and are larger: while one is made nobody is answered.
-        connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
-        connection.pragma_update(None, "cache_size", -32_000)?;
         let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        let found: i64 = version(&connection)?;
         if found > known {
             return Err(StoreError::Version { found, known });
         }
+        if found == known {
+            return Ok(Self { connection, turns });
+        }
+        let transaction = turns.begin(&mut connection)?;
+        // Another program may have been quicker.
+        let found: i64 = version(&transaction)?;
         for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             transaction.execute_batch(step)?;
         }
         transaction.pragma_update(None, "user_version", known)?;
         transaction.commit()?;
-        Ok(Self { connection })
+        Ok(Self { connection, turns })
     }
 
     /// Puts events in, all of them in one transaction: when this returns they are on the disk.
     pub fn put(&mut self, arrivals: &[Arrival], road: Road, now_micros: i64) -> Result<Vec<Put>, StoreError> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction = self.turns.begin(&mut self.connection)?;
         let puts: Result<Vec<Put>, rusqlite::Error> =
             arrivals.iter().map(|arrival| put(&transaction, arrival, road, now_micros)).collect();
         let puts = puts?;
@@ -191,38 +268,28 @@ impl Store {
         Ok(found)
     }
 
-    /// Says that events became facts. Call it after the facts are in the lake: who crashes in between does it again.
-    pub fn applied(&mut self, numbers: &[i64], now_micros: i64) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        {
-            let sql = "UPDATE event SET state = 'applied', reason = NULL, settled_at = ?2 \
-                       WHERE number = ?1 AND state = 'waiting'";
-            let mut statement = transaction.prepare_cached(sql)?;
-            for number in numbers {
-                statement.execute(params![number, now_micros])?;
-            }
-        }
-        Ok(transaction.commit()?)
-    }
-
     /// Puts an event aside, with the reason, so that those after it go on.
     pub fn quarantine(&mut self, number: i64, reason: &str, now_micros: i64) -> Result<(), StoreError> {
         let sql = "UPDATE event SET state = 'quarantined', reason = ?2, settled_at = ?3 WHERE number = ?1";
-        self.connection.execute(sql, params![number, reason, now_micros])?;
-        Ok(())
+        let transaction = self.turns.begin(&mut self.connection)?;
+        transaction.execute(sql, params![number, reason, now_micros])?;
+        transaction.commit()
     }
 
     /// Puts everything of a customer aside that waits, with the reason. How many there were.
     pub fn quarantine_of(&mut self, customer: &str, reason: &str, now_micros: i64) -> Result<u64, StoreError> {
         let sql = "UPDATE event SET state = 'quarantined', reason = ?2, settled_at = ?3 \
                    WHERE customer = ?1 AND state = 'waiting'";
-        Ok(self.connection.execute(sql, params![customer, reason, now_micros])? as u64)
+        let transaction = self.turns.begin(&mut self.connection)?;
+        let put_aside = transaction.execute(sql, params![customer, reason, now_micros])?;
+        transaction.commit()?;
+        Ok(put_aside as u64)
     }
 
     /// Reads events again that were put aside: all of them, or one by its id. How many wait to become facts now, and how
     /// many stay where they are.
     pub fn replay(&mut self, id: Option<&str>) -> Result<(usize, usize), StoreError> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction = self.turns.begin(&mut self.connection)?;
         let sql =
             "SELECT number, body FROM event WHERE state = 'quarantined' AND (?1 IS NULL OR id = ?1) ORDER BY number";
         let put_aside: Vec<(i64, Vec<u8>)> = {
@@ -248,6 +315,23 @@ impl Store {
         }
         transaction.commit()?;
         Ok((waiting, staying))
+    }
+
+    /// Folds the log of what was written into the file, beside those who write. Only when the log is long do they wait, for
+    /// the little that was written meanwhile, so that it begins anew. Call it every second or so while much is written.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        let fold =
+            |how: &str| self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get(1));
+        let pages: i64 = fold("PASSIVE")?;
+        if pages > LONG_LOG_PAGES {
+            let _turn = self.turns.0.lock();
+            // Who reads for long is not waited for: it is tried again.
+            self.connection.busy_timeout(Duration::from_millis(20))?;
+            let begun_anew = fold("RESTART");
+            self.connection.busy_timeout(PATIENCE)?;
+            begun_anew?;
+        }
+        Ok(())
     }
 
     /// Events that never came by themselves, and were fetched.
@@ -354,6 +438,7 @@ fn put(transaction: &Transaction<'_>, arrival: &Arrival, road: Road, now_micros:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stripe::objects::Objects;
 
     fn event(id: &str, seats: i64) -> Arrival {
         let body = format!(
@@ -378,6 +463,37 @@ mod tests {
         assert_eq!(waiting[0].body, event("evt_1", 1).body);
     }
 
+    /// Who writes all the time does not keep the others out, and the log does not grow for ever.
+    #[test]
+    fn everyone_gets_a_turn_and_the_log_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut objects = Objects::open(folder.path()).unwrap();
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut store = Store::open(folder.path()).unwrap();
+                let mut events = 0;
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let many: Vec<Arrival> =
+                        (events..events + 100).map(|event_| event(&format!("evt_{event_}"), 1)).collect();
+                    assert_eq!(store.put(&many, Road::Webhook, 1).unwrap(), [Put::Kept; 100]);
+                    events += 100;
+                }
+                events
+            });
+            let folding = Store::open(folder.path()).unwrap();
+            for turn in 0..300 {
+                objects.applied(&[turn], 1).unwrap();
+                folding.fold().unwrap();
+            }
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            let events = writer.join().unwrap();
+            assert_eq!(Store::open(folder.path()).unwrap().counts().unwrap().events, events);
+        });
+        let log = std::fs::metadata(folder.path().join(format!("{}-wal", Store::FILE))).unwrap().len();
+        assert!(log < 4 * LONG_LOG_PAGES as u64 * 4_096, "the log has {log} bytes");
+    }
+
     #[test]
     fn what_never_came_by_itself_is_told_apart_from_what_was_late() {
         let folder = tempfile::tempdir().unwrap();
@@ -400,7 +516,7 @@ mod tests {
         let events: Vec<Arrival> = (0..5).map(|number| event(&format!("evt_{number}"), number)).collect();
         store.put(&events, Road::Webhook, 1).unwrap();
         let two = store.waiting(2, usize::MAX).unwrap();
-        store.applied(&[two[0].number], 2).unwrap();
+        Objects::open(folder.path()).unwrap().applied(&[two[0].number], 2).unwrap();
         store.quarantine(two[1].number, "it is too large", 3).unwrap();
         drop(store);
 
