@@ -43,6 +43,11 @@ export function extent(
   return [first, last];
 }
 
+/** About how many pixels a text of an axis takes: a Chinese character is as wide as two digits. */
+export function widthOf(text: string): number {
+  return [...text].reduce((sum, letter) => sum + (letter >= '\u2e80' ? 11.5 : /[A-Z$%]/.test(letter) ? 7.4 : 6.2), 0);
+}
+
 export interface Mark {
   /** At which period. */
   index: number;

@@ -164,11 +164,15 @@ export function formatter(habits: Habits) {
       }
     },
     /** The same for an axis, where room is scarce. */
-    axis(value: number, unit: string): string {
+    axis(value: number, unit: string, end = value): string {
       if (unit === 'money' || isCurrency(unit)) return format.compactMoney(value, unit);
       if (unit === 'percent') return number(value, { style: 'percent', maximumFractionDigits: 1 });
       if (unit === 'count') return hide(format.compact(value));
-      if (unit === 'duration') return format.duration(value);
+      if (unit === 'duration') {
+        const [seconds, say] =
+          end < 5400 ? [60, words.minutes] : end < 4 * 86_400 ? [3600, words.hours] : [86_400, words.days];
+        return say(number(value / seconds, { maximumFractionDigits: 1 }));
+      }
       return number(value, { maximumFractionDigits: 2 });
     },
     /** How far it is from one figure to another, as people say it: in per cent, or points for shares. */

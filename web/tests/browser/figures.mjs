@@ -1,64 +1,140 @@
 // What charts and cards show is what the API says, and what the API says is what the command line prints.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { at, PAGES } from '../../scripts/pages.mjs';
 import { downloaded, tableOf } from './harness.mjs';
 
 const MONTHS = { from: '2025-11-01', to: '2026-11-01', grain: 'month' };
 const MOVED = ['mrr_new', 'mrr_expansion', 'mrr_reactivation', 'mrr_contraction', 'mrr_churned', 'mrr_net_new', 'mrr'];
 
-/** The charts over time of each page: where, which, and the metrics of their columns. */
-const CHARTS = [
-  ['/', 'movements', MOVED],
-  ['/mrr', 'movements', MOVED],
-  ['/retention', 'churn', null],
-  ['/revenue', 'basis', null],
-  ['/runway', 'burn', null],
-  ['/unit', 'ltv-cac', null],
-  ['/service', 'tickets', null],
+/** Charts whose rows are put together of several rows of an answer: each of their numbers is in one of them. */
+const OF_SEVERAL = ['cohorts', 'segments', 'recognition', 'forecast', 'bridge'];
+/** Charts that count rows of an answer; what they should say is counted here as well. */
+const COUNTED = ['spread'];
+
+/** What commands print is what the API answers under the same name. */
+const LISTS = [
+  [['movements', '--from', '2026-09-01', '--to', '2026-10-01'], '/movements', { from: '2026-09-01', to: '2026-10-01' }],
+  [['cohorts'], '/cohorts', {}],
+  [['health'], '/health', {}],
+  [['retention'], '/retention', {}],
+  [['funnel', 'visit', 'signup', 'customer'], '/funnel', { step: ['visit', 'signup', 'customer'] }],
+  [['recognition'], '/recognition', {}],
+  [['reconcile'], '/reconcile', {}],
+  [['prices'], '/prices', {}],
+  [['levers'], '/levers', {}],
+  [['experiments'], '/experiments', {}],
+  [['anomalies'], '/anomalies', {}],
+  [['verdict'], '/verdict', {}],
+  [['signals'], '/signals', {}],
+  [['advice'], '/advice', {}],
+  [['check'], '/check', {}],
+  [['forecast', '--lang', 'fr'], '/forecast', { lang: 'fr' }],
 ];
+
+const isNumber = (text) => /^-?\d+(\.\d+)?$/.test(text);
+
+/** Every object of an answer, with the texts and numbers that it has itself. */
+function objectsOf(answer) {
+  if (Array.isArray(answer)) return answer.flatMap(objectsOf);
+  if (answer === null || typeof answer !== 'object') return [];
+  const own = new Set(
+    Object.values(answer)
+      .filter((value) => ['string', 'number'].includes(typeof value))
+      .map(String),
+  );
+  return [own, ...Object.values(answer).flatMap(objectsOf)];
+}
 
 export default async function figures({ check, open, ask }, { program, data, now }) {
   const asked = async (metrics, more = MONTHS) =>
     (await ask('/figures', [...metrics.map((metric) => ['metric', metric]), ...Object.entries(more)])).figures;
 
-  for (const [where, chart, metrics] of CHARTS) {
-    await check(`the table of ${chart} on ${where} has the numbers of the API, and so has its CSV`, async (page) => {
-      const answers = [];
-      page.on('response', async (response) => {
-        if (/\/api\/v1\/(figures|overview)\?/.test(response.url()) && response.ok()) {
-          answers.push(...((await response.json().catch(() => ({}))).figures ?? []));
-        }
-      });
-      await open(page, `${where}?lang=en&view=table`);
-      const shown = await tableOf(page, chart);
-      assert.ok(shown.length >= 10, `${shown.length} rows`);
-      if (metrics) {
-        const expected = await asked(metrics);
-        for (const [period, ...values] of shown) {
-          const wanted = metrics.map(
-            (metric) => expected.find((one) => one.metric === metric && one.period === period).value,
-          );
-          assert.deepEqual(values, wanted, period);
-        }
-      } else {
-        // Whatever the columns are, each value came from the API, of that period.
-        for (const [period, ...values] of shown) {
-          for (const value of values.filter((one) => one !== '')) {
-            assert.ok(
-              answers.some((one) => one.period === period && one.value === value),
-              `${value} of ${period}`,
-            );
+  for (const [name, where] of PAGES.filter(([one]) => one !== 'drawer')) {
+    await check(
+      `the tables of the charts of ${name} have the numbers of the API, and so have their CSV`,
+      async (page) => {
+        const bodies = [];
+        page.on('response', (response) => {
+          // The stream of news never ends.
+          const isAnswer = response.url().includes('/api/v1/') && /json/.test(response.headers()['content-type'] ?? '');
+          if (isAnswer && response.ok()) bodies.push(response.json().catch(() => null));
+        });
+        await open(page, at(where, { lang: 'en', view: 'table' }));
+        const answered = (await Promise.all(bodies)).flatMap(objectsOf);
+        const charts = await page.locator('[data-chart]').evaluateAll((all) => all.map((one) => one.dataset.chart));
+        for (const chart of charts) {
+          const shown = await tableOf(page, chart);
+          assert.ok(shown.length > 0, `${chart} has rows`);
+          for (const [first, ...cells] of COUNTED.includes(chart) ? [] : shown) {
+            const numbers = cells.filter(isNumber);
+            // A row over time is of the figures of its period; another one is a row of an answer.
+            const holds = OF_SEVERAL.includes(chart)
+              ? numbers.every((value) => answered.some((own) => own.has(value)))
+              : /^\d{4}-\d\d-\d\d$/.test(first)
+                ? numbers.every((value) => answered.some((own) => own.has(first) && own.has(value)))
+                : answered.some((own) => numbers.every((value) => own.has(value)));
+            assert.ok(holds, `${chart}: ${first} ${cells.join(', ')}`);
           }
+          const text = await downloaded(page, page.locator(`[data-chart="${chart}"] .csv`));
+          const rows = text.trimEnd().split('\r\n').slice(-shown.length);
+          const numbersOf = (line) => line.split(',').filter(isNumber);
+          assert.deepEqual(
+            rows.map(numbersOf),
+            shown.map((row) => numbersOf(row.join(','))),
+            `the CSV of ${chart}`,
+          );
         }
-      }
-      const text = await downloaded(page, page.locator(`[data-chart=${chart}] .csv`));
-      const lines = text.split('\r\n').filter((line) => /^\d{4}-/.test(line));
-      assert.deepEqual(
-        lines,
-        shown.map((row) => row.join(',')),
-      );
-    });
+      },
+    );
   }
+
+  await check('the movements over a year are those of the API, period by period', async (page) => {
+    await open(page, '/mrr?lang=en&view=table');
+    const expected = await asked(MOVED);
+    for (const [period, ...values] of await tableOf(page, 'movements')) {
+      const wanted = MOVED.map(
+        (metric) => expected.find((one) => one.metric === metric && one.period === period).value,
+      );
+      assert.deepEqual(values, wanted, period);
+    }
+  });
+
+  await check('how health is spread is counted right', async (page) => {
+    const rows = (await ask('/health', { limit: '10000' })).rows.filter((row) => Number(row.mrr) > 0);
+    await open(page, '/health?lang=en&view=table');
+    const shown = await tableOf(page, 'spread');
+    for (const [place, [band, risk, fine]] of shown.entries()) {
+      const least = place * 10;
+      const within = rows.filter(
+        (row) => row.health !== null && row.health >= least && (row.health < least + 10 || place === 9),
+      );
+      assert.deepEqual(
+        [Number(risk), Number(fine)],
+        [within.filter((row) => row.at_risk === 'yes').length, within.filter((row) => row.at_risk !== 'yes').length],
+        band,
+      );
+    }
+  });
+
+  await check('what a chart says to the keyboard is what its table shows', async (page) => {
+    for (const [where, chart] of [
+      ['/mrr', 'movements'],
+      ['/retention', 'churn'],
+      ['/revenue', 'basis'],
+      ['/runway', 'burn'],
+      ['/service', 'csat'],
+    ]) {
+      await open(page, `${where}?lang=en&view=table`);
+      const cells = await page.locator(`[data-chart=${chart}] tbody tr:last-child td`).allTextContents();
+      await open(page, `${where}?lang=en`);
+      const plot = page.locator(`[data-chart=${chart}] [role=slider]`);
+      await plot.focus();
+      await page.keyboard.press('End');
+      const said = await plot.getAttribute('aria-valuetext');
+      for (const cell of cells) assert.ok(said.includes(cell.trim()), `${chart}: ${cell} is in “${said}”`);
+    }
+  });
 
   await check('a card shows the figure of the API, and the drawer opens to the same', async (page) => {
     const [expected] = (await asked(['mrr_churned'])).slice(-1);
@@ -82,6 +158,44 @@ export default async function figures({ check, open, ask }, { program, data, now
     await page.goBack();
   });
 
+  await check('a ratio opens to what it is counted from, and that makes it', async (page) => {
+    const [cac] = await asked(['cac'], { from: '2026-09-01', to: '2026-10-01', grain: 'month' });
+    const opened = await ask('/explain', { metric: 'cac', period: '2026-09', lang: 'en' });
+    const part = (measure) => Number(opened.measures.find((one) => one.measure === measure).sum);
+    const cost = part('marketing_cost') + part('sales_cost');
+    assert.ok(Math.abs(cost / part('customers_with_new') - Number(cac.value)) < 1e-6);
+    await open(page, '/unit?lang=en&drill=cac:2026-09-01:month');
+    await page.locator('.drawer .steps').waitFor({ timeout: 60000 });
+    const steps = await page.locator('.drawer .steps li').count();
+    assert.equal(steps, opened.measures.length);
+  });
+
+  await check('every card of every page shows the figure of the API', async (page) => {
+    for (const [name, where] of PAGES.filter(([one]) => !['metrics', 'drawer', 'month', 'customer'].includes(one))) {
+      const bodies = [];
+      const heard = (response) => {
+        if (/\/api\/v1\/(figures|overview)\?/.test(response.url()) && response.ok()) {
+          bodies.push(response.json().catch(() => null));
+        }
+      };
+      page.on('response', heard);
+      await open(page, at(where, { lang: 'en' }));
+      page.off('response', heard);
+      const answered = (await Promise.all(bodies)).flatMap((body) => [
+        ...(body?.figures ?? []),
+        ...(body?.before ?? []),
+      ]);
+      const cards = await page
+        .locator('a[data-metric]')
+        .evaluateAll((all) => all.map((one) => [one.dataset.metric, one.dataset.value]));
+      for (const [metric, value] of cards) {
+        const [id] = metric.split('.');
+        const found = answered.some((one) => one.metric === id && (one.value ?? '') === value);
+        assert.ok(found, `${name}: ${metric} shows ${value}`);
+      }
+    }
+  });
+
   await check('levers, prices and what was off are those of the API', async (page) => {
     const levers = (await ask('/levers', { months: '12', limit: '10000' })).rows.filter((row) => row.months === 12);
     await open(page, '/levers?lang=en&view=table');
@@ -102,17 +216,45 @@ export default async function figures({ check, open, ask }, { program, data, now
     if (off.length > 0) await page.getByText(off[0].says).waitFor();
   });
 
-  if (program) {
-    await check('the command line prints what the API answers', async () => {
-      const metrics = [...MOVED, 'nrr.t12m', 'customer_churn.opening', 'quick_ratio', 'arpa', 'ltv_cac'];
-      const words = ['metric', ...metrics, '--from', MONTHS.from, '--to', MONTHS.to, '--format', 'json'];
-      const options = ['--data', data, '--now', now];
-      const printed = JSON.parse(execFileSync(program, [...options, ...words], { encoding: 'utf8' }));
-      const answered = await asked(metrics);
+  if (!program) return;
+  const options = ['--data', data, '--now', now];
+  const printed = (words) =>
+    JSON.parse(
+      execFileSync(program, [...options, ...words, '--format', 'json'], {
+        encoding: 'utf8',
+        maxBuffer: 256 * 1024 * 1024,
+      }),
+    );
+
+  await check('the command line prints what the API answers, metric by metric', async () => {
+    const { metrics } = await ask('/catalogue');
+    const whole = metrics.filter((one) => one.dimensions.length === 0);
+    const all = whole.flatMap(({ id, variants }) =>
+      variants.length > 0 ? variants.map((variant) => (variant.id ? `${id}.${variant.id}` : id)) : [id],
+    );
+    assert.ok(all.length > 100, `${all.length} metrics`);
+    for (let first = 0; first < all.length; first += 20) {
+      const some = all.slice(first, first + 20);
+      const lines = printed(['metric', ...some, '--from', MONTHS.from, '--to', MONTHS.to]);
+      const answered = await asked(some);
       assert.deepEqual(
-        printed.map((row) => [row.metric, row.variant ?? '', row.period, row.value]),
+        lines.map((row) => [row.metric, row.variant ?? '', row.period, row.value]),
         answered.map((row) => [row.metric, row.variant, row.period, row.value]),
       );
+    }
+  });
+
+  for (const [words, path, query] of LISTS) {
+    await check(`recurve ${words.join(' ')} prints what ${path} answers`, async () => {
+      const lines = printed(words);
+      const pairs = Object.entries({ ...query, limit: '10000' }).flatMap(([key, value]) =>
+        [value].flat().map((one) => [key, one]),
+      );
+      const { rows } = await ask(path, pairs);
+      assert.ok(lines.length > 0, 'something is printed');
+      const known = (row) =>
+        Object.fromEntries(Object.entries(row).map(([column, value]) => [column, String(value ?? '')]));
+      assert.deepEqual(rows.map(known), lines.slice(0, rows.length).map(known));
     });
   }
 }

@@ -44,6 +44,70 @@ export default async function use({ check, open, ask }, { api }) {
     await page.waitForFunction(() => document.documentElement.lang === 'zh-Hans');
   });
 
+  await check('keys alone reach and work what the newer pages have', async (page) => {
+    const focused = () =>
+      page.evaluate(() => {
+        const { activeElement: on } = document;
+        return { tag: on.tagName, text: on.textContent.trim(), hint: on.getAttribute('placeholder') ?? '' };
+      });
+    /** Goes on with the tab key until what has the focus is what is looked for. */
+    async function reach(wanted) {
+      for (let turn = 0; turn < 150; turn += 1) {
+        await page.keyboard.press('Tab');
+        if (wanted(await focused())) return;
+      }
+      throw new Error(`the tab key does not reach ${wanted}`);
+    }
+    // Every page has a second key after g.
+    const keys = { n: '/prices', k: '/levers', e: '/alerts', m: '/month', y: '/runway', b: '/data', i: '/metrics' };
+    await open(page, '/?lang=en');
+    for (const [key, path] of Object.entries(keys)) {
+      await page.keyboard.press('g');
+      await page.keyboard.press(key);
+      await page.waitForURL(`**${path}**`);
+    }
+    // Levers: another horizon, and another assumption, which the address keeps.
+    await open(page, '/levers?lang=en');
+    await reach((on) => on.tag === 'BUTTON' && on.text === '24 mo');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**horizon=24**');
+    await settled(page);
+    await reach((on) => on.tag === 'INPUT');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('0.9');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**set=**');
+    // Prices: another measure of a test, its table, and a customer.
+    await open(page, '/prices?lang=en');
+    await reach((on) => on.tag === 'BUTTON' && on.text === 'ARPA');
+    await page.keyboard.press('Space');
+    await settled(page);
+    await reach((on) => on.tag === 'A' && /^c\d{8}$/.test(on.text));
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/customers/c0*');
+    // Alerts: a rule is set and taken away.
+    await open(page, '/alerts?lang=en');
+    await reach((on) => on.tag === 'INPUT' && on.hint === '');
+    await page.keyboard.type('keys_alone');
+    await reach((on) => on.tag === 'INPUT' && on.hint.startsWith('10000'));
+    await page.keyboard.type('1000');
+    await page.keyboard.press('Enter');
+    await page.getByRole('rowheader', { name: 'keys_alone' }).waitFor({ timeout: 60000 });
+    await page.locator('#main').focus();
+    await reach((on) => on.tag === 'BUTTON' && on.text === 'Remove');
+    await page.keyboard.press('Enter');
+    await page.getByRole('rowheader', { name: 'keys_alone' }).waitFor({ state: 'detached', timeout: 60000 });
+    // Closing a month.
+    await fetch(`${api}/api/v1/closes/2026-07`, { method: 'DELETE' });
+    await open(page, '/month/2026-07?lang=en');
+    await reach((on) => on.tag === 'BUTTON' && on.text === 'Close the month');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-closed="2026-07"]').waitFor({ timeout: 60000 });
+    await reach((on) => on.tag === 'BUTTON' && on.text === 'Open it again');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-closed="2026-07"]').waitFor({ state: 'detached', timeout: 60000 });
+  });
+
   await check('a cohort is walked with the arrow keys', async (page) => {
     await open(page, '/retention?lang=en');
     await page.locator('[data-chart=cohorts] [data-at="0:0"]').focus();
