@@ -18,7 +18,7 @@ SERVE ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lint unit doctest format web check-web check-browser web-too bench docs install release clean-data tools nextest node
+.PHONY: help run test lint unit doctest format web check-web check-browser smoke-browser web-too bench docs install release clean-data tools nextest node
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,8 +67,16 @@ check-browser: web tools ## Every page of the dashboard in Chromium, against the
 
 # The part of `make test` that needs Node: left out, and said so, where there is none.
 web-too:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-web; \
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-web smoke-browser; \
 	else echo "npm is not there: the dashboard was not checked"; fi
+
+# Some pages in Chromium, where there is one, against the program that the tests have built: about a minute.
+smoke-browser: web
+	@if [ -z "$(CHROMIUM)" ] && ! command -v chromium >/dev/null; then \
+		echo "Chromium is not there: no page was opened (make check-browser says what to install)"; \
+	elif [ ! -x "$(CARGO_TARGET_DIR)/debug/recurve" ]; then \
+		echo "$(CARGO_TARGET_DIR)/debug/recurve is not there: no page was opened (make unit builds it)"; \
+	else cd web && RECURVE='$(CARGO_TARGET_DIR)/debug/recurve' RECURVE_FRONT=1 npm run --silent check:browser -- --smoke; fi
 
 # npm's registry is asked only when the lock file is newer than what is installed.
 web/node_modules/.installed: web/package.json web/package-lock.json | node

@@ -28,13 +28,15 @@ async function started(program, data, words) {
   return { url, server, said: () => said };
 }
 
-export async function company() {
+/** `small`: a company of few customers and months, for a program that was not built to be fast. */
+export async function company({ small = false } = {}) {
   if (process.env.RECURVE_URL) return withApp(process.env.RECURVE_URL, () => undefined);
   const program = process.env.RECURVE;
   if (!program) throw new Error('Set RECURVE to the program, such as RECURVE=$(which recurve)');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'recurve-web-'));
   const data = path.join(folder, 'data');
-  execFileSync(program, ['--data', data, 'demo'], { stdio: 'ignore' });
+  const size = small ? ['--customers', '150', '--months', '14', '--seed', '3'] : [];
+  execFileSync(program, ['--data', data, 'demo', ...size], { stdio: 'ignore' });
   const { url, server } = await started(program, data, ['--now', NOW, '--open', 'editor']);
   const served = await withApp(url, () => {
     server.kill();

@@ -194,6 +194,7 @@ export const words = {
     resolved: 'resolved',
     first_reply: 'first reply',
   } as Record<string, string>,
+  labelled: (label: string, value: string) => `${label}: ${value}`,
   countedFrom: 'Counted from',
   factsBehind: 'Facts behind this number',
   openCustomer: 'Open customer',

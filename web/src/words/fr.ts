@@ -219,6 +219,7 @@ export const words: Dictionary = {
     proration: 'prorata',
     one_off: 'unique',
   },
+  labelled: (label, value) => `${label}\u00a0: ${value}`,
   countedFrom: 'Compté à partir de',
   factsBehind: 'Les faits derrière ce chiffre',
   openCustomer: 'Ouvrir le client',

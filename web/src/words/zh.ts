@@ -217,6 +217,7 @@ export const words: Dictionary = {
     proration: '按比例',
     one_off: '一次性',
   },
+  labelled: (label, value) => `${label}：${value}`,
   countedFrom: '计算依据',
   factsBehind: '数字背后的事实',
   openCustomer: '打开客户',

@@ -1,5 +1,7 @@
 // The app in Chromium, against a real server with the demo company.
-// RECURVE=… node tests/browser/run.mjs [--quick] [--only=WORDS] [pages|figures|use|people …]
+// RECURVE=… node tests/browser/run.mjs [--quick | --smoke] [--only=WORDS] [pages|figures|use|people …]
+//   --quick  English alone
+//   --smoke  some pages of a small company, each once, for a build that is slow: no chart is timed and nothing is counted
 //   pages    every page in three languages and two themes: no console error, no policy report, no violation, no jump
 //   figures  what charts and cards show is what the API and the command line say
 //   use      links, keys, hidden amounts, import, closing a month, paper
@@ -17,15 +19,16 @@ const words = process.argv.slice(2);
 const quick = words.includes('--quick');
 const only = words.find((word) => word.startsWith('--only='))?.slice('--only='.length) ?? null;
 const named = words.filter((word) => !word.startsWith('--'));
-const server = await company();
+const smoke = words.includes('--smoke');
+const server = await company({ small: smoke });
 console.log(
   server.inside ? 'the app is inside the binary' : 'the binary was built without the app: it stands in front of it',
 );
 const browser = await launch();
 const tests = harness(browser, server, only);
 for (const [name, part] of Object.entries(PARTS)) {
-  if (named.length > 0 && !named.includes(name)) continue;
-  await part(tests, { ...server, browser, quick });
+  if (named.length > 0 ? !named.includes(name) : smoke && name !== 'pages') continue;
+  await part(tests, { ...server, browser, quick, smoke });
   console.log(`${name}: ${tests.count.held} held, ${tests.count.failed} failed`);
 }
 await browser.close();
