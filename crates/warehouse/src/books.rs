@@ -237,7 +237,7 @@ impl Books {
     fn gather(lake: &Lake, view: View) -> Result<Self, BooksError> {
         // Looked up first: what comes meanwhile is then taken for new, which it may be, and never for old.
         let snapshot = lake.snapshot(view.as_known_at)?;
-        let known: HashSet<i64> = lake.imports(view.as_known_at)?.iter().map(|import| import.id).collect();
+        let known: HashSet<i64> = lake.import_numbers(view.as_known_at)?.into_iter().collect();
         let as_known_at = view.as_known_at;
         Ok(Self { snapshot: Some(snapshot), ..Self::read(lake, view, as_known_at, &known)? })
     }

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use export::printed;
 pub use export::{Export, ExportColumn, export, export_of};
 pub use quarantine::{ReplayReport, quarantined, replay};
-pub use statement::{Answer, Says, Stated, Statement, Statements, state};
+pub use statement::{Answer, SEVERAL, Says, Stated, Statement, Statements, state};
 
 use crate::kind::{Kind, ValueKind};
 use crate::lake::{self, Lake, LakeError, Progress as Stage, RefusedRow};
@@ -304,13 +304,7 @@ pub fn import(
         options: options_text(&opened.reading),
         started_at_micros: request.now_micros,
     };
-    let before = lake.imports(None)?.into_iter().rev().find(|known| {
-        known.kind == to_stage.kind
-            && known.source == to_stage.source
-            && known.file_hash == to_stage.file_hash
-            && known.options == to_stage.options
-    });
-    if let Some(before) = before {
+    if let Some(before) = lake.import_of_file(&to_stage)? {
         let mut report = report_of(&opened, Outcome::Unchanged { import: before.id }, bytes);
         (report.read, report.refused) = (before.rows_read, before.rows_refused);
         report.accepted = before.rows_read.saturating_sub(before.rows_refused);

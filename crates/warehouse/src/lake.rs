@@ -44,8 +44,8 @@ pub use compact::Compacted;
 pub use error::LakeError;
 pub use fact_file::{FactFile, WrittenFile};
 pub use import::{
-    Committed, Import, ImportRecord, ImportRequest, InterruptedImport, Progress, RecordedRows, RefusedFilter,
-    RefusedRow,
+    Committed, Import, ImportRecord, ImportRequest, ImportsOfKind, InterruptedImport, Progress, RecordedRows,
+    RefusedFilter, RefusedRow,
 };
 pub use scan::{Among, DataFile, Part, PartRows, Rows};
 pub use verify::{LakeFault, LakeFaultKind};

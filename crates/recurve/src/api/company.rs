@@ -154,8 +154,13 @@ pub fn imports(session: &Session) -> Result<Vec<ImportRecord>, CommandError> {
     Ok(session.lake.imports(session.known().map(|known| known.at_micros))?)
 }
 
+/// The newest of them.
+pub fn newest_import(session: &Session) -> Result<Option<ImportRecord>, CommandError> {
+    Ok(session.lake.newest_import(session.known().map(|known| known.at_micros))?)
+}
+
 fn about(session: &Session) -> Result<About, CommandError> {
-    let imports = imports(session)?;
+    let newest = newest_import(session)?;
     let view = session.view(None)?;
     let (books, trouble) = match session.books() {
         Ok(books) => (Some(books), None),
@@ -169,8 +174,8 @@ fn about(session: &Session) -> Result<About, CommandError> {
         currency_decimals: currency.map_or(2, |currency| currency.decimals()),
         time_zone: session.zone.name().to_owned(),
         policy: view.policy_name,
-        data_as_of: imports.iter().map(|import| import.recorded_at_micros).max().map(instant),
-        has_data: !imports.is_empty(),
+        data_as_of: newest.as_ref().map(|import| instant(import.recorded_at_micros)),
+        has_data: newest.is_some(),
         today: session.today().to_string(),
         now: instant(session.now),
         kinds: known_kinds(session)?,

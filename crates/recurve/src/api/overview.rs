@@ -17,7 +17,7 @@ use warehouse::{
 };
 
 use super::{
-    company::{KnownKind, imports, instant, known_kinds},
+    company::{KnownKind, instant, known_kinds, newest_import},
     figures::Said,
     lists::Page,
     notes,
@@ -212,7 +212,6 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
         true => (None, Some(NAMES_NOBODY)),
         false => at_risk(session, &books, &asked.filters)?,
     };
-    let imports = imports(session)?;
     let (verdict, verdict_note) = match asked.filters.is_empty() {
         false => (Vec::new(), Some(OF_THE_WHOLE.say(language).to_owned())),
         // What is wrong with a playbook of the user's own keeps nobody from the figures.
@@ -242,7 +241,7 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
         policy: books.view.policy_name.clone(),
         time_zone: session.zone.name().to_owned(),
         today: today.to_string(),
-        data_as_of: imports.iter().map(|import| import.recorded_at_micros).max().map(instant),
+        data_as_of: newest_import(session)?.map(|import| instant(import.recorded_at_micros)),
         from: from.to_string(),
         to: to.to_string(),
         grain: grain.name(),

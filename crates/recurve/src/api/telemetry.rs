@@ -319,16 +319,11 @@ fn gather(server: &Server) -> Result<(), CommandError> {
             telemetry.set(&STRIPE_PROVEN, &[], proven_until as f64);
         }
     }
-    let mut kinds: BTreeMap<String, [u64; 3]> = BTreeMap::new();
-    for import in server.lake.imports(Some(known.at_micros))? {
-        let of = kinds.entry(import.kind).or_default();
-        *of = [of[0] + 1, of[1] + import.rows_accepted, of[2] + import.rows_refused];
-    }
-    for (kind, [imports, accepted, refused]) in &kinds {
-        let labels = [("kind", kind.as_str())];
-        telemetry.set(&IMPORTS, &labels, *imports as f64);
-        telemetry.set(&FACTS, &labels, *accepted as f64);
-        telemetry.set(&REFUSED, &labels, *refused as f64);
+    for of in server.lake.imports_by_kind(Some(known.at_micros))? {
+        let labels = [("kind", of.kind.as_str())];
+        telemetry.set(&IMPORTS, &labels, of.imports as f64);
+        telemetry.set(&FACTS, &labels, of.rows_accepted as f64);
+        telemetry.set(&REFUSED, &labels, of.rows_refused as f64);
     }
     let states = ["waiting", "sent", "given_up", "bundled"];
     let counts = server.alerts.store.counts()?;

@@ -25,6 +25,7 @@ use warehouse::{
         EngineError,
         billing::{BilledLine, billed_lines},
     },
+    import,
     lake::{Access, LakeFault, LakeFaultKind},
 };
 
@@ -305,14 +306,12 @@ fn judge_by_naive(books: &Books, thorough: bool, breaches: &mut Vec<Breach>) -> 
 /// Law 5: what was known after each import is still told the same way: the facts of that time, taken from what is
 /// known now, give the ledger that opening the books as known at that time gives.
 fn judge_history(session: &Session, books: &Books, breaches: &mut Vec<Breach>) -> Result<(), CommandError> {
-    let imports: Vec<_> = session
-        .lake
-        .imports(books.view.as_known_at)?
-        .into_iter()
-        .filter(|import| import.kind == "subscription")
-        .collect();
+    let imports = session.lake.imports(books.view.as_known_at)?;
+    // Where facts come row by row, an import may have brought several kinds.
+    let of_subscriptions =
+        imports.iter().filter(|import| ["subscription", import::SEVERAL].contains(&import.kind.as_str()));
     // The last times that differ from now: more would take as many times as long.
-    for import in imports.iter().rev().skip(1).take(3) {
+    for import in of_subscriptions.rev().skip(1).take(3) {
         let known = View {
             as_known_at: Some(import.recorded_at_micros),
             currency: Some(books.reporting),

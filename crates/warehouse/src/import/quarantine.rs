@@ -60,12 +60,11 @@ pub fn replay(
     for row in lake.refused_rows(&filter)? {
         waiting.entry(row.import).or_default().push(row);
     }
-    let imports = lake.imports(None)?;
     let mut report = ReplayReport::default();
     for (id, rows) in waiting {
-        match imports.iter().find(|record| record.id == id) {
+        match lake.import(id)? {
             Some(record) if record.is_of_statements() => replay_statements(lake, &rows, now_micros, &mut report)?,
-            Some(record) => replay_import(lake, record, &rows, instructions, now_micros, &mut report)?,
+            Some(record) => replay_import(lake, &record, &rows, instructions, now_micros, &mut report)?,
             None => {}
         }
     }
@@ -104,7 +103,7 @@ fn replay_statements(
     let committed = stated.committed.map(|committed| committed.import);
     // What was stated meanwhile needs no import of its own: it is settled by the newest that there is. Killed before
     // this, the rows go on waiting, and the next replay finds them stated.
-    let newest = || Ok::<_, ImportError>(lake.imports(None)?.last().map(|import| import.id));
+    let newest = || Ok::<_, ImportError>(lake.newest_import(None)?.map(|import| import.id));
     if let Some(import) = committed.map_or_else(newest, |import| Ok(Some(import)))? {
         lake.settle_refused(&passed, import)?;
     }

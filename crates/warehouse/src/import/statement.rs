@@ -30,7 +30,7 @@ use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 
 /// What an import of several kinds, sources or origins is called in the list of imports.
-const SEVERAL: &str = "several";
+pub const SEVERAL: &str = "several";
 
 /// One thing that a source says.
 #[derive(Debug, Clone, PartialEq)]

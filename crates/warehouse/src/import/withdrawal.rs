@@ -92,7 +92,7 @@ impl Latest {
         among: Option<&HashSet<Identity>>,
     ) -> Result<Self, ImportError> {
         let ranks: HashMap<i64, usize> =
-            lake.imports(as_known_at)?.iter().enumerate().map(|(rank, import)| (import.id, rank)).collect();
+            lake.import_numbers(as_known_at)?.into_iter().enumerate().map(|(rank, import)| (import, rank)).collect();
         let mut latest = Self { versions: HashMap::new(), ranks };
         let mut said: HashMap<Identity, Said> = HashMap::new();
         let stored = stored_columns(kind);

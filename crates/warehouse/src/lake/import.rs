@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
 use rayon::prelude::*;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params};
 use serde::Deserialize;
 
 use super::catalogue::{self, known_table, table_folder};
@@ -114,6 +114,19 @@ pub struct ImportRecord {
     /// Rows written, over all tables.
     pub rows_accepted: u64,
     /// Rows refused. What is neither accepted nor refused was known before.
+    pub rows_refused: u64,
+}
+
+/// What the imports of a kind came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportsOfKind {
+    /// The kind of facts.
+    pub kind: String,
+    /// How many imports.
+    pub imports: u64,
+    /// Rows written.
+    pub rows_accepted: u64,
+    /// Rows refused.
     pub rows_refused: u64,
 }
 
@@ -368,17 +381,39 @@ impl Lake {
         Ok(Import { store: Arc::clone(&self.store), id, resume_point, rows_read, rows_accepted, rows_refused })
     }
 
-    /// The committed imports that were known at a time (now when none is given), in commit order.
+    /// The committed imports that were known at a time (now when none is given), in commit order. There may be very many
+    /// where facts come row by row: what needs no more than their numbers asks for [`Lake::import_numbers`].
     pub fn imports(&self, as_known_at: Option<i64>) -> Result<Vec<ImportRecord>, LakeError> {
+        self.import_records("recorded_at_micros <= ? ORDER BY snapshot", [as_known_at.unwrap_or(i64::MAX)])
+    }
+
+    /// The newest import that was known at a time (now when none is given).
+    pub fn newest_import(&self, as_known_at: Option<i64>) -> Result<Option<ImportRecord>, LakeError> {
+        let newest = "recorded_at_micros <= ? ORDER BY snapshot DESC LIMIT 1";
+        Ok(self.import_records(newest, [as_known_at.unwrap_or(i64::MAX)])?.pop())
+    }
+
+    /// An import by its number.
+    pub fn import(&self, number: i64) -> Result<Option<ImportRecord>, LakeError> {
+        Ok(self.import_records("id = ?", [number])?.pop())
+    }
+
+    /// The newest import of a file with this content, of the same kind and source and with the same options.
+    pub fn import_of_file(&self, request: &ImportRequest) -> Result<Option<ImportRecord>, LakeError> {
+        let same = "file_hash = ? AND kind = ? AND source = ? AND options = ? ORDER BY snapshot DESC LIMIT 1";
+        let ImportRequest { file_hash, kind, source, options, .. } = request;
+        Ok(self.import_records(same, params![file_hash, kind, source, options])?.pop())
+    }
+
+    fn import_records(&self, which: &str, values: impl Params) -> Result<Vec<ImportRecord>, LakeError> {
         self.store.read("list imports", |connection| {
             connection
-                .prepare(
+                .prepare_cached(&format!(
                     "SELECT id, kind, source, file_name, file_bytes, file_hash, options, started_at_micros,
                        recorded_at_micros, snapshot, rows_read, rows_accepted, rows_refused
-                     FROM recurve_import
-                     WHERE state = 'committed' AND recorded_at_micros <= ? ORDER BY snapshot",
-                )?
-                .query_map([as_known_at.unwrap_or(i64::MAX)], |row| {
+                     FROM recurve_import WHERE state = 'committed' AND {which}"
+                ))?
+                .query_map(values, |row| {
                     Ok(ImportRecord {
                         id: row.get(0)?,
                         kind: row.get(1)?,
@@ -393,6 +428,39 @@ impl Lake {
                         rows_read: unsigned(row, 10)?,
                         rows_accepted: unsigned(row, 11)?,
                         rows_refused: unsigned(row, 12)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// The numbers of the imports that were known at a time (now when none is given), in commit order.
+    pub fn import_numbers(&self, as_known_at: Option<i64>) -> Result<Vec<i64>, LakeError> {
+        self.store.read("list imports", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id FROM recurve_import WHERE state = 'committed' AND recorded_at_micros <= ?
+                     ORDER BY snapshot",
+                )?
+                .query_map([as_known_at.unwrap_or(i64::MAX)], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    /// What the imports that were known at a time (now when none is given) came to, by kind.
+    pub fn imports_by_kind(&self, as_known_at: Option<i64>) -> Result<Vec<ImportsOfKind>, LakeError> {
+        self.store.read("count imports", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT kind, count(*), sum(rows_accepted), sum(rows_refused) FROM recurve_import
+                     WHERE state = 'committed' AND recorded_at_micros <= ? GROUP BY kind ORDER BY kind",
+                )?
+                .query_map([as_known_at.unwrap_or(i64::MAX)], |row| {
+                    Ok(ImportsOfKind {
+                        kind: row.get(0)?,
+                        imports: unsigned(row, 1)?,
+                        rows_accepted: unsigned(row, 2)?,
+                        rows_refused: unsigned(row, 3)?,
                     })
                 })?
                 .collect()
