@@ -194,6 +194,13 @@ export const words = {
     resolved: 'resolved',
     first_reply: 'first reply',
   } as Record<string, string>,
+  /** Names of metrics for cards, where the catalogue's are too long. */
+  shorts: {
+    'burn.net': 'Net burn',
+    'burn.gross': 'Gross burn',
+    'revenue_churn.gross': 'Gross churn',
+    'revenue_churn.net': 'Net churn',
+  } as Record<string, string>,
   labelled: (label: string, value: string) => `${label}: ${value}`,
   countedFrom: 'Counted from',
   factsBehind: 'Facts behind this number',

@@ -217,6 +217,11 @@ export const words: Dictionary = {
     proration: '按比例',
     one_off: '一次性',
   },
+  /** Names of metrics for cards, where the catalogue's are too long. */
+  shorts: {
+    'burn.net': '净消耗',
+    'burn.gross': '总消耗',
+  },
   labelled: (label, value) => `${label}：${value}`,
   countedFrom: '计算依据',
   factsBehind: '数字背后的事实',
