@@ -109,6 +109,20 @@ impl Ledger {
         self.confidence.reserve(rows);
     }
 
+    /// Empties it, and keeps its room.
+    pub fn clear(&mut self) {
+        let Self { offsets, day, subscription, offer, fact, delta_micros, kind, cause, reason, confidence } = self;
+        for numbers in [offsets, subscription, offer, fact] {
+            numbers.clear();
+        }
+        day.clear();
+        delta_micros.clear();
+        kind.clear();
+        cause.clear();
+        reason.clear();
+        confidence.clear();
+    }
+
     /// Appends some customers of another ledger whose items and offers have other numbers here: those of items are larger
     /// by `items_gained`, and `offers` says what became of each offer's number.
     pub fn append_renumbered(
@@ -176,6 +190,17 @@ pub struct Share {
     pub conflicts: Vec<Conflict>,
     /// What kept movements of a customer from being made, with the customer and a fact of theirs.
     pub errors: Vec<(u32, u32, MovementError)>,
+}
+
+impl Share {
+    /// Empties it, and keeps its room.
+    pub fn clear(&mut self) {
+        let Self { ledger, overlaps, conflicts, errors } = self;
+        ledger.clear();
+        overlaps.clear();
+        conflicts.clear();
+        errors.clear();
+    }
 }
 
 /// Builds a share customer by customer, in room that is used again.

@@ -13,16 +13,18 @@ use std::{
 use arrow::{array::RecordBatch, error::ArrowError};
 use revenue::{
     calendar::{Day, Grain, Moment, Zone},
+    fact::{Tick, Ticks},
     fx::Rates,
-    movement::Kind,
+    money::Currency,
+    movement::{Context, Kind},
     policy::Policy,
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
     books::{
-        self, Books, BooksError, Buffers, Coded, FactFile, Integers, Key, Keys, Moments, Source, Texts, View,
-        beginning, distinct,
+        self, Books, BooksError, Buffers, Choice, Coded, FactFile, Integers, Key, Keys, Moments, Source, Texts, View,
+        beginning, distinct, flow::Flow,
     },
     catalogue::Catalogue,
     engine::{self, Assumptions, EngineError, Question},
@@ -76,8 +78,14 @@ pub fn run(task: Task, periods: &str, customers: &Path, out: &Path) -> Result<Do
         Task::Cohorts => Ok(table(out, "cohorts", &cohorts(out)?)?),
         Task::Questions => questions(periods),
         Task::Ledger => {
-            let books = open(periods)?;
-            let rows = ledger_file::write(&books, out)?;
+            let rows = match ledger_as_it_is_made(periods, out)? {
+                Some(rows) => rows,
+                None => {
+                    let books = open(periods)?;
+                    let keys = (books.customers.as_slice(), books.subscriptions.as_slice());
+                    ledger_file::write_ledger(&books.ledger, &books.facts, keys, out)?
+                }
+            };
             Ok(Done { rows, ..Done::default() })
         }
     }
@@ -112,8 +120,30 @@ fn questions(periods: &str) -> Result<Done, EngineError> {
     Ok(done)
 }
 
+/// Writes the ledger without holding it; nothing where only whole books tell.
+fn ledger_as_it_is_made(periods: &str, out: &Path) -> Result<Option<u64>, EngineError> {
+    let (policy, rates) = (Policy::default(), Rates::default());
+    let ticks = Ticks::new(&policy, Zone::utc());
+    let flow = Flow::open(&fact_files(periods)?, &ticks, &Choice { is_known: &|_| true, is_wanted: None })?;
+    let currencies = flow.facts().offers.iter().map(|offer| offer.currency);
+    let context = Context {
+        policy: &policy,
+        ticks: &ticks,
+        offers: &flow.facts().offers.clone(),
+        terms: &[],
+        rates: &rates,
+        reporting: currencies.min().unwrap_or(Currency::USD),
+        revalue_until: Tick::MIN,
+    };
+    Ok(ledger_file::write_flow(flow, &context, out)?)
+}
+
+fn fact_files(periods: &str) -> Result<Vec<FactFile>, BooksError> {
+    Ok(files(periods)?.into_iter().map(|path| FactFile { path, import: Some(0) }).collect())
+}
+
 fn open(periods: &str) -> Result<Books, EngineError> {
-    let files = files(periods)?.into_iter().map(|path| FactFile { path, import: Some(0) }).collect();
+    let files = fact_files(periods)?;
     let view = View {
         policy: Policy::default(),
         policy_name: "default".to_owned(),

@@ -8,6 +8,7 @@ mod attributes;
 pub mod change;
 mod classes;
 mod columns;
+pub mod flow;
 mod group;
 pub mod ids;
 pub mod oddity;
@@ -41,7 +42,7 @@ pub(crate) use ids::Keys;
 pub use ids::{Ids, JOINT, Key};
 pub use origin::{Origin, Origins};
 pub(crate) use pages::{Buffers, Source};
-use subscriptions::Choice;
+pub use subscriptions::Choice;
 pub use subscriptions::{FactFile, Portion, SubscriptionFacts};
 pub(crate) use subscriptions::{beginning, distinct};
 
@@ -363,13 +364,9 @@ impl Books {
         portion: &mut Portion,
     ) -> Result<ledger::Share, BooksError> {
         for customers in customers {
-            self.facts.portion(customers.clone(), &self.view.policy, portion).map_err(|too_dear| {
-                let offer = self.facts.offers.get(too_dear.offer as usize);
-                BooksError::TooLarge {
-                    amount: revenue::money::print_scaled(too_dear.amount_picos, 12, 2),
-                    currency: offer.map_or(String::new(), |offer| offer.currency.to_string()),
-                }
-            })?;
+            self.facts
+                .portion(customers.clone(), &self.view.policy, portion)
+                .map_err(|too_dear| self.facts.too_large(too_dear))?;
             let Portion { rows, terms, worth } = portion;
             let (recorded, context) = (&self.facts.recorded, self.context(terms));
             if with_ledger {

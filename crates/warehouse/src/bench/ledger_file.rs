@@ -22,9 +22,15 @@ use parquet::{
     schema::{parser::parse_message_type, types::ColumnDescPtr},
 };
 use rayon::prelude::*;
-use revenue::movement::Kind;
+use revenue::{
+    ledger::Ledger,
+    movement::{Context, Kind},
+};
 
-use crate::books::{Books, BooksError, Ids, Key};
+use crate::books::{
+    BooksError, Ids, Key, SubscriptionFacts,
+    flow::{Basin, Flow, Made},
+};
 
 /// The columns, as Parquet says them.
 const SCHEMA: &str = "message ledger {
@@ -41,8 +47,46 @@ const SCHEMA: &str = "message ledger {
 /// Rows of a row group, more or less: it ends with a customer.
 const GROUP_ROWS: usize = 262_144;
 
-/// Writes the ledger in full; says how many rows there are.
-pub(super) fn write(books: &Books, out: &Path) -> Result<u64, BooksError> {
+/// Writes the ledger of facts in full as it is made; says how many rows there are, and nothing where facts moved between
+/// customers, so that only whole books tell. Of `context` all but the terms is used.
+pub(super) fn write_flow(flow: Flow, context: &Context<'_>, out: &Path) -> Result<Option<u64>, BooksError> {
+    let rows = write(
+        flow.facts(),
+        out,
+        &flow.runs(GROUP_ROWS),
+        |piles, (basin, rows): &mut (Basin, Rows), plans| {
+            rows.clear();
+            for pile in piles.clone() {
+                let Made { share, customers, items } = flow.make(pile, context, basin)?;
+                rows.take(&share.ledger, 0..share.ledger.customers(), customers, items, plans);
+            }
+            Ok(rows)
+        },
+    )?;
+    Ok((!flow.has_moved()).then_some(rows))
+}
+
+/// Writes a ledger in full; says how many rows there are. `customers` and `items` are the keys that go with it.
+pub(super) fn write_ledger(
+    ledger: &Ledger,
+    facts: &SubscriptionFacts,
+    (customers, items): (&[Key], &[Key]),
+    out: &Path,
+) -> Result<u64, BooksError> {
+    write(facts, out, &groups(ledger), |group, rows: &mut Rows, plans| {
+        rows.clear();
+        rows.take(ledger, group.clone(), customers, items, plans);
+        Ok(rows)
+    })
+}
+
+/// Writes row groups of what `rows` makes of each of `groups`.
+fn write<T: Default>(
+    facts: &SubscriptionFacts,
+    out: &Path,
+    groups: &[Range<usize>],
+    rows: impl for<'a> Fn(&Range<usize>, &'a mut T, &Plans) -> Result<&'a mut Rows, BooksError> + Sync,
+) -> Result<u64, BooksError> {
     let failed = |error: &dyn std::fmt::Display| BooksError::Unreadable {
         file: out.display().to_string(),
         words: error.to_string(),
@@ -53,19 +97,18 @@ pub(super) fn write(books: &Books, out: &Path) -> Result<u64, BooksError> {
     let mut writer =
         SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)).map_err(|error| failed(&error))?;
     let columns = writer.schema_descr().columns().to_vec();
-    let plans = Plans::of(books);
-    let groups = groups(books);
+    let plans = Plans::of(facts);
     let mut written = 0;
     for wave in groups.chunks(rayon::current_num_threads()) {
-        let encoded: Vec<Result<_, ParquetError>> = wave
+        let encoded: Vec<Result<_, BooksError>> = wave
             .par_iter()
-            .map_init(Rows::default, |rows, customers| {
-                rows.gather(books, customers.clone(), &plans);
-                Ok((rows.delta.len() as u64, rows.encode(books, &plans, &columns)?))
+            .map_init(T::default, |room, group| {
+                let rows = rows(group, room, &plans)?;
+                Ok((rows.delta.len() as u64, rows.encode(facts, &plans, &columns).map_err(|error| failed(&error))?))
             })
             .collect();
         for encoded in encoded {
-            let (rows, chunks) = encoded.map_err(|error| failed(&error))?;
+            let (rows, chunks) = encoded?;
             if rows == 0 {
                 continue;
             }
@@ -82,8 +125,7 @@ pub(super) fn write(books: &Books, out: &Path) -> Result<u64, BooksError> {
 }
 
 /// The customers of each row group.
-fn groups(books: &Books) -> Vec<Range<usize>> {
-    let ledger = &books.ledger;
+fn groups(ledger: &Ledger) -> Vec<Range<usize>> {
     let (mut groups, mut first) = (Vec::new(), 0);
     while first < ledger.customers() {
         let rows = ledger.offsets[first] as usize + GROUP_ROWS;
@@ -103,9 +145,9 @@ struct Plans {
 
 impl Plans {
     /// Offers are sorted by plan, so offers of one plan lie side by side.
-    fn of(books: &Books) -> Self {
+    fn of(facts: &SubscriptionFacts) -> Self {
         let mut plans = Self { names: Vec::new(), of_offer: Vec::new() };
-        for offer in &books.facts.offers {
+        for offer in &facts.offers {
             if plans.names.last() != Some(&offer.plan) {
                 plans.names.push(offer.plan.clone());
             }
@@ -115,9 +157,11 @@ impl Plans {
     }
 }
 
-/// The rows of a row group.
+/// The rows of a row group. Customers and items are numbered within it.
 #[derive(Default)]
 struct Rows {
+    customers: Vec<Key>,
+    items: Vec<Key>,
     customer: Vec<u32>,
     day: Vec<i32>,
     subscription: Vec<u32>,
@@ -131,18 +175,54 @@ struct Rows {
 type Chunk = (Bytes, ColumnCloseResult);
 
 impl Rows {
-    /// The rows of some customers: offers of one plan are one row, and what comes to nothing is none.
-    fn gather(&mut self, books: &Books, customers: Range<usize>, plans: &Plans) {
-        let Self { customer: of, day: days, subscription: items, plan: own_plans, kind: kinds, delta, before, after } =
-            self;
-        for numbers in [&mut *of, &mut *items, &mut *own_plans, &mut *kinds] {
+    fn clear(&mut self) {
+        let Self { customers, items, customer, day, subscription, plan, kind, delta, before, after } = self;
+        for keys in [customers, items] {
+            keys.clear();
+        }
+        for numbers in [customer, subscription, plan, kind] {
             numbers.clear();
         }
-        days.clear();
-        for amounts in [&mut *delta, &mut *before, &mut *after] {
+        day.clear();
+        for amounts in [delta, before, after] {
             amounts.clear();
         }
-        let ledger = &books.ledger;
+    }
+
+    /// Takes in the rows of some customers of a ledger: offers of one plan are one row, and what comes to nothing is
+    /// none. `customer_keys` and `item_keys` are those of the whole ledger.
+    fn take(
+        &mut self,
+        ledger: &Ledger,
+        customers: Range<usize>,
+        customer_keys: &[Key],
+        item_keys: &[Key],
+        plans: &Plans,
+    ) {
+        let Self {
+            customers: own_customers,
+            items: own_items,
+            customer: of,
+            day: days,
+            subscription: items,
+            plan: own_plans,
+            kind: kinds,
+            delta,
+            before,
+            after,
+        } = self;
+        let first_customer = own_customers.len();
+        own_customers.extend_from_slice(customer_keys.get(customers.clone()).unwrap_or_default());
+        let (Some(first), Some(last)) = (ledger.offsets.get(customers.start), ledger.offsets.get(customers.end)) else {
+            return;
+        };
+        let spoken_of = ledger.subscription.get(*first as usize..*last as usize).unwrap_or_default();
+        let (Some(least), Some(greatest)) = (spoken_of.iter().min().copied(), spoken_of.iter().max().copied()) else {
+            return;
+        };
+        let first_item = own_items.len() as u32;
+        own_items.extend_from_slice(item_keys.get(least as usize..=greatest as usize).unwrap_or_default());
+        let start = customers.start;
         for customer in customers {
             let rows = ledger.of_customer(customer);
             let mut mrr = 0i64;
@@ -152,7 +232,8 @@ impl Rows {
                 let begun = delta.len();
                 let mut left = mrr;
                 while first < rows.end && ledger.day[first] == day {
-                    let (item, plan) = (ledger.subscription[first], plans.of_offer[ledger.offer[first] as usize]);
+                    let item = ledger.subscription[first] - least + first_item;
+                    let plan = plans.of_offer[ledger.offer[first] as usize];
                     left += ledger.delta_micros[first];
                     let last = delta.len().checked_sub(1).filter(|last| *last >= begun);
                     match last.filter(|last| items[*last] == item && own_plans[*last] == plan) {
@@ -179,7 +260,7 @@ impl Rows {
                     kinds.pop();
                 }
                 let count = delta.len();
-                of.resize(count, customer as u32);
+                of.resize(count, (first_customer + customer - start) as u32);
                 days.resize(count, day);
                 before.resize(count, mrr);
                 after.resize(count, left);
@@ -188,46 +269,28 @@ impl Rows {
         }
     }
 
-    fn encode(&self, books: &Books, plans: &Plans, columns: &[ColumnDescPtr]) -> Result<Vec<Chunk>, ParquetError> {
+    fn encode(&self, facts: &SubscriptionFacts, plans: &Plans, columns: &[ColumnDescPtr]) -> Result<Vec<Chunk>, ParquetError> {
         if self.delta.is_empty() {
             return Ok(Vec::new());
         }
-        let ids = |numbers: &[u32], ids: &Ids, keys: &[Key]| {
-            let first = numbers.iter().min().copied().unwrap_or_default();
-            let last = numbers.iter().max().copied().unwrap_or_default();
-            let stretch = keys.get(first as usize..=last as usize).unwrap_or_default();
-            let mut dictionary = Vec::with_capacity(24 * stretch.len());
-            for key in stretch {
-                let begun = dictionary.len();
-                dictionary.extend_from_slice(&[0; 4]);
-                ids.append(*key, &mut dictionary);
-                let length = (dictionary.len() - begun - 4) as u32;
-                dictionary[begun..begun + 4].copy_from_slice(&length.to_le_bytes());
-            }
-            (dictionary, stretch.len(), first)
-        };
         let names = |names: &mut dyn Iterator<Item = &str>| {
-            let mut dictionary = Vec::new();
-            let mut count = 0;
-            for name in names {
-                dictionary.extend_from_slice(&(name.len() as u32).to_le_bytes());
-                dictionary.extend_from_slice(name.as_bytes());
-                count += 1;
-            }
-            (dictionary, count, 0)
+            let mut dictionary = Plain::default();
+            names.for_each(|name| dictionary.push(name.as_bytes()));
+            dictionary.compressed()
         };
         let mut column = columns.iter();
         let mut next = || column.next().cloned().ok_or_else(|| ParquetError::General("a column too many".to_owned()));
-        let customers = ids(&self.customer, &books.facts.customer_ids, &books.customers);
-        let items = ids(&self.subscription, &books.facts.subscription_ids, &books.subscriptions);
-        let kinds = names(&mut Kind::ALL.iter().map(|(_, name)| *name));
-        let plans = names(&mut plans.names.iter().map(String::as_str));
+        let customers = Dictionary::of_ids(&facts.customer_ids, &self.customers)?;
+        let items = Dictionary::of_ids(&facts.subscription_ids, &self.items)?;
+        let kinds = names(&mut Kind::ALL.iter().map(|(_, name)| *name))?;
+        let plans = names(&mut plans.names.iter().map(String::as_str))?;
         Ok(vec![
-            in_dictionary(&self.customer, customers, next()?)?,
+            // Rows of one customer follow each other, and mostly those of one item.
+            in_dictionary(&self.customer, customers, Places::Runs, next()?)?,
             in_differences(&self.day.iter().map(|day| i64::from(*day)).collect::<Vec<_>>(), next()?)?,
-            in_dictionary(&self.subscription, items, next()?)?,
-            in_dictionary(&self.plan, plans, next()?)?,
-            in_dictionary(&self.kind, kinds, next()?)?,
+            in_dictionary(&self.subscription, items, Places::Runs, next()?)?,
+            in_dictionary(&self.plan, plans, Places::Packed, next()?)?,
+            in_dictionary(&self.kind, kinds, Places::Packed, next()?)?,
             in_differences(&self.delta, next()?)?,
             in_differences(&self.before, next()?)?,
             in_differences(&self.after, next()?)?,
@@ -235,26 +298,150 @@ impl Rows {
     }
 }
 
-/// A column as places in a dictionary, given as its plain bytes, how many there are, and the number of the first.
+/// The texts of a column, as they lie in a page: each with its length before it.
+#[derive(Default)]
+struct Plain {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Plain {
+    fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        self.bytes.extend_from_slice(text);
+        self.count += 1;
+    }
+
+    fn compressed(self) -> Result<Dictionary, ParquetError> {
+        let compressed = snap::raw::Encoder::new()
+            .compress_vec(&self.bytes)
+            .map_err(|error| ParquetError::External(Box::new(error)))?;
+        Ok(Dictionary { compressed, plain_bytes: self.bytes.len(), count: self.count })
+    }
+}
+
+/// The texts of a column, compressed by Snappy.
+struct Dictionary {
+    compressed: Vec<u8>,
+    plain_bytes: usize,
+    count: usize,
+}
+
+impl Dictionary {
+    fn of_ids(ids: &Ids, keys: &[Key]) -> Result<Self, ParquetError> {
+        match ids {
+            Ids::Spelled { beginning } => Ok(Self::spelled(beginning, keys)),
+            Ids::Ranked { .. } => {
+                let (mut plain, mut id) = (Plain::default(), Vec::new());
+                for key in keys {
+                    id.clear();
+                    ids.append(*key, &mut id);
+                    plain.push(&id);
+                }
+                plain.compressed()
+            }
+        }
+    }
+
+    /// What repeats is known: an id that is as long as the one before it begins with the same bytes, its length included.
+    fn spelled(beginning: &str, keys: &[Key]) -> Self {
+        let head = 4 + beginning.len();
+        let plain_bytes = keys.iter().map(|key| head + key.spelled().1).sum();
+        let mut compressed = Vec::with_capacity(keys.len() * 20 + head + 16);
+        varint(plain_bytes as u64, &mut compressed);
+        let mut length_before = None;
+        for key in keys {
+            let (text, length) = key.spelled();
+            if length_before == Some(length) {
+                repeat(head, head + length, &mut compressed);
+            } else {
+                literal(head, &mut compressed);
+                compressed.extend_from_slice(&((head - 4 + length) as u32).to_le_bytes());
+                compressed.extend_from_slice(beginning.as_bytes());
+                length_before = Some(length);
+            }
+            if length > 0 {
+                literal(length, &mut compressed);
+                // All sixteen bytes are written, and those that are too many taken back.
+                let end = compressed.len() + length;
+                compressed.extend_from_slice(&text);
+                compressed.truncate(end);
+            }
+        }
+        Self { compressed, plain_bytes, count: keys.len() }
+    }
+}
+
+/// Says in Snappy that so many bytes, at least one, follow as they are.
+fn literal(length: usize, out: &mut Vec<u8>) {
+    let last = length - 1;
+    if last < 60 {
+        out.push((last as u8) << 2);
+    } else {
+        // The length in four bytes.
+        out.push(63 << 2);
+        out.extend_from_slice(&(last as u32).to_le_bytes());
+    }
+}
+
+/// Says in Snappy that so many bytes are those that stand so far back.
+fn repeat(length: usize, back: usize, out: &mut Vec<u8>) {
+    let mut left = length;
+    while left > 0 {
+        let own = left.min(64);
+        if (4..=11).contains(&own) && back < 1 << 11 {
+            out.extend_from_slice(&[1 | (own as u8 - 4) << 2 | ((back >> 8) as u8) << 5, back as u8]);
+        } else {
+            out.push(3 | (own as u8 - 1) << 2);
+            out.extend_from_slice(&(back as u32).to_le_bytes());
+        }
+        left -= own;
+    }
+}
+
+/// How places in a dictionary are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Places {
+    /// How often each is repeated.
+    Runs,
+    /// One by one.
+    Packed,
+}
+
+/// A column as places in a dictionary.
 fn in_dictionary(
     numbers: &[u32],
-    (dictionary, count, first): (Vec<u8>, usize, u32),
+    dictionary: Dictionary,
+    places: Places,
     column: ColumnDescPtr,
 ) -> Result<Chunk, ParquetError> {
-    let width = usize::BITS - count.saturating_sub(1).leading_zeros();
+    let width = usize::BITS - dictionary.count.saturating_sub(1).leading_zeros();
     let mut packed = Vec::with_capacity(16 + (numbers.len() / 8 + 1) * width as usize);
     packed.push(width as u8);
-    varint((numbers.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
-    pack(numbers.iter().map(|number| u64::from(number - first)), numbers.len().next_multiple_of(8), width, &mut packed);
-    let compressed =
-        snap::raw::Encoder::new().compress_vec(&dictionary).map_err(|error| ParquetError::External(Box::new(error)))?;
+    match places {
+        Places::Runs => {
+            let bytes = width.div_ceil(8) as usize;
+            for run in numbers.chunk_by(|a, b| a == b) {
+                varint((run.len() as u64) << 1, &mut packed);
+                let end = packed.len() + bytes;
+                packed.extend_from_slice(&run[0].to_le_bytes());
+                packed.truncate(end);
+            }
+        }
+        Places::Packed => {
+            varint((numbers.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
+            let count = numbers.len().next_multiple_of(8);
+            pack(numbers.iter().map(|number| u64::from(*number)), count, width, &mut packed);
+        }
+    }
     let page = Page::DictionaryPage {
-        buf: Bytes::from(compressed),
-        num_values: count as u32,
+        buf: Bytes::from(dictionary.compressed),
+        num_values: dictionary.count as u32,
         encoding: Encoding::PLAIN,
         is_sorted: false,
     };
-    chunk(Some(CompressedPage::new(page, dictionary.len())), packed, Encoding::RLE_DICTIONARY, numbers.len(), column)
+    let page = CompressedPage::new(page, dictionary.plain_bytes);
+    chunk(Some(page), packed, Encoding::RLE_DICTIONARY, numbers.len(), column)
 }
 
 /// A column as differences between neighbours, in blocks of 128, of which each 32 have as many bits as they need.

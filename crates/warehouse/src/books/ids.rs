@@ -29,6 +29,22 @@ impl Key {
         [self.0, self.1]
     }
 
+    /// What a key spells: the bytes and how many of them count.
+    #[inline]
+    pub(crate) fn spelled(self) -> ([u8; KEY_BYTES], usize) {
+        let value = u128::from(self);
+        (value.to_be_bytes(), KEY_BYTES - value.trailing_zeros() as usize / 8)
+    }
+
+    /// A number that is the same for the same key, and for another one only by chance.
+    pub(super) fn mixed(self) -> u64 {
+        let spread = |half: u64| {
+            let half = (half ^ half >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (half ^ half >> 29).wrapping_mul(0xd6e8_feb8_6659_fd93)
+        };
+        spread(spread(self.0) ^ self.1.rotate_left(32))
+    }
+
     /// The key of two halves.
     pub(super) fn of_halves([first, second]: [u64; 2]) -> Self {
         Key(first, second)
@@ -161,10 +177,9 @@ impl Ids {
     pub fn append(&self, key: Key, out: &mut Vec<u8>) {
         match self {
             Ids::Spelled { beginning } => {
-                let value = u128::from(key);
-                let length = KEY_BYTES - value.trailing_zeros() as usize / 8;
+                let (text, length) = key.spelled();
                 out.extend_from_slice(beginning.as_bytes());
-                out.extend_from_slice(&value.to_be_bytes()[..length]);
+                out.extend_from_slice(&text[..length]);
             }
             Ids::Ranked { sorted } => {
                 out.extend_from_slice(sorted.get(usize::try_from(u128::from(key)).unwrap_or(usize::MAX)).as_bytes());
@@ -244,12 +259,44 @@ fn spelled_key(text: &[u8]) -> Option<Key> {
     Some(key.into())
 }
 
+/// What ids begin with.
+pub struct Beginning {
+    text: String,
+    /// The first eight bytes of it, padded with zeros.
+    word: u64,
+    /// Ones where `word` has bytes.
+    mask: u64,
+}
+
+impl Beginning {
+    fn of(text: &str) -> Self {
+        let mut word = [0; 8];
+        let mut mask = [0; 8];
+        for (place, byte) in text.bytes().enumerate().take(8) {
+            (word[place], mask[place]) = (byte, u8::MAX);
+        }
+        Self { text: text.to_owned(), word: u64::from_le_bytes(word), mask: u64::from_le_bytes(mask) }
+    }
+
+    /// What follows it.
+    #[inline]
+    fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        match text.first_chunk::<8>() {
+            // Most are so short that one comparison tells.
+            Some(eight) if self.text.len() <= 8 => {
+                if u64::from_le_bytes(*eight) & self.mask == self.word { text.get(self.text.len()..) } else { None }
+            }
+            _ => text.strip_prefix(self.text.as_bytes()),
+        }
+    }
+}
+
 /// Makes keys of ids that are read.
 pub enum Keys {
     /// Ids are spelled by their keys.
     Spelled {
         /// What all ids begin with.
-        beginning: Vec<u8>,
+        beginning: Beginning,
     },
     /// Ids are looked up.
     Ranked {
@@ -267,7 +314,7 @@ pub enum Keys {
 impl Keys {
     /// Keys for ids that all begin so, as long as they fit.
     pub fn spelled(beginning: &str) -> Self {
-        Keys::Spelled { beginning: beginning.as_bytes().to_vec() }
+        Keys::Spelled { beginning: Beginning::of(beginning) }
     }
 
     /// Keys for these ids.
@@ -292,7 +339,7 @@ impl Keys {
     #[inline]
     pub fn of(&self, text: &[u8]) -> Option<Key> {
         match self {
-            Keys::Spelled { beginning } => spelled_key(text.strip_prefix(beginning.as_slice())?),
+            Keys::Spelled { beginning } => spelled_key(beginning.strip(text)?),
             Keys::Ranked { sorted, known, hasher } => {
                 let found = known.find(hasher.hash_one(text), |rank| sorted.get(*rank as usize).as_bytes() == text)?;
                 Some(Key(0, u64::from(*found)))
@@ -304,7 +351,7 @@ impl Keys {
     /// What reads the keys.
     pub fn into_ids(self) -> Ids {
         match self {
-            Keys::Spelled { beginning } => Ids::Spelled { beginning: String::from_utf8(beginning).unwrap_or_default() },
+            Keys::Spelled { beginning } => Ids::Spelled { beginning: beginning.text },
             Keys::Ranked { sorted, .. } => Ids::Ranked { sorted },
             Keys::Known(ids) => ids,
         }

@@ -7,12 +7,14 @@
 
 use std::{
     fs::File,
+    io::{Read, Seek, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use arrow::datatypes::{DataType, TimeUnit};
+use bytes::{Buf, Bytes};
 use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
     basic::{Encoding, Type},
@@ -24,7 +26,7 @@ use parquet::{
     errors::ParquetError,
     file::{
         metadata::ColumnChunkMetaData,
-        reader::{FileReader, SerializedFileReader, SerializedPageReader},
+        reader::{ChunkReader, FileReader, Length, SerializedFileReader, SerializedPageReader},
         statistics::Statistics,
     },
 };
@@ -179,6 +181,50 @@ impl Source {
     }
 }
 
+/// The bytes of a column of one row group, read at once: the general way goes back to the file for each page, and twice.
+struct Stretch {
+    bytes: Bytes,
+    /// Where they begin in the file.
+    first: u64,
+}
+
+impl Stretch {
+    fn of(chunk: &Chunk<'_>) -> std::io::Result<Self> {
+        let (first, length) = chunk.metadata.byte_range();
+        let mut file = File::open(&chunk.source.path)?;
+        file.seek(SeekFrom::Start(first))?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(std::io::Error::other)?);
+        file.take(length).read_to_end(&mut bytes)?;
+        Ok(Self { bytes: bytes.into(), first })
+    }
+
+    /// The bytes from a place in the file on.
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let begin = start.checked_sub(self.first).and_then(|begin| usize::try_from(begin).ok());
+        let begin = begin.filter(|begin| *begin <= self.bytes.len()).ok_or_else(short)?;
+        Ok(self.bytes.slice(begin..))
+    }
+}
+
+impl Length for Stretch {
+    fn len(&self) -> u64 {
+        self.first + self.bytes.len() as u64
+    }
+}
+
+impl ChunkReader for Stretch {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let rest = self.from(start)?;
+        if length <= rest.len() { Ok(rest.slice(..length)) } else { Err(short()) }
+    }
+}
+
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> BooksError {
     BooksError::Unreadable { file: path.display().to_string(), words: error.to_string() }
 }
@@ -252,7 +298,7 @@ impl Chunk<'_> {
     ) -> Result<bool, BooksError> {
         let failed = |error: ParquetError| unreadable(&self.source.path, &error);
         let rows = self.source.rows(self.group);
-        let file = File::open(&self.source.path).map_err(|error| unreadable(&self.source.path, &error))?;
+        let file = Stretch::of(self).map_err(|error| unreadable(&self.source.path, &error))?;
         let mut pages = SerializedPageReader::new(Arc::new(file), self.metadata, rows, None).map_err(failed)?;
         let optional = self.metadata.column_descr().max_def_level() > 0;
         let mut dictionary: Vec<C> = Vec::new();
@@ -309,11 +355,12 @@ impl Chunk<'_> {
                         let (width, indices) = values.split_first().ok_or_else(|| failed(short()))?;
                         hybrid(indices, *width, there, &mut buffers.indices).ok_or_else(|| failed(short()))?;
                     }
-                    let begun = target.len();
-                    target.extend(buffers.indices.iter().filter_map(|index| dictionary.get(*index as usize)).copied());
-                    if target.len() != begun + there {
+                    let greatest = buffers.indices.iter().copied().max();
+                    if buffers.indices.len() != there || greatest.is_some_and(|index| index as usize >= dictionary.len())
+                    {
                         return Err(failed(short()));
                     }
+                    target.extend(buffers.indices.iter().map(|index| dictionary[*index as usize]));
                 }
                 Encoding::DELTA_BINARY_PACKED => {
                     buffers.numbers.clear();

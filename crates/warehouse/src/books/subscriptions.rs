@@ -1,10 +1,10 @@
 //! Subscription facts from Parquet into the shape the method works on.
 //!
-//! Memory that is touched first costs more than anything done with it, so every fact is written once: customers' ids are
-//! read first, and say how many facts each range of customers has. Then each row group is read and its facts are put
-//! where their range lies. A range is sorted within the cache and becomes a share of the ledger.
+//! Each row group is read and its facts are put on the pile of their range of customers. A pile is sorted within the cache
+//! and becomes a share of the ledger.
 
 pub mod growth;
+pub(super) mod piles;
 
 use std::{
     hash::{DefaultHasher, Hasher},
@@ -27,6 +27,7 @@ use super::{
     ids::{Distinct, Ids, Key, Keys, common_beginning},
     pages::{Buffers, Shape, Source},
 };
+use piles::{Piles, Room, Unfit};
 
 /// The columns that decide what a subscription is worth.
 pub(super) const COLUMNS: &[&str] = &[
@@ -169,9 +170,6 @@ impl Fact {
     }
 }
 
-/// The customer's and the subscription's key of a fact that is not sorted yet.
-type Owner = [u64; 4];
-
 /// Facts of some whole customers as the method takes them.
 #[derive(Debug, Default)]
 pub struct Portion {
@@ -192,6 +190,14 @@ pub struct TooDear {
     pub offer: u32,
 }
 
+/// Facts in the order of customers, subscription items and starts, and where those of each end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stand<'a> {
+    facts: &'a [Packed],
+    customer_ends: &'a [u32],
+    item_ends: &'a [u32],
+}
+
 /// Where a row group begins among the facts.
 pub(super) struct Part {
     /// Index of the file.
@@ -202,6 +208,14 @@ pub(super) struct Part {
     pub(super) known: Option<Vec<bool>>,
 }
 
+impl Part {
+    /// Whether a row counts.
+    #[inline]
+    fn counts(&self, row: usize) -> bool {
+        self.known.as_ref().is_none_or(|known| known.get(row).copied().unwrap_or(false))
+    }
+}
+
 /// Reads facts from files, numbers what they speak of and sorts them by customer and subscription.
 ///
 /// What `choice` leaves out is passed over.
@@ -210,6 +224,19 @@ pub fn load(
     ticks: &Ticks,
     choice: &Choice<'_>,
 ) -> Result<(SubscriptionFacts, Vec<Key>, Vec<Key>), BooksError> {
+    let (mut facts, piles) = read(files, ticks, choice)?;
+    let (mut customers, mut items) = facts.sort(&piles);
+    drop(piles);
+    facts.settle_moved(&mut customers, &mut items);
+    Ok((facts, customers, items))
+}
+
+/// Reads facts from files and puts them on piles; gives everything that is said of all of them, and the piles.
+pub(super) fn read(
+    files: &[FactFile],
+    ticks: &Ticks,
+    choice: &Choice<'_>,
+) -> Result<(SubscriptionFacts, Piles), BooksError> {
     let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
     let stated_by = StatedBy::of(&sources)?;
     let several_sources = stated_by == StatedBy::Several;
@@ -222,27 +249,21 @@ pub fn load(
         several_sources,
         shared: Mutex::default(),
     };
-    let customers = match customer_keys(&sources, &parts, &reading.customers)? {
-        Some(keys) => keys,
-        None => {
-            reading.customers = Keys::ranked(&distinct_of(&sources, &parts, "customer", false)?);
-            customer_keys(&sources, &parts, &reading.customers)?.unwrap_or_default()
+    let (piles, times) = loop {
+        match Piles::read(&sources, &parts, &reading)? {
+            Ok(read) => break read,
+            Err(Unfit::Customer) => {
+                reading.customers = Keys::ranked(&distinct_of(&sources, &parts, "customer", false)?);
+            }
+            Err(Unfit::Subscription) => {
+                reading.subscriptions = Keys::ranked(&distinct_of(&sources, &parts, "subscription", several_sources)?);
+            }
         }
+        reading.shared = Mutex::default();
     };
-    let piles = Piles::of(&customers);
-    let spread = match spread_facts(&sources, &parts, &customers, &piles, &reading)? {
-        Some(spread) => spread,
-        None => {
-            reading.subscriptions = Keys::ranked(&distinct_of(&sources, &parts, "subscription", several_sources)?);
-            reading.shared = Mutex::default();
-            spread_facts(&sources, &parts, &customers, &piles, &reading)?.unwrap_or_default()
-        }
-    };
-    drop(customers);
     let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (offers, classes) = classes.settle()?;
-    let read = spread.facts.len() as u32;
-    let mut facts = SubscriptionFacts {
+    let facts = SubscriptionFacts {
         customer_ids: reading.customers.into_ids(),
         subscription_ids: reading.subscriptions.into_ids(),
         offers,
@@ -250,21 +271,18 @@ pub fn load(
         recorded: Recorded::new(import_firsts),
         file_firsts,
         conflicts: Vec::new(),
-        times: spread.times,
+        times,
         classes,
         wide,
         stated_by,
-        read,
+        read: 0,
         last_import,
         moved: Vec::new(),
-        facts: spread.facts,
+        facts: Vec::new(),
         customer_ends: Vec::new(),
         item_ends: Vec::new(),
     };
-    let (mut customers, mut items) = facts.sort(&spread.owners, &piles);
-    drop(spread.owners);
-    facts.settle_moved(&mut customers, &mut items);
-    Ok((facts, customers, items))
+    Ok((facts, piles))
 }
 
 /// What was read before some files.
@@ -546,145 +564,22 @@ pub(crate) fn distinct(sources: &[Source], column: &str, several_sources: bool) 
     Ok(distinct)
 }
 
-/// The customer of each row, by part; none when one of them does not fit.
-fn customer_keys(sources: &[Source], parts: &[Part], keys: &Keys) -> Result<Option<Vec<Vec<Key>>>, BooksError> {
-    let of_part = |buffers: &mut Buffers, part: &Part| {
-        let mut customers = Vec::new();
-        let read = read_ids(&sources[part.source], part.group, "customer", keys, buffers, &mut customers)?;
-        if !read && sources[part.source].rows(part.group) > 0 {
-            return Err(BooksError::MissingColumn { column: "customer".to_owned() });
-        }
-        if let Some(known) = &part.known {
-            let mut known = known.iter();
-            customers.retain(|_| known.next().copied().unwrap_or(false));
-        }
-        Ok((!customers.contains(&Key::NONE)).then_some(customers))
-    };
-    parts.par_iter().map_init(Buffers::default, of_part).collect()
-}
-
-/// Ranges of customers, each with a pile of facts that is sorted within the cache.
-struct Piles {
-    /// The first customer of each pile but the first.
-    firsts: Vec<Key>,
-    /// For what a key begins with, how many of `firsts` lie before all such keys.
-    before: Vec<u16>,
-    /// The runs of parts that are read by one thread each, and how many facts of each pile they have.
-    hands: Vec<(Range<usize>, Vec<u32>)>,
-}
-
-impl Piles {
-    fn of(customers: &[Vec<Key>]) -> Self {
-        /// Facts of a pile.
-        const FACTS: usize = 8_192;
-        const SAMPLES: usize = 16;
-        let facts: usize = customers.iter().map(Vec::len).sum();
-        let wanted = (facts / FACTS).clamp(1, 4_096);
-        let step = (facts / (wanted * SAMPLES)).max(1);
-        let mut sample: Vec<Key> = customers.iter().flat_map(|keys| keys.iter().step_by(step)).copied().collect();
-        sample.sort_unstable();
-        let mut firsts: Vec<Key> =
-            (1..wanted).filter_map(|pile| sample.get(pile * sample.len() / wanted)).copied().collect();
-        firsts.dedup();
-        let before = (0..=u16::MAX)
-            .map(|top| firsts.partition_point(|first| (first.first_half() >> 48) < u64::from(top)) as u16)
-            .collect();
-        let mut piles = Self { firsts, before, hands: Vec::new() };
-        let parts = customers.len();
-        let runs = (4 * rayon::current_num_threads()).clamp(1, parts.max(1));
-        piles.hands = (0..runs)
-            .into_par_iter()
-            .map(|run| {
-                let parts = run * parts / runs..(run + 1) * parts / runs;
-                let mut counts = vec![0; piles.firsts.len() + 1];
-                for customer in customers.get(parts.clone()).unwrap_or_default().iter().flatten() {
-                    counts[piles.pile_of(*customer)] += 1;
-                }
-                (parts, counts)
-            })
-            .collect();
-        piles
+/// The customers of a part's facts; false when one of them does not fit.
+fn customers_of(
+    source: &Source,
+    part: &Part,
+    keys: &Keys,
+    buffers: &mut Buffers,
+    customers: &mut Vec<Key>,
+) -> Result<bool, BooksError> {
+    if !read_ids(source, part.group, "customer", keys, buffers, customers)? && source.rows(part.group) > 0 {
+        return Err(BooksError::MissingColumn { column: "customer".to_owned() });
     }
-
-    /// The pile of a customer.
-    #[inline]
-    fn pile_of(&self, customer: Key) -> usize {
-        let top = (customer.first_half() >> 48) as usize;
-        let low = usize::from(self.before[top]);
-        let high = self.before.get(top + 1).map_or(self.firsts.len(), |high| usize::from(*high));
-        low + self.firsts[low..high].partition_point(|first| *first <= customer)
+    if let Some(known) = &part.known {
+        let mut known = known.iter();
+        customers.retain(|_| known.next().copied().unwrap_or(false));
     }
-
-    /// How many facts each pile has.
-    fn sizes(&self) -> impl Iterator<Item = usize> {
-        (0..=self.firsts.len()).map(|pile| self.hands.iter().map(|(_, counts)| counts[pile] as usize).sum())
-    }
-
-    /// Cuts room for all facts into what each hand fills of each pile.
-    fn cut<'a, T>(&self, mut room: &'a mut [T]) -> Vec<Vec<std::slice::IterMut<'a, T>>> {
-        let mut of_hands: Vec<Vec<_>> = self.hands.iter().map(|_| Vec::with_capacity(self.firsts.len() + 1)).collect();
-        for pile in 0..=self.firsts.len() {
-            for ((_, counts), own) in self.hands.iter().zip(&mut of_hands) {
-                let (first, rest) = std::mem::take(&mut room).split_at_mut(counts[pile] as usize);
-                own.push(first.iter_mut());
-                room = rest;
-            }
-        }
-        of_hands
-    }
-}
-
-/// Facts by pile, not sorted yet.
-#[derive(Default)]
-struct Spread {
-    facts: Vec<Packed>,
-    owners: Vec<Owner>,
-    times: Vec<RareTimes>,
-}
-
-/// Reads all row groups on all cores and puts each fact on its pile; none when a subscription's id does not fit.
-fn spread_facts(
-    sources: &[Source],
-    parts: &[Part],
-    customers: &[Vec<Key>],
-    piles: &Piles,
-    reading: &Reading<'_>,
-) -> Result<Option<Spread>, BooksError> {
-    let count = customers.iter().map(Vec::len).sum();
-    let (mut facts, mut owners) = (vec![[0u64; 4]; count], vec![[0u64; 4]; count]);
-    let (of_facts, of_owners) = (piles.cut(&mut facts), piles.cut(&mut owners));
-    let outcomes: Vec<_> = piles
-        .hands
-        .par_iter()
-        .zip(of_facts.into_par_iter().zip(of_owners))
-        .with_max_len(1)
-        .map_init(Group::default, |group, ((run, _), (mut facts, mut owners))| {
-            let mut times = Vec::new();
-            for (part, customers) in parts.iter().zip(customers).take(run.end).skip(run.start) {
-                if !group.read(&sources[part.source], part.group, part.known.as_deref(), reading)? {
-                    return Ok(None);
-                }
-                let known = |row: &usize| part.known.as_ref().is_none_or(|known| known[*row]);
-                let rows = (0..group.starts.len()).filter(known);
-                for ((row, customer), fact) in rows.zip(customers).zip(part.first..) {
-                    let pile = piles.pile_of(*customer);
-                    let stated = Fact::of_row(group, row, fact);
-                    if let (Some(fact), Some(owner)) = (facts[pile].next(), owners[pile].next()) {
-                        *fact = stated.pack();
-                        let ([first, second], [third, fourth]) = (customer.halves(), group.subscriptions[row].halves());
-                        *owner = [first, second, third, fourth];
-                    }
-                }
-                if !group.times.is_empty() {
-                    let own = (0..group.times.len()).filter(known).map(|row| group.times[row]).collect();
-                    times.push((part.first, own));
-                }
-            }
-            Ok(Some(times))
-        })
-        .collect::<Result<Vec<_>, BooksError>>()?;
-    let Some(times) = outcomes.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
-    Ok(Some(Spread { facts, owners, times: times_by_fact(times.into_iter().flatten().collect()) }))
+    Ok(!customers.contains(&Key::NONE))
 }
 
 /// Rare times in the order of facts, up to the last fact that has any.
@@ -696,67 +591,6 @@ fn times_by_fact(mut of_parts: Vec<(u32, Vec<RareTimes>)>) -> Vec<RareTimes> {
         times.extend(own);
     }
     times
-}
-
-/// What sorting a pile tells of it, with room for it.
-#[derive(Default)]
-struct Sorted {
-    facts: usize,
-    customers: Vec<Key>,
-    customer_ends: Vec<u32>,
-    items: Vec<Key>,
-    item_ends: Vec<u32>,
-}
-
-/// Sorts a pile by customer, subscription, start and fact.
-fn sort(facts: &mut [Packed], owners: &[Owner], before: &mut Vec<Packed>, order: &mut Vec<u64>) -> Sorted {
-    before.clear();
-    before.extend_from_slice(facts);
-    // The beginning of a key and the place tell nearly all of the order. Facts of a pile lie in the order of their
-    // numbers, which most files have by start, so little is left to sort where beginnings are the same.
-    let (least, greatest) =
-        owners.iter().fold((u64::MAX, 0), |(least, greatest), owner| (least.min(owner[0]), greatest.max(owner[0])));
-    let places = usize::BITS - owners.len().leading_zeros();
-    let surplus = (u64::BITS - greatest.saturating_sub(least).leading_zeros() + places).saturating_sub(u64::BITS);
-    order.clear();
-    order.extend(owners.iter().zip(0u64..).map(|(owner, place)| (owner[0] - least) >> surplus << places | place));
-    order.sort_unstable();
-    let place_of = |entry: u64| (entry & ((1 << places) - 1)) as u32;
-    let mut sorted = Sorted { facts: facts.len(), ..Sorted::default() };
-    let mut written = 0;
-    let mut own: Vec<u32> = Vec::new();
-    for alike in order.chunk_by(|a, b| a >> places == b >> places) {
-        own.clear();
-        own.extend(alike.iter().map(|entry| place_of(*entry)));
-        let by = |index: &u32| {
-            let fact = Fact::of(before[*index as usize]);
-            (owners[*index as usize], fact.start, fact.fact)
-        };
-        if own.len() > 1 && !own.is_sorted_by_key(by) {
-            own.sort_unstable_by_key(by);
-        }
-        for index in &own {
-            let [first, second, third, fourth] = owners[*index as usize];
-            let (customer, item) = (Key::of_halves([first, second]), Key::of_halves([third, fourth]));
-            let other = sorted.customers.last() != Some(&customer);
-            if other {
-                sorted.customers.push(customer);
-                sorted.customer_ends.push(0);
-            }
-            if other || sorted.items.last() != Some(&item) {
-                sorted.items.push(item);
-                sorted.item_ends.push(0);
-            }
-            facts[written] = before[*index as usize];
-            written += 1;
-            for ends in [&mut sorted.customer_ends, &mut sorted.item_ends] {
-                if let Some(end) = ends.last_mut() {
-                    *end = written as u32;
-                }
-            }
-        }
-    }
-    sorted
 }
 
 impl SubscriptionFacts {
@@ -799,18 +633,30 @@ impl SubscriptionFacts {
     /// # Errors
     /// When a price is worth more a month than the ledger holds.
     pub fn portion(&self, customers: Range<u32>, policy: &Policy, portion: &mut Portion) -> Result<(), TooDear> {
+        let stand = Stand { facts: &self.facts, customer_ends: &self.customer_ends, item_ends: &self.item_ends };
+        self.fill(stand, customers, policy, portion)
+    }
+
+    /// As [`SubscriptionFacts::portion`], of facts that stand elsewhere.
+    pub(super) fn fill(
+        &self,
+        stand: Stand<'_>,
+        customers: Range<u32>,
+        policy: &Policy,
+        portion: &mut Portion,
+    ) -> Result<(), TooDear> {
         let Portion { rows, terms, worth } = portion;
         rows.clear();
         terms.clear();
         worth.clear();
-        let end_of = |customer: u32| self.customer_ends.get(customer as usize).copied().unwrap_or_default();
+        let end_of = |customer: u32| stand.customer_ends.get(customer as usize).copied().unwrap_or_default();
         let mut first = customers.start.checked_sub(1).map_or(0, end_of);
-        let mut item = self.item_ends.partition_point(|end| *end <= first);
+        let mut item = stand.item_ends.partition_point(|end| *end <= first);
         for customer in customers {
             let last = end_of(customer);
             for index in first..last {
-                item += usize::from(self.item_ends.get(item).is_some_and(|end| *end <= index));
-                let Some(fact) = self.facts.get(index as usize).copied().map(Fact::of) else { continue };
+                item += usize::from(stand.item_ends.get(item).is_some_and(|end| *end <= index));
+                let Some(fact) = stand.facts.get(index as usize).copied().map(Fact::of) else { continue };
                 rows.push(self.row(&fact, terms.len() as u32, customer, item as u32));
                 let stated = self.terms(&fact);
                 let too_dear = |_: MoneyError| TooDear { amount_picos: stated.price.amount_picos, offer: stated.offer };
@@ -822,37 +668,39 @@ impl SubscriptionFacts {
         Ok(())
     }
 
+    /// Says of a price what it is and that it does not fit.
+    pub(super) fn too_large(&self, too_dear: TooDear) -> BooksError {
+        let offer = self.offers.get(too_dear.offer as usize);
+        BooksError::TooLarge {
+            amount: revenue::money::print_scaled(too_dear.amount_picos, 12, 2),
+            currency: offer.map_or(String::new(), |offer| offer.currency.to_string()),
+        }
+    }
+
     /// Sorts the piles, and gives the customers and the subscription items in order.
-    fn sort(&mut self, owners: &[Owner], piles: &Piles) -> (Vec<Key>, Vec<Key>) {
+    fn sort(&mut self, piles: &Piles) -> (Vec<Key>, Vec<Key>) {
         /// Piles that are sorted before what was found is put together.
         const PILES: usize = 64;
         let (mut customers, mut items) = (Vec::new(), Vec::new());
-        let mut of_piles = Vec::new();
-        let (mut facts, mut rest) = (self.facts.as_mut_slice(), owners);
-        for size in piles.sizes() {
-            let (own, after) = std::mem::take(&mut facts).split_at_mut(size);
-            let (owners, owners_after) = rest.split_at(size);
-            of_piles.push((own, owners));
-            (facts, rest) = (after, owners_after);
-        }
-        let mut before = 0;
-        for wave in of_piles.chunks_mut(PILES) {
-            let sorted: Vec<Sorted> = wave
-                .par_iter_mut()
-                .map_init(Default::default, |(room, order), (facts, owners)| sort(facts, owners, room, order))
-                .collect();
-            for own in sorted {
-                let first = self.customer_ends.len() as u32;
+        self.facts.reserve_exact((0..piles.len()).map(|pile| piles.size(pile)).sum());
+        let all: Vec<usize> = (0..piles.len()).collect();
+        let mut rooms: Vec<Room> = Vec::new();
+        for wave in all.chunks(PILES) {
+            rooms.resize_with(wave.len(), Room::default);
+            wave.par_iter().zip(&mut rooms).for_each(|(pile, room)| piles.sort(*pile, room));
+            for own in &rooms {
+                let (first, before) = (self.customer_ends.len() as u32, self.facts.len() as u32);
+                self.facts.extend_from_slice(&own.facts);
                 customers.extend_from_slice(&own.customers);
                 items.extend_from_slice(&own.items);
                 self.customer_ends.extend(own.customer_ends.iter().map(|end| before + end));
                 self.item_ends.extend(own.item_ends.iter().map(|end| before + end));
-                before += own.facts as u32;
-                if own.facts > 0 {
-                    self.shares.push(Share { customers: first..self.customer_ends.len() as u32, facts: own.facts });
+                if !own.facts.is_empty() {
+                    self.shares.push(Share { customers: first..self.customer_ends.len() as u32, facts: own.facts.len() });
                 }
             }
         }
+        self.read = self.facts.len() as u32;
         (customers, items)
     }
 
@@ -961,28 +809,34 @@ impl SubscriptionFacts {
 }
 
 /// Subscription items that occur more than once, sorted: those of several customers.
-///
-/// Of millions hardly one does, so a bit for each tells most of them apart, and only those that share one are sorted.
 fn claimed_twice(items: &[Key]) -> Vec<Key> {
-    let bits = (items.len() * 8).next_power_of_two().max(64);
-    let place = |key: &Key| {
-        let value = u128::from(*key);
-        let mixed = ((value >> 64) as u64 ^ (value as u64).rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) as usize >> 7 & (bits - 1)
-    };
-    let mut seen = vec![0u64; bits / 64];
-    let mut again = vec![0u64; bits / 64];
-    for key in items {
-        let (word, bit) = (place(key) / 64, 1u64 << (place(key) % 64));
-        again[word] |= seen[word] & bit;
-        seen[word] |= bit;
-    }
-    let mut twice: Vec<Key> =
-        items.iter().filter(|key| again[place(key) / 64] & 1 << (place(key) % 64) != 0).copied().collect();
+    let mut twice = seen_twice(items, |key| key.mixed());
     twice.sort_unstable();
     let mut moved: Vec<Key> = twice.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
     moved.dedup();
     moved
+}
+
+/// Whether some number occurs more than once.
+pub(super) fn has_twice(numbers: &[u64]) -> bool {
+    let mut twice = seen_twice(numbers, |number| *number);
+    twice.sort_unstable();
+    twice.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Those that share what they are mixed to with another, by and large: of millions hardly one occurs twice, so a bit
+/// for each tells most of them apart.
+fn seen_twice<T: Copy>(all: &[T], mixed: impl Fn(&T) -> u64) -> Vec<T> {
+    let bits = (all.len() * 8).next_power_of_two().max(64);
+    let place = |one: &T| mixed(one) as usize >> 7 & (bits - 1);
+    let mut seen = vec![0u64; bits / 64];
+    let mut again = vec![0u64; bits / 64];
+    for one in all {
+        let (word, bit) = (place(one) / 64, 1u64 << (place(one) % 64));
+        again[word] |= seen[word] & bit;
+        seen[word] |= bit;
+    }
+    all.iter().filter(|one| again[place(one) / 64] & 1 << (place(one) % 64) != 0).copied().collect()
 }
 
 pub(super) fn unreadable_file(file: &FactFile, error: &dyn std::fmt::Display) -> BooksError {

@@ -4,8 +4,8 @@
 use revenue::fact::{Offer, Terms};
 
 use super::{
-    Before, BooksError, Choice, Fact, FactFile, Group, Key, NO_TIMES, Packed, Parts, RareTimes, Reading, Share, Shared,
-    Source, StatedBy, SubscriptionFacts, Ticks, customer_keys, parts_of,
+    Before, BooksError, Buffers, Choice, Fact, FactFile, Group, Key, NO_TIMES, Packed, Parts, RareTimes, Reading, Share, Shared,
+    Source, StatedBy, SubscriptionFacts, Ticks, customers_of, parts_of,
 };
 use crate::books::{
     group::{Pieces, has_parts, joined},
@@ -178,10 +178,12 @@ impl SubscriptionFacts {
         parts: &Parts,
         reading: &Reading<'_>,
     ) -> Result<Option<Stated>, BooksError> {
-        let Some(customers) = customer_keys(sources, &parts.parts, &reading.customers)? else { return Ok(None) };
-        let mut group = Group::default();
+        let (mut group, mut buffers, mut customers) = (Group::default(), Buffers::default(), Vec::new());
         let (mut later, mut times) = (Vec::new(), self.times.clone());
-        for (part, customers) in parts.parts.iter().zip(&customers) {
+        for part in &parts.parts {
+            if !customers_of(&sources[part.source], part, &reading.customers, &mut buffers, &mut customers)? {
+                return Ok(None);
+            }
             if !group.read(&sources[part.source], part.group, None, reading)? {
                 return Ok(None);
             }

@@ -1,0 +1,130 @@
+//! The ledger as it is made, some customers at a time and never all of it.
+//!
+//! Whoever writes the ledger down or sums it looks at each customer once. Then neither the ledger nor the sorted facts
+//! need room of their own: the facts lie on piles as they were read, and each pile is sorted, worked out and handed on
+//! within the cache.
+
+use std::{
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
+
+use revenue::{
+    fact::Ticks,
+    ledger::{Builder, Share},
+    movement::Context,
+};
+
+use super::{
+    BooksError,
+    ids::Key,
+    subscriptions::{
+        Choice, FactFile, Portion, SubscriptionFacts,
+        piles::{Piles, Room},
+        read,
+    },
+};
+
+/// Facts that were read and wait to be worked out.
+pub struct Flow {
+    /// What is said of all facts, without the facts.
+    facts: SubscriptionFacts,
+    piles: Piles,
+    /// A number for each subscription item of each customer that was worked out.
+    items: Mutex<Vec<u64>>,
+}
+
+/// Room that is used again for each pile.
+#[derive(Default)]
+pub struct Basin {
+    room: Room,
+    portion: Portion,
+    builder: Builder,
+}
+
+/// What was made of a pile: its part of the ledger, where customers and subscription items are numbered from 0.
+pub struct Made<'a> {
+    /// The movements, and what was odd about the facts.
+    pub share: &'a Share,
+    /// Keys of the customers.
+    pub customers: &'a [Key],
+    /// Keys of the subscription items.
+    pub items: &'a [Key],
+}
+
+impl Flow {
+    /// Reads facts from files.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn open(files: &[FactFile], ticks: &Ticks, choice: &Choice<'_>) -> Result<Self, BooksError> {
+        let (facts, piles) = read(files, ticks, choice)?;
+        Ok(Self { facts, piles, items: Mutex::default() })
+    }
+
+    /// What is said of all facts: what is sold, and what reads keys.
+    #[must_use]
+    pub fn facts(&self) -> &SubscriptionFacts {
+        &self.facts
+    }
+
+    /// Runs of piles with at most about so many facts each.
+    #[must_use]
+    pub fn runs(&self, facts: usize) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        let mut size = 0;
+        for pile in 0..self.piles.len() {
+            let own = self.piles.size(pile);
+            match runs.last_mut().filter(|_| size + own <= facts) {
+                Some(run) => {
+                    run.end = pile + 1;
+                    size += own;
+                }
+                None => {
+                    runs.push(pile..pile + 1);
+                    size = own;
+                }
+            }
+        }
+        runs
+    }
+
+    /// Works out a pile. Of `context` all but the terms is used.
+    ///
+    /// # Errors
+    /// When a price is worth more a month than the ledger holds.
+    pub fn make<'a>(
+        &self,
+        pile: usize,
+        context: &Context<'_>,
+        basin: &'a mut Basin,
+    ) -> Result<Made<'a>, BooksError> {
+        /// Customers whose terms stay in the cache together.
+        const CUSTOMERS: u32 = 64;
+        let Basin { room, portion, builder } = basin;
+        self.piles.sort(pile, room);
+        builder.share.clear();
+        let last = room.customers.len() as u32;
+        for first in (0..last).step_by(CUSTOMERS as usize) {
+            let customers = first..(first + CUSTOMERS).min(last);
+            self.facts
+                .fill(room.stand(), customers.clone(), context.policy, portion)
+                .map_err(|too_dear| self.facts.too_large(too_dear))?;
+            let Portion { rows, terms, worth } = &mut *portion;
+            let context = Context { terms, ..*context };
+            builder.append(rows, customers, worth, &self.facts.recorded, &context, |_, _| {});
+        }
+        let mixed = room.items.iter().map(|key| key.mixed());
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).extend(mixed);
+        Ok(Made { share: &builder.share, customers: &room.customers, items: &room.items })
+    }
+
+    /// Whether, of what was worked out, several customers may claim one subscription item. Then versions of one fact
+    /// have to be weighed against each other across customers, which only whole books do, and what was made here does
+    /// not hold.
+    #[must_use]
+    pub fn has_moved(self) -> bool {
+        let mut items = self.items.into_inner().unwrap_or_else(PoisonError::into_inner);
+        super::subscriptions::has_twice(&mut items)
+    }
+}
