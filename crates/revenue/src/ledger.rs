@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use crate::{
-    fact::{Conflict, Reason, Recorded, Row, resolve},
-    movement::{Cause, Context, Kind, Movement, MovementError, Scratch, movements},
-    timeline::{Confidence, Overlap, Span, Worth, timeline},
+    fact::{Conflict, Reason, Recorded, Row, Terms, resolve},
+    movement::{Cause, Context, Kind, Movement, MovementError, Scratch, cause_of_plain, movements, movements_by},
+    timeline::{Confidence, Overlap, Plain, PlainRow, Span, Worth, plain_timeline, timeline},
 };
 
 /// Movements as columns. Customer `c` owns the rows `offsets[c]..offsets[c + 1]`.
@@ -240,6 +240,37 @@ impl Builder {
             }
             self.share.ledger.push_customer(&self.made);
         }
+    }
+
+    /// Appends the ledger of the next customer, if all that is said of them is plain and no row claims the time of another:
+    /// it is what [`Builder::append`] would append. False, and nothing is appended, where it is not so.
+    ///
+    /// `items` are the customer's subscription items in order, each with where its rows are among `rows`, which are
+    /// sorted by start. `classes` are the terms by class, without amount and quantity, and `plain` what they state.
+    pub fn append_plain(
+        &mut self,
+        rows: &[PlainRow],
+        items: impl Iterator<Item = (u32, Range<usize>)>,
+        classes: &[Terms],
+        plain: &[Option<Plain>],
+        context: &Context<'_>,
+    ) -> bool {
+        let Self { share, spans, made, scratch } = self;
+        spans.clear();
+        made.clear();
+        for (item, range) in items {
+            let first = range.start as u32;
+            let own = rows.get(range).unwrap_or_default();
+            if !plain_timeline(own, plain, item, first, spans) {
+                return false;
+            }
+        }
+        let cause = |from: &Span, to: &Span| cause_of_plain(from, to, rows, classes);
+        if movements_by(spans, context, &cause, scratch, made).is_err() {
+            return false;
+        }
+        share.ledger.push_customer(made);
+        true
     }
 
     /// Shows each customer's spans (trials included), and makes no movements of them. What is odd about the facts is kept.

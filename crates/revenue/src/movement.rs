@@ -14,12 +14,14 @@
 //!
 //! "0" means "not a paying customer": where a policy counts free customers, one may pay 0 and still be there.
 
+use std::cmp::Ordering;
+
 use crate::{
     fact::{NEVER, Offer, Reason, Terms, Tick, Ticks},
     fx::{ConversionError, MissingRate, Rates},
     money::{Currency, MoneyError, to_micros},
     policy::{Exchange, Policy},
-    timeline::{Confidence, Span, month_ends},
+    timeline::{Confidence, PlainRow, Span, month_ends},
 };
 
 /// What happened to a customer.
@@ -215,6 +217,20 @@ pub fn movements(
     scratch: &mut Scratch,
     movements: &mut Vec<Movement>,
 ) -> Result<(), MovementError> {
+    movements_by(spans, context, &|from, to| cause_of_change(from, to, context.terms), scratch, movements)
+}
+
+/// As [`movements`], where `cause` says what changed between two spans of one subscription item that follow each other.
+pub(crate) fn movements_by(
+    spans: &[Span],
+    context: &Context<'_>,
+    cause: &impl Fn(&Span, &Span) -> Cause,
+    scratch: &mut Scratch,
+    movements: &mut Vec<Movement>,
+) -> Result<(), MovementError> {
+    if succession(spans, context, cause, movements) {
+        return Ok(());
+    }
     let changes = &mut scratch.changes;
     changes.clear();
     list_changes(spans, context, changes)?;
@@ -233,7 +249,7 @@ pub fn movements(
         if context.ticks.settle() > 0 {
             window.sort_unstable_by_key(|change| (change.subscription, change.offer, change.tick, change.side));
         }
-        if let Err(error) = settle(window, spans, context, &mut standing, movements) {
+        if let Err(error) = settle(window, spans, context, cause, &mut standing, movements) {
             movements.truncate(begun);
             return Err(error);
         }
@@ -370,6 +386,7 @@ fn settle(
     window: &[Change],
     spans: &[Span],
     context: &Context<'_>,
+    cause_of_change: &impl Fn(&Span, &Span) -> Cause,
     standing: &mut Standing,
     movements: &mut Vec<Movement>,
 ) -> Result<(), MovementError> {
@@ -386,11 +403,8 @@ fn settle(
     to_micros(after)?;
     let kind = match (parts_before > 0, parts_after > 0) {
         (false, true) => {
-            let too_long_ago = context
-                .policy
-                .reactivation_within_days
-                .is_some_and(|days| i64::from(day) - i64::from(standing.left_on) > i64::from(days));
-            if standing.paid_before && !too_long_ago { Kind::Reactivation } else { Kind::New }
+            let left_on = standing.paid_before.then_some(standing.left_on);
+            kind_of_beginning(left_on, day, context)
         }
         (true, false) => Kind::Churn,
         (true, true) if after > before => Kind::Expansion,
@@ -445,7 +459,7 @@ fn settle(
             Kind::Churn => (Cause::Contract, ended.map_or(Reason::Unknown, |span| span.end_reason)),
             Kind::Expansion | Kind::Contraction | Kind::Transfer => {
                 let cause = match (replaced, begun) {
-                    (Some(from), Some(to)) => cause_of_change(from, to, context),
+                    (Some(from), Some(to)) => cause_of_change(from, to),
                     (Some(alone), None) | (None, Some(alone)) => cause_of_part(alone, window, spans, context),
                     (None, None) => Cause::Contract,
                 };
@@ -484,18 +498,120 @@ fn settle(
     Ok(())
 }
 
+/// What it is when somebody begins to pay who left on that day, if ever.
+fn kind_of_beginning(left_on: Option<i32>, day: i32, context: &Context<'_>) -> Kind {
+    let is_back = left_on.is_some_and(|left_on| {
+        let away = i64::from(day) - i64::from(left_on);
+        context.policy.reactivation_within_days.is_none_or(|days| away <= i64::from(days))
+    });
+    if is_back { Kind::Reactivation } else { Kind::New }
+}
+
+/// The movements of a customer with one subscription item whose spans follow each other in the reporting currency, which
+/// most are: each change is one of two spans, so nothing has to be sorted nor netted. False for any other customer;
+/// nothing is appended then.
+fn succession(
+    spans: &[Span],
+    context: &Context<'_>,
+    cause: &impl Fn(&Span, &Span) -> Cause,
+    movements: &mut Vec<Movement>,
+) -> bool {
+    if context.ticks.settle() > 0 {
+        return false;
+    }
+    let begun = movements.len();
+    let day_of = |tick: Tick| context.ticks.day(tick).0;
+    let whole = |span: &Span, tick: Tick, delta_micros: i64, kind: Kind, reason: Reason| Movement {
+        day: day_of(tick),
+        subscription: span.subscription,
+        offer: span.offer,
+        fact: span.fact,
+        delta_micros,
+        kind,
+        cause: Cause::Contract,
+        reason,
+        confidence: span.confidence,
+    };
+    let ends = |span: &Span| whole(span, span.to, -span.monthly_micros, Kind::Churn, span.end_reason);
+    let mut held: Option<&Span> = None;
+    for span in spans.iter().filter(|span| !span.trial) {
+        let is_reported = |offer: &Offer| offer.currency == context.reporting;
+        let follows = held.is_none_or(|held| held.subscription == span.subscription && held.to <= span.from);
+        if !follows || span.from >= span.to || !context.offers.get(span.offer as usize).is_some_and(is_reported) {
+            movements.truncate(begun);
+            return false;
+        }
+        match held {
+            Some(held) if held.to == span.from => {
+                let kind = match span.monthly_micros.cmp(&held.monthly_micros) {
+                    Ordering::Greater => Kind::Expansion,
+                    Ordering::Less => Kind::Contraction,
+                    Ordering::Equal => Kind::Transfer,
+                };
+                let both = held.confidence.max(span.confidence);
+                if span.offer == held.offer {
+                    if kind != Kind::Transfer {
+                        let delta_micros = span.monthly_micros - held.monthly_micros;
+                        let changes = whole(span, span.from, delta_micros, kind, Reason::Unknown);
+                        movements.push(Movement { cause: cause(held, span), confidence: both, ..changes });
+                    }
+                } else {
+                    let cause = cause(held, span);
+                    let comes = whole(span, span.from, span.monthly_micros, kind, Reason::Unknown);
+                    let comes = Movement { cause, ..comes };
+                    let goes =
+                        Movement { offer: held.offer, delta_micros: -held.monthly_micros, confidence: both, ..comes };
+                    let in_order = if held.offer < span.offer { [goes, comes] } else { [comes, goes] };
+                    movements.extend(in_order);
+                }
+            }
+            _ => {
+                movements.extend(held.map(ends));
+                let kind = kind_of_beginning(held.map(|held| day_of(held.to)), day_of(span.from), context);
+                movements.push(whole(span, span.from, span.monthly_micros, kind, Reason::Unknown));
+            }
+        }
+        held = Some(span);
+    }
+    movements.extend(held.filter(|held| held.to != NEVER).map(ends));
+    true
+}
+
 /// What changed between two spans of one subscription item that follow each other.
-fn cause_of_change(from: &Span, to: &Span, context: &Context<'_>) -> Cause {
-    let (Some(old), Some(new)) = (context.terms.get(from.terms as usize), context.terms.get(to.terms as usize)) else {
+fn cause_of_change(from: &Span, to: &Span, terms: &[Terms]) -> Cause {
+    let (Some(old), Some(new)) = (terms.get(from.terms as usize), terms.get(to.terms as usize)) else {
         return Cause::Contract;
     };
+    let is_same_quantity = old.price.quantity == new.price.quantity;
+    let is_same_amount = old.price.amount_picos == new.price.amount_picos;
+    cause_of_terms(old, new, is_same_quantity, is_same_amount, from.discount_ended != to.discount_ended)
+}
+
+/// As [`cause_of_change`], of spans of plain rows.
+pub(crate) fn cause_of_plain(from: &Span, to: &Span, rows: &[PlainRow], classes: &[Terms]) -> Cause {
+    let (Some(old), Some(new)) = (rows.get(from.terms as usize), rows.get(to.terms as usize)) else {
+        return Cause::Contract;
+    };
+    let (Some(old_terms), Some(new_terms)) = (classes.get(old.class as usize), classes.get(new.class as usize)) else {
+        return Cause::Contract;
+    };
+    cause_of_terms(old_terms, new_terms, old.quantity == new.quantity, old.amount == new.amount, false)
+}
+
+fn cause_of_terms(
+    old: &Terms,
+    new: &Terms,
+    is_same_quantity: bool,
+    is_same_amount: bool,
+    has_discount_ended: bool,
+) -> Cause {
     if old.offer != new.offer {
         Cause::Upgrade
-    } else if old.price.quantity != new.price.quantity || old.metered || new.metered {
+    } else if !is_same_quantity || old.metered || new.metered {
         Cause::Quantity
-    } else if old.price.amount_picos != new.price.amount_picos || old.price.pricing != new.price.pricing {
+    } else if !is_same_amount || old.price.pricing != new.price.pricing {
         Cause::PriceRise
-    } else if old.price.discount != new.price.discount || from.discount_ended != to.discount_ended {
+    } else if old.price.discount != new.price.discount || has_discount_ended {
         Cause::Discount
     } else {
         Cause::PriceRise

@@ -140,7 +140,7 @@ impl Price {
     /// # Errors
     /// [`MoneyError::TooLarge`] when the value does not fit the ledger.
     pub fn monthly_micros(&self, policy: &Policy, with_discount: bool) -> Result<i64, MoneyError> {
-        match self.monthly_micros_narrow(policy, with_discount) {
+        match self.monthly_micros_narrow(self.amount_picos, self.quantity, policy, with_discount) {
             Some(micros) => Ok(micros),
             None => self.monthly_micros_wide(policy, with_discount),
         }
@@ -148,7 +148,17 @@ impl Price {
 
     /// The ordinary price in 64 bits: whole micro-units times a quantity, with a discount in percent or without one.
     /// None where that does not hold or does not fit; what it gives is what 128 bits give.
-    fn monthly_micros_narrow(&self, policy: &Policy, with_discount: bool) -> Option<i64> {
+    ///
+    /// The amount and the quantity are given, so that prices that differ in nothing else can share the rest.
+    #[must_use]
+    #[inline]
+    pub fn monthly_micros_narrow(
+        &self,
+        amount_picos: i128,
+        quantity: i64,
+        policy: &Policy,
+        with_discount: bool,
+    ) -> Option<i64> {
         const WHOLE: u64 = 100_000_000;
         let months: u64 = match self.interval {
             Interval::Month => 1,
@@ -156,12 +166,12 @@ impl Price {
             Interval::Year => 12,
             Interval::Day | Interval::Week | Interval::OneOff => return None,
         };
-        let picos = u64::try_from(self.amount_picos).ok()?;
+        let picos = u64::try_from(amount_picos).ok()?;
         let (micros, rest) = (picos / PICOS_PER_MICRO as u64, picos % PICOS_PER_MICRO as u64);
         if self.pricing != Pricing::PerUnit || rest != 0 {
             return None;
         }
-        let mut value = micros.checked_mul(u64::try_from(self.quantity).ok()?)?;
+        let mut value = micros.checked_mul(u64::try_from(quantity).ok()?)?;
         let mut divisor = months.checked_mul(u64::try_from(self.interval_count.max(1)).ok()?)?;
         if let Some(discount) = self.discount.filter(|found| with_discount && found.lowers_mrr(policy.discounts)) {
             let left = WHOLE.checked_sub(u64::try_from(discount.percent_millionths).ok()?)?;
@@ -170,6 +180,9 @@ impl Price {
             }
             value = value.checked_mul(left)?;
             divisor = divisor.checked_mul(WHOLE)?;
+        }
+        if divisor == 1 {
+            return i64::try_from(value).ok();
         }
         let (floor, rest) = (value / divisor, value % divisor);
         let up = rest > divisor - rest || (rest == divisor - rest && floor % 2 == 1);
@@ -346,7 +359,7 @@ mod tests {
                         let price = Price { discount, ..price(amount, interval, count, quantity) };
                         for with_discount in [true, false] {
                             all += 1;
-                            if let Some(micros) = price.monthly_micros_narrow(&policy, with_discount) {
+                            if let Some(micros) = price.monthly_micros_narrow(price.amount_picos, price.quantity, &policy, with_discount) {
                                 narrow += 1;
                                 assert_eq!(price.monthly_micros_wide(&policy, with_discount), Ok(micros), "{price:?}");
                             }

@@ -257,6 +257,115 @@ pub fn timeline(
     spans.extend(usage.running.filter(|span| span.from < span.to));
 }
 
+/// What facts of one kind state that are as plain as most: no trial within a row, no cancellation announced, no usage, no
+/// discount that runs out. Under the policy they hold as long as they say, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plain {
+    /// Index of the offer.
+    pub offer: u32,
+    /// Whether they are worth what they say.
+    pub pays: bool,
+    is_unpaid: bool,
+    cancel_reason: Reason,
+    confidence: Confidence,
+}
+
+impl Plain {
+    /// What terms state, if it is plain; their amount and their quantity do not matter.
+    #[must_use]
+    pub fn of(terms: &Terms, policy: &Policy) -> Option<Self> {
+        let runs_out = terms.price.discount.is_some_and(|discount| {
+            terms.discount_end != NEVER || matches!(discount.duration, crate::price::DiscountDuration::Months(_))
+        });
+        let is_rare = terms.metered || runs_out || terms.price.interval == crate::price::Interval::OneOff;
+        if is_rare || policy.trial_counts || policy.free_is_customer {
+            return None;
+        }
+        let pays = match terms.status {
+            Status::Active => true,
+            Status::PastDue if policy.past_due_drop_days.is_none() => true,
+            Status::PastDue | Status::Withdrawn => return None,
+            Status::Unpaid => policy.unpaid_keeps,
+            Status::Paused => policy.paused_keeps,
+            Status::Trialing | Status::Canceled | Status::Incomplete | Status::IncompleteExpired => false,
+        };
+        Some(Self {
+            offer: terms.offer,
+            pays,
+            is_unpaid: terms.status == Status::Unpaid,
+            cancel_reason: terms.cancel_reason,
+            confidence: terms.confidence,
+        })
+    }
+}
+
+/// A fact that says no more than who, when and how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlainRow {
+    /// Index of the fact.
+    pub fact: u32,
+    /// Index of what it states besides.
+    pub class: u32,
+    /// The first tick at which the row holds.
+    pub start: Tick,
+    /// The first tick at which it no longer holds; [`NEVER`] when it still does.
+    pub end: Tick,
+    /// Worth a month, in micro-units of the offer's currency.
+    pub monthly_micros: i64,
+    /// A number for the amount, the same for the same amount.
+    pub amount: i64,
+    /// How many units.
+    pub quantity: i64,
+}
+
+/// As [`timeline`] without the spans of trials, for the rows of one subscription item that are plain and follow each other
+/// without claiming the same time. Of a span `terms` is the index of its row, counted from `first`. False where the rows
+/// are not so: then what was appended does not hold.
+pub(crate) fn plain_timeline(
+    rows: &[PlainRow],
+    classes: &[Option<Plain>],
+    subscription: u32,
+    first: u32,
+    spans: &mut Vec<Span>,
+) -> bool {
+    let stated = |row: &PlainRow| classes.get(row.class as usize).copied().flatten();
+    let mut rest = rows;
+    for index in first.. {
+        let [row, after @ ..] = rest else { break };
+        rest = after;
+        let next = after.first();
+        let Some(plain) = stated(row) else { return false };
+        if row.end <= row.start || next.is_some_and(|next| next.start < row.end) {
+            return false;
+        }
+        if !plain.pays || row.monthly_micros <= 0 {
+            continue;
+        }
+        let mut end_reason = plain.cancel_reason;
+        if end_reason == Reason::Unknown
+            && let Some(next) = next.filter(|next| next.start == row.end)
+        {
+            let Some(following) = stated(next) else { return false };
+            end_reason = if following.is_unpaid { Reason::FailedPayment } else { following.cancel_reason };
+        }
+        spans.push(Span {
+            subscription,
+            offer: plain.offer,
+            terms: index,
+            fact: row.fact,
+            from: row.start,
+            to: row.end,
+            monthly_micros: row.monthly_micros,
+            announced_end: NEVER,
+            end_reason,
+            confidence: plain.confidence,
+            trial: false,
+            discount_ended: false,
+        });
+    }
+    true
+}
+
 /// The tick from which the discount of a row no longer holds.
 fn discount_end(row: &Row, terms: &Terms, ticks: &Ticks) -> Tick {
     match terms.price.discount.map(|discount| discount.duration) {

@@ -124,7 +124,7 @@ fn questions(periods: &str) -> Result<Done, EngineError> {
 fn ledger_as_it_is_made(periods: &str, out: &Path) -> Result<Option<u64>, EngineError> {
     let (policy, rates) = (Policy::default(), Rates::default());
     let ticks = Ticks::new(&policy, Zone::utc());
-    let flow = Flow::open(&fact_files(periods)?, &ticks, &Choice { is_known: &|_| true, is_wanted: None })?;
+    let flow = Flow::open(&fact_files(periods)?, &policy, &ticks, &Choice { is_known: &|_| true, is_wanted: None })?;
     let currencies = flow.facts().offers.iter().map(|offer| offer.currency);
     let context = Context {
         policy: &policy,

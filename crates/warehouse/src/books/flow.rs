@@ -13,6 +13,8 @@ use revenue::{
     fact::Ticks,
     ledger::{Builder, Share},
     movement::Context,
+    policy::Policy,
+    timeline::{Plain, PlainRow},
 };
 
 use super::{
@@ -30,6 +32,8 @@ pub struct Flow {
     /// What is said of all facts, without the facts.
     facts: SubscriptionFacts,
     piles: Piles,
+    /// What facts of each class state, where it is plain.
+    plain: Vec<Option<Plain>>,
     /// A number for each subscription item of each customer that was worked out.
     items: Mutex<Vec<u64>>,
 }
@@ -39,6 +43,7 @@ pub struct Flow {
 pub struct Basin {
     room: Room,
     portion: Portion,
+    plain_rows: Vec<PlainRow>,
     builder: Builder,
 }
 
@@ -57,9 +62,10 @@ impl Flow {
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn open(files: &[FactFile], ticks: &Ticks, choice: &Choice<'_>) -> Result<Self, BooksError> {
+    pub fn open(files: &[FactFile], policy: &Policy, ticks: &Ticks, choice: &Choice<'_>) -> Result<Self, BooksError> {
         let (facts, piles) = read(files, ticks, choice)?;
-        Ok(Self { facts, piles, items: Mutex::default() })
+        let plain = facts.plain_classes(policy);
+        Ok(Self { facts, piles, plain, items: Mutex::default() })
     }
 
     /// What is said of all facts: what is sold, and what reads keys.
@@ -89,7 +95,7 @@ impl Flow {
         runs
     }
 
-    /// Works out a pile. Of `context` all but the terms is used.
+    /// Works out a pile. Of `context` all but the terms is used; its policy is the one that the flow was opened with.
     ///
     /// # Errors
     /// When a price is worth more a month than the ledger holds.
@@ -99,20 +105,25 @@ impl Flow {
         context: &Context<'_>,
         basin: &'a mut Basin,
     ) -> Result<Made<'a>, BooksError> {
-        /// Customers whose terms stay in the cache together.
-        const CUSTOMERS: u32 = 64;
-        let Basin { room, portion, builder } = basin;
+        let Basin { room, portion, plain_rows, builder } = basin;
         self.piles.sort(pile, room);
         builder.share.clear();
-        let last = room.customers.len() as u32;
-        for first in (0..last).step_by(CUSTOMERS as usize) {
-            let customers = first..(first + CUSTOMERS).min(last);
-            self.facts
-                .fill(room.stand(), customers.clone(), context.policy, portion)
-                .map_err(|too_dear| self.facts.too_large(too_dear))?;
-            let Portion { rows, terms, worth } = &mut *portion;
-            let context = Context { terms, ..*context };
-            builder.append(rows, customers, worth, &self.facts.recorded, &context, |_, _| {});
+        let stand = room.stand();
+        let (mut first, mut item) = (0, 0);
+        for (customer, end) in (0u32..).zip(stand.customer_ends) {
+            let facts = first..*end as usize;
+            first = facts.end;
+            if !self.facts.append_plain(stand, facts, item, (&self.plain, context), plain_rows, builder) {
+                self.facts
+                    .fill(stand, customer..customer + 1, context.policy, portion)
+                    .map_err(|too_dear| self.facts.too_large(too_dear))?;
+                let Portion { rows, terms, worth } = &mut *portion;
+                let context = Context { terms, ..*context };
+                builder.append(rows, customer..customer + 1, worth, &self.facts.recorded, &context, |_, _| {});
+            }
+            while stand.item_ends.get(item).is_some_and(|item_end| item_end <= end) {
+                item += 1;
+            }
         }
         let mixed = room.items.iter().map(|key| key.mixed());
         self.items.lock().unwrap_or_else(PoisonError::into_inner).extend(mixed);

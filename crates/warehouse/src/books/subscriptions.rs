@@ -16,9 +16,11 @@ use std::{
 use rayon::prelude::*;
 use revenue::{
     fact::{Conflict, Offer, Recorded, Row, Terms, Tick, Ticks, resolve},
+    ledger::Builder,
     money::MoneyError,
+    movement::Context,
     policy::Policy,
-    timeline::Worth,
+    timeline::{Plain, PlainRow, Worth},
 };
 
 use super::{
@@ -194,8 +196,8 @@ pub struct TooDear {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stand<'a> {
     facts: &'a [Packed],
-    customer_ends: &'a [u32],
-    item_ends: &'a [u32],
+    pub(super) customer_ends: &'a [u32],
+    pub(super) item_ends: &'a [u32],
 }
 
 /// Where a row group begins among the facts.
@@ -666,6 +668,51 @@ impl SubscriptionFacts {
             first = last;
         }
         Ok(())
+    }
+
+    /// What facts of each class state, where it is plain under a policy.
+    pub(super) fn plain_classes(&self, policy: &Policy) -> Vec<Option<Plain>> {
+        self.classes.iter().map(|terms| Plain::of(terms, policy)).collect()
+    }
+
+    /// Appends the ledger of a customer whose facts stand in a range, if all of them are plain. `first_item` is the
+    /// customer's first subscription item, and `rows` is room for the facts.
+    pub(super) fn append_plain(
+        &self,
+        stand: Stand<'_>,
+        facts: Range<usize>,
+        first_item: usize,
+        (plain, context): (&[Option<Plain>], &Context<'_>),
+        rows: &mut Vec<PlainRow>,
+        builder: &mut Builder,
+    ) -> bool {
+        rows.clear();
+        for packed in stand.facts.get(facts.clone()).unwrap_or_default() {
+            let fact = Fact::of(*packed);
+            let Some(stated) = plain.get(fact.class as usize).copied().flatten() else { return false };
+            if !self.times.is_empty() && self.times.get(fact.fact as usize).is_some_and(|times| *times != NO_TIMES) {
+                return false;
+            }
+            let mut monthly_micros = 0;
+            if stated.pays {
+                let price = &self.classes[fact.class as usize].price;
+                let amount_picos = self.wide.picos(fact.amount);
+                match price.monthly_micros_narrow(amount_picos, fact.quantity, context.policy, true) {
+                    Some(micros) => monthly_micros = micros,
+                    None => return false,
+                }
+            }
+            let Fact { fact, class, start, end, amount, quantity } = fact;
+            rows.push(PlainRow { fact, class, start, end, monthly_micros, amount, quantity });
+        }
+        let ends = stand.item_ends.get(first_item..).unwrap_or_default().iter().map(|end| *end as usize - facts.start);
+        let mut begin = 0;
+        let items = (first_item as u32..).zip(ends).map_while(|(item, end)| {
+            let own = (begin < rows.len()).then_some((item, begin..end));
+            begin = end;
+            own
+        });
+        builder.append_plain(rows, items, &self.classes, plain, context)
     }
 
     /// Says of a price what it is and that it does not fit.
