@@ -562,7 +562,8 @@ fn succession(
                     let goes =
                         Movement { offer: held.offer, delta_micros: -held.monthly_micros, confidence: both, ..comes };
                     let in_order = if held.offer < span.offer { [goes, comes] } else { [comes, goes] };
-                    movements.extend(in_order);
+                    // A free part that comes or goes moves no money.
+                    movements.extend(in_order.into_iter().filter(|movement| movement.delta_micros != 0));
                 }
             }
             _ => {

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, ops::Range};
 use revenue::{
     calendar::Day,
     fact::{NEVER, Offer, Reason, Recorded, Row, Terms, Tick, Ticks},
-    ledger::{self, Ledger, Share},
+    ledger::{self, Builder, Ledger, Share},
     movement::{Cause, Context, Kind},
     naive::{self, Evaluation},
-    timeline::{Confidence, Span, Worth},
+    timeline::{Confidence, Plain, PlainRow, Span, Worth},
 };
 
 use crate::company::{Company, Fact};
@@ -117,10 +117,55 @@ impl<'a> Books<'a> {
         self.build_share(self.everybody(), |_, _| {})
     }
 
-    /// The kernel's ledger of some customers who follow each other.
+    /// The kernel's ledger of some customers who follow each other. The short way for plain customers must give the same.
     pub fn build_share(&self, customers: Range<u32>, visit: impl FnMut(u32, &[Span])) -> Share {
         let mut rows: Vec<Row> = self.rows.iter().filter(|row| customers.contains(&row.customer)).copied().collect();
-        ledger::build(&mut rows, customers, &self.worth, &self.recorded, &self.context(), visit)
+        let short = self.build_plain(&rows, customers.clone()).0;
+        let share = ledger::build(&mut rows, customers, &self.worth, &self.recorded, &self.context(), visit);
+        assert_eq!(short.ledger, share.ledger);
+        share
+    }
+
+    /// The ledger of some customers, that of the plain ones the short way, and how many were plain.
+    pub fn build_plain(&self, rows: &[Row], customers: Range<u32>) -> (Share, usize) {
+        let plain: Vec<Option<Plain>> = self.terms.iter().map(|terms| Plain::of(terms, &self.company.policy)).collect();
+        let mut builder = Builder::default();
+        let mut count = 0;
+        for customer in customers {
+            let mut own: Vec<Row> = rows.iter().filter(|row| row.customer == customer).copied().collect();
+            own.sort_by_key(|row| (row.subscription, row.start, row.start_offset, row.fact));
+            let plain_row = |row: &Row| {
+                let says_no_more = row.trial_end == Tick::MIN
+                    && row.cancel_at == NEVER
+                    && row.cancel_requested_at == NEVER;
+                let price = &self.terms[row.terms as usize].price;
+                says_no_more.then(|| PlainRow {
+                    fact: row.fact,
+                    class: row.terms,
+                    start: row.start,
+                    end: row.end,
+                    monthly_micros: self.worth[row.terms as usize].monthly_micros,
+                    amount: price.amount_picos as i64,
+                    quantity: price.quantity,
+                })
+            };
+            let plain_rows: Option<Vec<PlainRow>> = own.iter().map(plain_row).collect();
+            let mut begin = 0;
+            let items = own.chunk_by(|a, b| a.subscription == b.subscription).map(|of_item| {
+                let range = begin..begin + of_item.len();
+                begin = range.end;
+                (of_item[0].subscription, range)
+            });
+            let is_plain = plain_rows
+                .is_some_and(|rows| builder.append_plain(&rows, items, &self.terms, &plain, &self.context()));
+            if is_plain {
+                count += 1;
+            } else {
+                let customers = customer..customer + 1;
+                builder.append(&mut own, customers, &self.worth, &self.recorded, &self.context(), |_, _| {});
+            }
+        }
+        (builder.share, count)
     }
 
     /// The reference evaluator's ledger.

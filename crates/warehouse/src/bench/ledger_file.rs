@@ -550,14 +550,15 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
 /// Packs values of `width` bits, the lowest first, and zeros after them up to `count`, which is a multiple of 8.
 fn pack(values: impl Iterator<Item = u64>, count: usize, width: u32, out: &mut Vec<u8>) {
     let end = out.len() + count / 8 * width as usize;
-    let (mut held, mut bits) = (0u128, 0);
+    let (mut held, mut bits) = (0u64, 0);
     for value in values {
-        held |= u128::from(value) << bits;
+        held |= value << bits;
         bits += width;
-        if bits >= 64 {
-            out.extend_from_slice(&(held as u64).to_le_bytes());
-            held >>= 64;
-            bits -= 64;
+        if bits >= u64::BITS {
+            out.extend_from_slice(&held.to_le_bytes());
+            bits -= u64::BITS;
+            // Of a value all of whose bits are written none is left.
+            held = value.checked_shr(width - bits).unwrap_or(0);
         }
     }
     let left = held.to_le_bytes();

@@ -37,6 +37,14 @@ pub(super) struct Reading<'a> {
     pub(super) shared: Mutex<Shared>,
 }
 
+impl Reading<'_> {
+    /// The code of an amount, which may be too wide for 64 bits.
+    #[cold]
+    fn code_of_amount(&self, picos: i128) -> Result<i64, BooksError> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).wide.code(picos)
+    }
+}
+
 /// What all groups number together.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -141,11 +149,17 @@ impl Group {
             None => self.amounts.resize(rows, 0),
             Some(chunk) => {
                 let to_picos = to_picos(chunk.shape, "amount")?;
+                let narrow_to_picos = i64::try_from(to_picos).ok();
                 chunk.read(0, &mut self.buffers, &mut self.amounts, &mut |raw| {
-                    let picos = raw.number().saturating_mul(to_picos);
-                    match narrow(picos) {
-                        Some(narrow) => Ok(narrow),
-                        None => reading.shared.lock().unwrap_or_else(PoisonError::into_inner).wide.code(picos),
+                    let number = raw.number();
+                    // Nearly all fit 64 bits.
+                    let picos = match (i64::try_from(number), narrow_to_picos) {
+                        (Ok(number), Some(to_picos)) => number.checked_mul(to_picos),
+                        _ => None,
+                    };
+                    match picos.filter(|picos| i128::from(*picos) >= LEAST) {
+                        Some(picos) => Ok(picos),
+                        None => reading.code_of_amount(number.saturating_mul(to_picos)),
                     }
                 })?;
             }

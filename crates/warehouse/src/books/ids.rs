@@ -340,6 +340,14 @@ impl Keys {
     pub fn of(&self, text: &[u8]) -> Option<Key> {
         match self {
             Keys::Spelled { beginning } => spelled_key(beginning.strip(text)?),
+            _ => self.look_up(text),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, text: &[u8]) -> Option<Key> {
+        match self {
+            Keys::Spelled { .. } => self.of(text),
             Keys::Ranked { sorted, known, hasher } => {
                 let found = known.find(hasher.hash_one(text), |rank| sorted.get(*rank as usize).as_bytes() == text)?;
                 Some(Key(0, u64::from(*found)))

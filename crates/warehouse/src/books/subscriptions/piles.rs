@@ -7,14 +7,44 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{BooksError, Fact, Group, Packed, Part, RareTimes, Reading, Source, Stand, customers_of, times_by_fact};
+use super::{BooksError, Fact, Group, Packed, Part, RareTimes, Reading, Source, Stand, Tick, customers_of, times_by_fact};
 use crate::books::{ids::Key, pages::Buffers};
 
-/// The customer's and the subscription item's key of a fact, and the fact.
-type Record = [u64; 8];
+/// The customer's and the subscription item's key of a fact, four words each with the first deciding first, and the fact:
+/// its number, its start and its end, its class with its quantity, and its amount. What is shorter is read sooner.
+type Record = [u32; 13];
+
+/// The owners of a record: the customer's and the item's key.
+fn owners(record: &Record) -> [u64; 4] {
+    let two = |place: usize| u64::from(record[place]) << 32 | u64::from(record[place + 1]);
+    [two(0), two(2), two(4), two(6)]
+}
+
+const FACT: usize = 8;
+const START: usize = 9;
+const END: usize = 10;
+const CLASS: usize = 11;
+const AMOUNT: usize = 12;
+
+/// When the fact of a record starts.
+fn start_of(record: &Record) -> Tick {
+    record[START].cast_signed()
+}
+
+/// Bits that a quantity has beside its class.
+const QUANTITY_BITS: u32 = 14;
+
+/// The class and the quantity of facts that do not fit a record; the amount is their place among those.
+const WIDE: u32 = u32::MAX;
+
+/// A class, an amount and a quantity.
+type Wide = (u32, i64, i64);
+
+/// Amounts are counted in hundredths of a unit, in pico-units.
+const HUNDREDTH: i64 = 10_000_000_000;
 
 /// Facts of a pile, more or less.
-const FACTS: usize = 8_192;
+const FACTS: usize = 16_384;
 
 /// Which id does not fit the way in which keys are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,21 +99,24 @@ struct Hand {
     next: Vec<u32>,
     /// Where the next block begins.
     unused: u32,
+    /// Of facts whose class, amount or quantity does not fit a record.
+    wide: Vec<Wide>,
 }
 
 impl Hand {
     /// Records of a block.
-    const BLOCK: u32 = 64;
+    const BLOCK: u32 = 16;
 
     /// Room for so many records on so many piles. None of it is touched yet.
     fn with_room(records: usize, piles: usize) -> Result<Self, BooksError> {
         let room = records + piles * Self::BLOCK as usize;
         u32::try_from(room).map_err(|_| BooksError::TooMany { what: "facts" })?;
         Ok(Self {
-            records: vec![[0; 8]; room],
+            records: vec![[0; 13]; room],
             blocks: vec![Vec::new(); piles],
             next: vec![0; piles],
             unused: 0,
+            wide: Vec::new(),
         })
     }
 
@@ -99,14 +132,62 @@ impl Hand {
         *next += 1;
     }
 
-    /// The records of a pile, in the order in which they came.
-    fn of_pile(&self, pile: usize) -> impl Iterator<Item = &[Record]> {
+    /// Where the records of a pile are, in the order in which they came.
+    fn of_pile(&self, pile: usize) -> impl Iterator<Item = Range<u32>> {
         let blocks = &self.blocks[pile];
         blocks.iter().enumerate().map(move |(number, first)| {
             let end = if number + 1 == blocks.len() { self.next[pile] } else { first + Self::BLOCK };
-            self.records.get(*first as usize..end as usize).unwrap_or_default()
+            *first..end
         })
     }
+
+    /// The record of a fact of some customer.
+    #[inline]
+    fn record(&mut self, [first, second]: [u64; 2], [third, fourth]: [u64; 2], fact: Fact) -> Record {
+        let high = |half: u64| (half >> 32) as u32;
+        let class_and_quantity = u32::try_from(fact.quantity)
+            .ok()
+            .filter(|quantity| *quantity < 1 << QUANTITY_BITS && fact.class < WIDE >> QUANTITY_BITS)
+            .map(|quantity| fact.class << QUANTITY_BITS | quantity);
+        let hundredths =
+            u32::try_from(fact.amount / HUNDREDTH).ok().filter(|_| fact.amount % HUNDREDTH == 0);
+        let (class, amount) = match (class_and_quantity, hundredths) {
+            (Some(class), Some(hundredths)) => (class, hundredths),
+            _ => {
+                // There are no more of them than facts, which have 32-bit numbers.
+                self.wide.push((fact.class, fact.amount, fact.quantity));
+                (WIDE, (self.wide.len() - 1) as u32)
+            }
+        };
+        [
+            high(first),
+            first as u32,
+            high(second),
+            second as u32,
+            high(third),
+            third as u32,
+            high(fourth),
+            fourth as u32,
+            fact.fact,
+            fact.start.cast_unsigned(),
+            fact.end.cast_unsigned(),
+            class,
+            amount,
+        ]
+    }
+}
+
+/// The fact of a record, of which what does not fit lies elsewhere.
+#[inline]
+fn fact_of(record: &Record, wide: &[Wide]) -> Fact {
+    let (class, amount, quantity) = match record[CLASS] {
+        WIDE => wide[record[AMOUNT] as usize],
+        both => {
+            let quantity = i64::from(both & ((1 << QUANTITY_BITS) - 1));
+            (both >> QUANTITY_BITS, i64::from(record[AMOUNT]) * HUNDREDTH, quantity)
+        }
+    };
+    Fact { fact: record[FACT], class, start: start_of(record), end: record[END].cast_signed(), amount, quantity }
 }
 
 /// All facts, on piles in the order of customers.
@@ -169,16 +250,79 @@ impl Piles {
 
     /// How many facts a pile has.
     pub(in crate::books) fn size(&self, pile: usize) -> usize {
-        self.hands.iter().flat_map(|hand| hand.of_pile(pile)).map(<[Record]>::len).sum()
+        self.hands.iter().flat_map(|hand| hand.of_pile(pile)).map(|range| range.len()).sum()
     }
 
     /// Sorts a pile by customer, subscription, start and fact.
     pub(in crate::books) fn sort(&self, pile: usize, room: &mut Room) {
-        room.records.clear();
-        for records in self.hands.iter().flat_map(|hand| hand.of_pile(pile)) {
-            room.records.extend_from_slice(records);
+        let Room { records, wide, order, own, facts, customers, customer_ends, items, item_ends } = room;
+        records.clear();
+        wide.clear();
+        order.clear();
+        facts.clear();
+        customers.clear();
+        customer_ends.clear();
+        items.clear();
+        item_ends.clear();
+        for hand in &self.hands {
+            let begun = records.len();
+            for range in hand.of_pile(pile) {
+                records.extend_from_slice(&hand.records[range.start as usize..range.end as usize]);
+            }
+            if !hand.wide.is_empty() {
+                for record in records[begun..].iter_mut().filter(|record| record[CLASS] == WIDE) {
+                    wide.push(hand.wide[record[AMOUNT] as usize]);
+                    record[AMOUNT] = (wide.len() - 1) as u32;
+                }
+            }
         }
-        room.sort();
+        let first_half = |record: &Record| u64::from(record[0]) << 32 | u64::from(record[1]);
+        let (least, greatest) = records.iter().fold((u64::MAX, 0), |(least, greatest), record| {
+            let half = first_half(record);
+            (half.min(least), half.max(greatest))
+        });
+        // The beginning of a key and the index tell nearly all of the order. Facts of a pile come in the order of their
+        // numbers, which most files have by start, so little is left to sort where beginnings are the same.
+        let bits = usize::BITS - records.len().leading_zeros();
+        let surplus = (u64::BITS - greatest.saturating_sub(least).leading_zeros() + bits).saturating_sub(u64::BITS);
+        let entry = |(record, index): (&Record, u64)| (first_half(record) - least) >> surplus << bits | index;
+        order.extend(records.iter().zip(0u64..).map(entry));
+        order.sort_unstable();
+        for alike in order.chunk_by(|a, b| a >> bits == b >> bits) {
+            own.clear();
+            own.extend(alike.iter().map(|entry| (entry & ((1 << bits) - 1)) as u32));
+            // Nearly always the facts of a customer are of one subscription and begin one after the other.
+            let follows = |[a, b]: [u32; 2]| {
+                let (a, b) = (&records[a as usize], &records[b as usize]);
+                a[..FACT] == b[..FACT] && start_of(a) <= start_of(b)
+            };
+            if !own.array_windows().all(|pair| follows(*pair)) {
+                own.sort_unstable_by_key(|index| {
+                    let record = &records[*index as usize];
+                    (owners(record), start_of(record), record[FACT])
+                });
+            }
+            for index in own.iter() {
+                let record = &records[*index as usize];
+                let [first, second, third, fourth] = owners(record);
+                let (customer, item) = (Key::of_halves([first, second]), Key::of_halves([third, fourth]));
+                let other = customers.last() != Some(&customer);
+                if other {
+                    customers.push(customer);
+                    customer_ends.push(0);
+                }
+                if other || items.last() != Some(&item) {
+                    items.push(item);
+                    item_ends.push(0);
+                }
+                facts.push(fact_of(record, wide).pack());
+                for ends in [&mut *customer_ends, &mut *item_ends] {
+                    if let Some(end) = ends.last_mut() {
+                        *end = facts.len() as u32;
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -201,10 +345,7 @@ fn read_part(
     }
     let rows = (0..group.starts.len()).filter(|row| part.counts(*row));
     for ((row, customer), fact) in rows.zip(customers.iter()).zip(part.first..) {
-        let [first, second] = customer.halves();
-        let [third, fourth] = group.subscriptions[row].halves();
-        let [fact, times, amount, quantity] = Fact::of_row(group, row, fact).pack();
-        let record = [first, second, third, fourth, fact, times, amount, quantity];
+        let record = hand.record(customer.halves(), group.subscriptions[row].halves(), Fact::of_row(group, row, fact));
         hand.put(ranges.of_customer(*customer), record);
     }
     Ok(Ok(()))
@@ -261,6 +402,7 @@ fn are_alike(sources: &[Source], parts: &[Part], reading: &Reading<'_>) -> Resul
 #[derive(Debug, Default)]
 pub(in crate::books) struct Room {
     records: Vec<Record>,
+    wide: Vec<Wide>,
     order: Vec<u64>,
     own: Vec<u32>,
     /// The facts, sorted.
@@ -279,56 +421,5 @@ impl Room {
     /// The facts, as they stand.
     pub(in crate::books) fn stand(&self) -> Stand<'_> {
         Stand { facts: &self.facts, customer_ends: &self.customer_ends, item_ends: &self.item_ends }
-    }
-
-    fn sort(&mut self) {
-        let Self { records, order, own, facts, customers, customer_ends, items, item_ends } = self;
-        facts.clear();
-        customers.clear();
-        customer_ends.clear();
-        items.clear();
-        item_ends.clear();
-        // The beginning of a key and the place tell nearly all of the order. Facts of a pile lie in the order of their
-        // numbers, which most files have by start, so little is left to sort where beginnings are the same.
-        let (least, greatest) = records
-            .iter()
-            .fold((u64::MAX, 0), |(least, greatest), record| (least.min(record[0]), greatest.max(record[0])));
-        let places = usize::BITS - records.len().leading_zeros();
-        let surplus = (u64::BITS - greatest.saturating_sub(least).leading_zeros() + places).saturating_sub(u64::BITS);
-        order.clear();
-        order.extend(records.iter().zip(0u64..).map(|(record, place)| (record[0] - least) >> surplus << places | place));
-        order.sort_unstable();
-        let place_of = |entry: u64| (entry & ((1 << places) - 1)) as u32;
-        for alike in order.chunk_by(|a, b| a >> places == b >> places) {
-            own.clear();
-            own.extend(alike.iter().map(|entry| place_of(*entry)));
-            let by = |index: &u32| {
-                let [first, second, third, fourth, packed @ ..] = records[*index as usize];
-                let fact = Fact::of(packed);
-                ([first, second, third, fourth], fact.start, fact.fact)
-            };
-            if own.len() > 1 && !own.is_sorted_by_key(by) {
-                own.sort_unstable_by_key(by);
-            }
-            for index in own.iter() {
-                let [first, second, third, fourth, packed @ ..] = records[*index as usize];
-                let (customer, item) = (Key::of_halves([first, second]), Key::of_halves([third, fourth]));
-                let other = customers.last() != Some(&customer);
-                if other {
-                    customers.push(customer);
-                    customer_ends.push(0);
-                }
-                if other || items.last() != Some(&item) {
-                    items.push(item);
-                    item_ends.push(0);
-                }
-                facts.push(packed);
-                for ends in [&mut *customer_ends, &mut *item_ends] {
-                    if let Some(end) = ends.last_mut() {
-                        *end = facts.len() as u32;
-                    }
-                }
-            }
-        }
     }
 }
