@@ -593,10 +593,19 @@ pub(crate) fn cause_of_plain(from: &Span, to: &Span, rows: &[PlainRow], classes:
     let (Some(old), Some(new)) = (rows.get(from.terms as usize), rows.get(to.terms as usize)) else {
         return Cause::Contract;
     };
-    let (Some(old_terms), Some(new_terms)) = (classes.get(old.class as usize), classes.get(new.class as usize)) else {
+    // Most differ in what is at hand.
+    let (is_same_quantity, is_same_amount) = (old.quantity == new.quantity, old.amount == new.amount);
+    if from.offer != to.offer {
+        return Cause::Upgrade;
+    } else if !is_same_quantity {
+        return Cause::Quantity;
+    } else if !is_same_amount || old.class == new.class {
+        return Cause::PriceRise;
+    }
+    let (Some(old), Some(new)) = (classes.get(old.class as usize), classes.get(new.class as usize)) else {
         return Cause::Contract;
     };
-    cause_of_terms(old_terms, new_terms, old.quantity == new.quantity, old.amount == new.amount, false)
+    cause_of_terms(old, new, is_same_quantity, is_same_amount, false)
 }
 
 fn cause_of_terms(

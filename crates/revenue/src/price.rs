@@ -140,53 +140,43 @@ impl Price {
     /// # Errors
     /// [`MoneyError::TooLarge`] when the value does not fit the ledger.
     pub fn monthly_micros(&self, policy: &Policy, with_discount: bool) -> Result<i64, MoneyError> {
-        match self.monthly_micros_narrow(self.amount_picos, self.quantity, policy, with_discount) {
+        let rate = self.rate(policy, with_discount);
+        match rate.and_then(|rate| rate.monthly_micros(self.amount_picos, self.quantity)) {
             Some(micros) => Ok(micros),
             None => self.monthly_micros_wide(policy, with_discount),
         }
     }
 
-    /// The ordinary price in 64 bits: whole micro-units times a quantity, with a discount in percent or without one.
-    /// None where that does not hold or does not fit; what it gives is what 128 bits give.
-    ///
-    /// The amount and the quantity are given, so that prices that differ in nothing else can share the rest.
+    /// How an ordinary price becomes its monthly value in 64 bits: one per unit, with a discount in percent or without
+    /// one. None where it is no such price.
     #[must_use]
-    #[inline]
-    pub fn monthly_micros_narrow(
-        &self,
-        amount_picos: i128,
-        quantity: i64,
-        policy: &Policy,
-        with_discount: bool,
-    ) -> Option<i64> {
-        const WHOLE: u64 = 100_000_000;
-        let months: u64 = match self.interval {
-            Interval::Month => 1,
-            Interval::Quarter => 3,
-            Interval::Year => 12,
-            Interval::Day | Interval::Week | Interval::OneOff => return None,
+    pub fn rate(&self, policy: &Policy, with_discount: bool) -> Option<Rate> {
+        let (factor, months) = match self.interval {
+            Interval::OneOff => return None,
+            Interval::Day => (policy.day_factor.numerator, policy.day_factor.denominator),
+            Interval::Week => (policy.week_factor.numerator, policy.week_factor.denominator),
+            Interval::Month => (1, 1),
+            Interval::Quarter => (1, 3),
+            Interval::Year => (1, 12),
         };
-        let picos = u64::try_from(amount_picos).ok()?;
-        let (micros, rest) = (picos / PICOS_PER_MICRO as u64, picos % PICOS_PER_MICRO as u64);
-        if self.pricing != Pricing::PerUnit || rest != 0 {
+        if self.pricing != Pricing::PerUnit {
             return None;
         }
-        let mut value = micros.checked_mul(u64::try_from(quantity).ok()?)?;
-        let mut divisor = months.checked_mul(u64::try_from(self.interval_count.max(1)).ok()?)?;
+        let months = u64::try_from(months).ok().filter(|months| *months > 0)?;
+        let mut rate = Rate {
+            share: u64::try_from(factor).ok()?,
+            divisor: months.checked_mul(u64::try_from(self.interval_count.max(1)).ok()?)?,
+        };
         if let Some(discount) = self.discount.filter(|found| with_discount && found.lowers_mrr(policy.discounts)) {
-            let left = WHOLE.checked_sub(u64::try_from(discount.percent_millionths).ok()?)?;
+            const WHOLE: u64 = 100_000_000;
             if discount.amount_picos != 0 {
                 return None;
             }
-            value = value.checked_mul(left)?;
-            divisor = divisor.checked_mul(WHOLE)?;
+            let left = WHOLE.checked_sub(u64::try_from(discount.percent_millionths).ok()?)?;
+            rate.share = rate.share.checked_mul(left)?;
+            rate.divisor = rate.divisor.checked_mul(WHOLE)?;
         }
-        if divisor == 1 {
-            return i64::try_from(value).ok();
-        }
-        let (floor, rest) = (value / divisor, value % divisor);
-        let up = rest > divisor - rest || (rest == divisor - rest && floor % 2 == 1);
-        i64::try_from(floor + u64::from(up)).ok()
+        Some(rate)
     }
 
     /// Any price, in 128 bits.
@@ -249,6 +239,34 @@ impl Price {
                 Ok(total)
             }
         }
+    }
+}
+
+/// How the amount and the quantity of a price become what it is worth a month: times a share, over a divisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    share: u64,
+    divisor: u64,
+}
+
+impl Rate {
+    /// What an amount, in pico-units a unit, and a quantity are worth a month, in micro-units. None where the amount has
+    /// fractions of a micro-unit or something does not fit 64 bits; what it gives is what 128 bits give.
+    #[must_use]
+    #[inline]
+    pub fn monthly_micros(self, amount_picos: i128, quantity: i64) -> Option<i64> {
+        let picos = u64::try_from(amount_picos).ok()?;
+        let (micros, rest) = (picos / PICOS_PER_MICRO as u64, picos % PICOS_PER_MICRO as u64);
+        if rest != 0 {
+            return None;
+        }
+        let value = micros.checked_mul(u64::try_from(quantity).ok()?)?.checked_mul(self.share)?;
+        if self.divisor == 1 {
+            return i64::try_from(value).ok();
+        }
+        let (floor, rest) = (value / self.divisor, value % self.divisor);
+        let up = rest > self.divisor - rest || (rest == self.divisor - rest && floor % 2 == 1);
+        i64::try_from(floor + u64::from(up)).ok()
     }
 }
 
@@ -359,7 +377,10 @@ mod tests {
                         let price = Price { discount, ..price(amount, interval, count, quantity) };
                         for with_discount in [true, false] {
                             all += 1;
-                            if let Some(micros) = price.monthly_micros_narrow(price.amount_picos, price.quantity, &policy, with_discount) {
+                            let rate = price.rate(&policy, with_discount);
+                            if let Some(micros) =
+                                rate.and_then(|rate| rate.monthly_micros(price.amount_picos, price.quantity))
+                            {
                                 narrow += 1;
                                 assert_eq!(price.monthly_micros_wide(&policy, with_discount), Ok(micros), "{price:?}");
                             }

@@ -5,6 +5,7 @@ use crate::{
     fact::{NEVER, Reason, Row, Status, Terms, Tick, Ticks},
     money::{MoneyError, round_half_even},
     policy::{Cancellation, Metered, Policy},
+    price::Rate,
 };
 
 /// How sure a figure is of its cause.
@@ -258,7 +259,7 @@ pub fn timeline(
 }
 
 /// What facts of one kind state that are as plain as most: no trial within a row, no cancellation announced, no usage, no
-/// discount that runs out. Under the policy they hold as long as they say, or not at all.
+/// discount that runs out, an ordinary price. Under the policy they hold as long as they say, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plain {
     /// Index of the offer.
@@ -268,6 +269,8 @@ pub struct Plain {
     is_unpaid: bool,
     cancel_reason: Reason,
     confidence: Confidence,
+    /// What an amount and a quantity are worth a month.
+    pub rate: Rate,
 }
 
 impl Plain {
@@ -295,6 +298,7 @@ impl Plain {
             is_unpaid: terms.status == Status::Unpaid,
             cancel_reason: terms.cancel_reason,
             confidence: terms.confidence,
+            rate: terms.price.rate(policy, true)?,
         })
     }
 }

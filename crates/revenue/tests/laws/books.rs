@@ -135,9 +135,8 @@ impl<'a> Books<'a> {
             let mut own: Vec<Row> = rows.iter().filter(|row| row.customer == customer).copied().collect();
             own.sort_by_key(|row| (row.subscription, row.start, row.start_offset, row.fact));
             let plain_row = |row: &Row| {
-                let says_no_more = row.trial_end == Tick::MIN
-                    && row.cancel_at == NEVER
-                    && row.cancel_requested_at == NEVER;
+                let says_no_more =
+                    row.trial_end == Tick::MIN && row.cancel_at == NEVER && row.cancel_requested_at == NEVER;
                 let price = &self.terms[row.terms as usize].price;
                 says_no_more.then(|| PlainRow {
                     fact: row.fact,
@@ -156,8 +155,8 @@ impl<'a> Books<'a> {
                 begin = range.end;
                 (of_item[0].subscription, range)
             });
-            let is_plain = plain_rows
-                .is_some_and(|rows| builder.append_plain(&rows, items, &self.terms, &plain, &self.context()));
+            let is_plain =
+                plain_rows.is_some_and(|rows| builder.append_plain(&rows, items, &self.terms, &plain, &self.context()));
             if is_plain {
                 count += 1;
             } else {

@@ -377,7 +377,8 @@ fn law_4_holds_of_plain_customers_the_short_way() {
             for fact in import.iter_mut() {
                 fact.offer.currency = reporting;
                 fact.metered = false;
-                (fact.trial_end, fact.cancel_at, fact.cancel_requested_at, fact.discount_end) = (None, None, None, None);
+                (fact.trial_end, fact.cancel_at, fact.cancel_requested_at, fact.discount_end) =
+                    (None, None, None, None);
             }
             // Each row ends where the next of its subscription begins, but for every fifth, which leaves a gap or claims
             // the same time, as it did.

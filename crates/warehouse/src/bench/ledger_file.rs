@@ -50,19 +50,14 @@ const GROUP_ROWS: usize = 262_144;
 /// Writes the ledger of facts in full as it is made; says how many rows there are, and nothing where facts moved between
 /// customers, so that only whole books tell. Of `context` all but the terms is used.
 pub(super) fn write_flow(flow: Flow, context: &Context<'_>, out: &Path) -> Result<Option<u64>, BooksError> {
-    let rows = write(
-        flow.facts(),
-        out,
-        &flow.runs(GROUP_ROWS),
-        |piles, (basin, rows): &mut (Basin, Rows), plans| {
-            rows.clear();
-            for pile in piles.clone() {
-                let Made { share, customers, items } = flow.make(pile, context, basin)?;
-                rows.take(&share.ledger, 0..share.ledger.customers(), customers, items, plans);
-            }
-            Ok(rows)
-        },
-    )?;
+    let rows = write(flow.facts(), out, &flow.runs(GROUP_ROWS), |piles, (basin, rows): &mut (Basin, Rows), plans| {
+        rows.clear();
+        for pile in piles.clone() {
+            let Made { share, customers, items } = flow.make(pile, context, basin)?;
+            rows.take(&share.ledger, 0..share.ledger.customers(), customers, items, plans);
+        }
+        Ok(rows)
+    })?;
     Ok((!flow.has_moved()).then_some(rows))
 }
 
@@ -269,7 +264,12 @@ impl Rows {
         }
     }
 
-    fn encode(&self, facts: &SubscriptionFacts, plans: &Plans, columns: &[ColumnDescPtr]) -> Result<Vec<Chunk>, ParquetError> {
+    fn encode(
+        &self,
+        facts: &SubscriptionFacts,
+        plans: &Plans,
+        columns: &[ColumnDescPtr],
+    ) -> Result<Vec<Chunk>, ParquetError> {
         if self.delta.is_empty() {
             return Ok(Vec::new());
         }

@@ -99,12 +99,7 @@ impl Flow {
     ///
     /// # Errors
     /// When a price is worth more a month than the ledger holds.
-    pub fn make<'a>(
-        &self,
-        pile: usize,
-        context: &Context<'_>,
-        basin: &'a mut Basin,
-    ) -> Result<Made<'a>, BooksError> {
+    pub fn make<'a>(&self, pile: usize, context: &Context<'_>, basin: &'a mut Basin) -> Result<Made<'a>, BooksError> {
         let Basin { room, portion, plain_rows, builder } = basin;
         self.piles.sort(pile, room);
         builder.share.clear();

@@ -284,7 +284,11 @@ impl Beginning {
         match text.first_chunk::<8>() {
             // Most are so short that one comparison tells.
             Some(eight) if self.text.len() <= 8 => {
-                if u64::from_le_bytes(*eight) & self.mask == self.word { text.get(self.text.len()..) } else { None }
+                if u64::from_le_bytes(*eight) & self.mask == self.word {
+                    text.get(self.text.len()..)
+                } else {
+                    None
+                }
             }
             _ => text.strip_prefix(self.text.as_bytes()),
         }

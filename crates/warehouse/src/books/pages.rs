@@ -356,7 +356,8 @@ impl Chunk<'_> {
                         hybrid(indices, *width, there, &mut buffers.indices).ok_or_else(|| failed(short()))?;
                     }
                     let greatest = buffers.indices.iter().copied().max();
-                    if buffers.indices.len() != there || greatest.is_some_and(|index| index as usize >= dictionary.len())
+                    if buffers.indices.len() != there
+                        || greatest.is_some_and(|index| index as usize >= dictionary.len())
                     {
                         return Err(failed(short()));
                     }

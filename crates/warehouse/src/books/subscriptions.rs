@@ -689,15 +689,13 @@ impl SubscriptionFacts {
         rows.clear();
         for packed in stand.facts.get(facts.clone()).unwrap_or_default() {
             let fact = Fact::of(*packed);
-            let Some(stated) = plain.get(fact.class as usize).copied().flatten() else { return false };
+            let Some(Some(stated)) = plain.get(fact.class as usize) else { return false };
             if !self.times.is_empty() && self.times.get(fact.fact as usize).is_some_and(|times| *times != NO_TIMES) {
                 return false;
             }
             let mut monthly_micros = 0;
             if stated.pays {
-                let price = &self.classes[fact.class as usize].price;
-                let amount_picos = self.wide.picos(fact.amount);
-                match price.monthly_micros_narrow(amount_picos, fact.quantity, context.policy, true) {
+                match stated.rate.monthly_micros(self.wide.picos(fact.amount), fact.quantity) {
                     Some(micros) => monthly_micros = micros,
                     None => return false,
                 }
@@ -743,7 +741,8 @@ impl SubscriptionFacts {
                 self.customer_ends.extend(own.customer_ends.iter().map(|end| before + end));
                 self.item_ends.extend(own.item_ends.iter().map(|end| before + end));
                 if !own.facts.is_empty() {
-                    self.shares.push(Share { customers: first..self.customer_ends.len() as u32, facts: own.facts.len() });
+                    self.shares
+                        .push(Share { customers: first..self.customer_ends.len() as u32, facts: own.facts.len() });
                 }
             }
         }

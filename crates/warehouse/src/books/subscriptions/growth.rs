@@ -4,8 +4,8 @@
 use revenue::fact::{Offer, Terms};
 
 use super::{
-    Before, BooksError, Buffers, Choice, Fact, FactFile, Group, Key, NO_TIMES, Packed, Parts, RareTimes, Reading, Share, Shared,
-    Source, StatedBy, SubscriptionFacts, Ticks, customers_of, parts_of,
+    Before, BooksError, Buffers, Choice, Fact, FactFile, Group, Key, NO_TIMES, Packed, Parts, RareTimes, Reading,
+    Share, Shared, Source, StatedBy, SubscriptionFacts, Ticks, customers_of, parts_of,
 };
 use crate::books::{
     group::{Pieces, has_parts, joined},

@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{BooksError, Fact, Group, Packed, Part, RareTimes, Reading, Source, Stand, Tick, customers_of, times_by_fact};
+use super::{
+    BooksError, Fact, Group, Packed, Part, RareTimes, Reading, Source, Stand, Tick, customers_of, times_by_fact,
+};
 use crate::books::{ids::Key, pages::Buffers};
 
 /// The customer's and the subscription item's key of a fact, four words each with the first deciding first, and the fact:
@@ -149,8 +151,7 @@ impl Hand {
             .ok()
             .filter(|quantity| *quantity < 1 << QUANTITY_BITS && fact.class < WIDE >> QUANTITY_BITS)
             .map(|quantity| fact.class << QUANTITY_BITS | quantity);
-        let hundredths =
-            u32::try_from(fact.amount / HUNDREDTH).ok().filter(|_| fact.amount % HUNDREDTH == 0);
+        let hundredths = u32::try_from(fact.amount / HUNDREDTH).ok().filter(|_| fact.amount % HUNDREDTH == 0);
         let (class, amount) = match (class_and_quantity, hundredths) {
             (Some(class), Some(hundredths)) => (class, hundredths),
             _ => {
@@ -385,9 +386,10 @@ fn are_alike(sources: &[Source], parts: &[Part], reading: &Reading<'_>) -> Resul
     for part in parts {
         let chunk = sources[part.source].chunk(part.group, "customer")?;
         let half = |id: &[u8]| Some(reading.customers.of(id)?.first_half());
-        let own = chunk.as_ref().and_then(|chunk| chunk.bounds()).and_then(|(least, greatest)| {
-            Some(half(least)?..half(greatest)?)
-        });
+        let own = chunk
+            .as_ref()
+            .and_then(|chunk| chunk.bounds())
+            .and_then(|(least, greatest)| Some(half(least)?..half(greatest)?));
         let Some(own) = own else { return Ok(false) };
         bounds.push(own);
     }
