@@ -43,11 +43,11 @@ fn file_of(rows: &[(String, String, i32, Option<i32>, u64)], path: &Path) {
     };
     let amount = |seed: u64| match seed % 40 {
         0 => 12_345_678,
-        1 => 90_000_000_000_000_000,
+        1 => 90_000_000_000_000,
         2 => 0,
-        kind => i128::from(kind % 7 + 1) * 1_999_0000,
+        kind => i128::from(kind % 7 + 1) * 19_990_000,
     };
-    let quantity = |seed: u64| if seed % 41 == 7 { 3_000_000 } else { (seed / 7 % 4) as i64 + 1 };
+    let quantity = |seed: u64| if seed % 41 == 7 && seed % 40 > 1 { 3_000_000 } else { (seed / 7 % 4) as i64 + 1 };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("subscription", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.1)))),
         ("customer", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.0)))),

@@ -130,7 +130,7 @@ impl Flow {
     /// not hold.
     #[must_use]
     pub fn has_moved(self) -> bool {
-        let mut items = self.items.into_inner().unwrap_or_else(PoisonError::into_inner);
-        super::subscriptions::has_twice(&mut items)
+        let items = self.items.into_inner().unwrap_or_else(PoisonError::into_inner);
+        super::subscriptions::has_twice(&items)
     }
 }

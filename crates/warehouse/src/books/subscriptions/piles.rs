@@ -125,7 +125,7 @@ impl Hand {
     #[inline]
     fn put(&mut self, pile: usize, record: Record) {
         let next = &mut self.next[pile];
-        if *next % Self::BLOCK == 0 {
+        if next.is_multiple_of(Self::BLOCK) {
             *next = self.unused;
             self.unused += Self::BLOCK;
             self.blocks[pile].push(*next);
