@@ -1,14 +1,36 @@
-//! Killed, crowded out or out of disk: what was acknowledged stays, nothing is doubled, and the same command again
-//! finishes the work.
+//! Killed, crowded out, out of disk or of time: what was acknowledged stays, nothing is doubled, and the same command again
+//! finishes the work. Imports here; the server in `faults/`.
 //!
 //! `RECURVE_FULL=1` kills a hundred times instead of twelve; `RECURVE_SEED` chooses other instants. In a release
 //! build the file has 200,000 rows, otherwise 40,000.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end at what it did not expect")]
+#![allow(clippy::print_stderr, reason = "a sweep says how far it is")]
 #![cfg(unix)]
 
 #[path = "cli/folder.rs"]
 mod folder;
+
+#[path = "serve/server.rs"]
+mod server;
+
+#[path = "cli/sink.rs"]
+mod sink;
+
+#[path = "faults/clock.rs"]
+mod clock;
+
+#[path = "faults/crashes.rs"]
+mod crashes;
+
+#[path = "faults/crowd.rs"]
+mod crowd;
+
+#[path = "faults/shim.rs"]
+mod shim;
+
+#[path = "faults/turns.rs"]
+mod turns;
 
 use std::{
     fmt::Write,

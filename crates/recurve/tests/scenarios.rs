@@ -111,12 +111,20 @@ fn play_folder(name: &str) {
 }
 
 /// Every reason to refuse a row has a file that causes it, under its name in `tests/errors`. What no text file can
-/// hold, or only a very large one, is in `cli/bad_input.rs`; no file withdraws a fact by its key, so what is wrong with
-/// that is in `serve/facts.rs`.
+/// hold, or only a very large one, is in `cli/bad_input.rs`; no file says kinds or withdraws facts by their keys, so
+/// what is wrong with those is in `serve/facts.rs`.
 #[test]
 fn every_issue_has_a_file_that_causes_it() {
-    const ELSEWHERE: &[&str] =
-        &["field-too-long", "record-too-long", "too-many-columns", "not-text", "nul-byte", "fact-unknown"];
+    const ELSEWHERE: &[&str] = &[
+        "field-too-long",
+        "record-too-long",
+        "too-many-columns",
+        "not-text",
+        "nul-byte",
+        "kind-unknown",
+        "statement-unclear",
+        "fact-unknown",
+    ];
     let folder = root().join("../errors");
     let there: BTreeSet<String> =
         pages_of(&folder).iter().map(|page| page.file_stem().unwrap().to_string_lossy().into_owned()).collect();

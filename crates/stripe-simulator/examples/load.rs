@@ -8,11 +8,18 @@
 //!
 //! Every event is one more seat of ten dollars a month, of one of `--customers` in turn: so the MRR on the stream says how
 //! many events are in it. The time to the stream is taken in the order of the requests. `--pid` of the server watches its memory.
+//!
+//! `--at-a-time` requests are on their way at the most, and further ones wait: a server that is slow is asked less. With `--open`
+//! each is sent when it is due, whatever became of those before, by up to `--at-a-time` connections: a server that is slow is
+//! asked all the same, and says 429. What is not answered with a 2xx is sent again as Stripe would: not before the server
+//! wants it (`Retry-After`), and each time after twice as long. Events that come again are late, so give each a customer of its
+//! own (`--customers` as many as events) where the MRR is to be counted.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::{
-    collections::BTreeMap,
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
     io::{BufRead, BufReader},
     sync::{
         Arc, Mutex, PoisonError,
@@ -30,6 +37,7 @@ struct Plan {
     rate: usize,
     seconds: usize,
     at_a_time: usize,
+    is_open: bool,
     customers: usize,
     pid: Option<u32>,
     token: Option<String>,
@@ -43,6 +51,7 @@ fn plan() -> Result<Plan, String> {
         rate: 2_000,
         seconds: 30,
         at_a_time: 64,
+        is_open: false,
         customers: 50_000,
         pid: None,
         token: None,
@@ -50,6 +59,10 @@ fn plan() -> Result<Plan, String> {
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
+        if name == "--open" {
+            plan.is_open = true;
+            continue;
+        }
         let value = arguments.next().ok_or_else(|| format!("{name} takes a value"))?;
         let count = || value.parse().map_err(|_| format!("{name} takes a number, not `{value}`"));
         match name.as_str() {
@@ -117,6 +130,35 @@ struct Seen {
     /// For each answered event: when it was to be sent, when it was, and when it was answered.
     answered: Vec<(Instant, Instant, Instant)>,
     statuses: BTreeMap<u16, usize>,
+    /// How many were sent again until they were taken, and how many were given up.
+    taken_later: usize,
+    given_up: usize,
+}
+
+/// An event that is to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Instant,
+    number: usize,
+    /// How often it was sent already.
+    attempts: u32,
+}
+
+/// What is to be sent again, the next one first.
+#[derive(Default)]
+struct Again {
+    waiting: Mutex<BinaryHeap<Reverse<Due>>>,
+    /// Events that are neither taken nor given up.
+    open: AtomicUsize,
+}
+
+/// After so many attempts it is given up; with the waits below that takes a quarter of an hour.
+const ATTEMPTS: u32 = 10;
+
+/// How long it is waited before the next attempt.
+fn wait(attempts: u32, retry_after: Option<u64>) -> Duration {
+    let doubled = Duration::from_secs(1 << attempts.min(10));
+    doubled.max(Duration::from_secs(retry_after.unwrap_or(0)))
 }
 
 /// MRR on the stream, in cents, with the time at which it was told.
@@ -194,6 +236,8 @@ fn main() -> Result<(), String> {
     std::thread::sleep(Duration::from_millis(300));
     let total = plan.rate * plan.seconds;
     let (next, seen, is_over) = (AtomicUsize::new(0), Mutex::new(Seen::default()), AtomicBool::new(false));
+    let (url, idle) = (format!("{}/webhooks/stripe", plan.url), AtomicUsize::new(0));
+    let again = Again { open: AtomicUsize::new(total), ..Again::default() };
     let begun = Instant::now();
     let memory = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -205,46 +249,83 @@ fn main() -> Result<(), String> {
                 std::thread::sleep(Duration::from_secs(1));
             }
         });
-        let senders: Vec<_> = (0..plan.at_a_time)
-            .map(|_| {
-                scope.spawn(|| {
-                    let agent = ureq::Agent::config_builder()
-                        .http_status_as_error(false)
-                        .timeout_global(Some(Duration::from_secs(30)))
-                        .build()
-                        .new_agent();
-                    let url = format!("{}/webhooks/stripe", plan.url);
-                    let mut mine = Seen::default();
-                    loop {
-                        let number = next.fetch_add(1, Ordering::Relaxed);
-                        if number >= total {
-                            break;
-                        }
-                        #[allow(clippy::cast_precision_loss)]
-                        let due = begun + Duration::from_secs_f64(number as f64 / plan.rate as f64);
-                        let (header, body) = webhook(&event(&plan.run, number, plan.customers), now(), &[&plan.secret]);
-                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                        let sent = Instant::now();
-                        let request = agent.post(&url).header("content-type", "application/json");
-                        let answer = request.header("stripe-signature", &header).send(&body[..]);
-                        let status = answer.map_or(0, |mut answer| {
-                            // The connection goes on with the next one once this is read.
-                            let _ = answer.body_mut().read_to_vec();
-                            answer.status().as_u16()
-                        });
-                        *mine.statuses.entry(status).or_default() += 1;
-                        if status == 200 {
-                            mine.answered.push((due, sent, Instant::now()));
-                        }
-                    }
-                    let mut seen = hold(&seen);
-                    seen.answered.append(&mut mine.answered);
-                    for (status, count) in mine.statuses {
-                        *seen.statuses.entry(status).or_default() += count;
-                    }
-                })
-            })
-            .collect();
+        let (next, seen, again, plan, url, idle) = (&next, &seen, &again, &plan, &url, &idle);
+        // The next one that is due: one that comes again, or a new one.
+        let take = move || {
+            let mut waiting = hold(&again.waiting);
+            let fresh = next.load(Ordering::Relaxed);
+            #[allow(clippy::cast_precision_loss)]
+            let at = begun + Duration::from_secs_f64(fresh as f64 / plan.rate as f64);
+            let is_fresh = fresh < total && waiting.peek().is_none_or(|Reverse(due)| at <= due.at);
+            if is_fresh {
+                next.store(fresh + 1, Ordering::Relaxed);
+                return Some(Due { at, number: fresh, attempts: 0 });
+            }
+            waiting.pop().map(|Reverse(due)| due)
+        };
+        let send = move |mine: &mut Seen, agent: &ureq::Agent, due: Due| {
+            let (header, body) = webhook(&event(&plan.run, due.number, plan.customers), now(), &[&plan.secret]);
+            let sent = Instant::now();
+            let request = agent.post(url).header("content-type", "application/json");
+            let answer = request.header("stripe-signature", &header).send(&body[..]);
+            let (status, retry_after) = answer.map_or((0, None), |mut answer| {
+                // The connection goes on with the next one once this is read.
+                let _ = answer.body_mut().read_to_vec();
+                let retry = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+                (answer.status().as_u16(), retry)
+            });
+            *mine.statuses.entry(status).or_default() += 1;
+            let attempts = due.attempts + 1;
+            if status == 200 {
+                mine.answered.push((due.at, sent, Instant::now()));
+                mine.taken_later += usize::from(attempts > 1);
+            } else if attempts < ATTEMPTS {
+                let at = Instant::now() + wait(due.attempts, retry_after);
+                hold(&again.waiting).push(Reverse(Due { at, number: due.number, attempts }));
+                return;
+            } else {
+                mine.given_up += 1;
+            }
+            again.open.fetch_sub(1, Ordering::Relaxed);
+        };
+        let work = move || {
+            let agent = ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .timeout_global(Some(Duration::from_secs(30)))
+                .build()
+                .new_agent();
+            let mut mine = Seen::default();
+            while again.open.load(Ordering::Relaxed) > 0 {
+                idle.fetch_add(1, Ordering::Relaxed);
+                let due = take();
+                if let Some(due) = due {
+                    std::thread::sleep(due.at.saturating_duration_since(Instant::now()));
+                }
+                idle.fetch_sub(1, Ordering::Relaxed);
+                match due {
+                    Some(due) => send(&mut mine, &agent, due),
+                    None => std::thread::sleep(Duration::from_millis(20)),
+                }
+            }
+            let mut seen = hold(seen);
+            seen.answered.append(&mut mine.answered);
+            seen.taken_later += mine.taken_later;
+            seen.given_up += mine.given_up;
+            for (status, count) in mine.statuses {
+                *seen.statuses.entry(status).or_default() += count;
+            }
+        };
+        let begin = || std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, work);
+        let mut senders: Vec<_> =
+            (0..if plan.is_open { 64 } else { plan.at_a_time }).filter_map(|_| begin().ok()).collect();
+        // Nobody is free to send what is due: another one is.
+        while plan.is_open && senders.len() < plan.at_a_time && next.load(Ordering::Relaxed) < total {
+            if idle.load(Ordering::Relaxed) == 0 {
+                senders.extend((0..16).filter_map(|_| begin().ok()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        println!("{} connections", senders.len());
         for sender in senders {
             // One that ended early sent less, which the counts say.
             let _ = sender.join();
@@ -260,6 +341,7 @@ fn main() -> Result<(), String> {
         seen.statuses,
         rate(count, took)
     );
+    println!("{} were taken when they came again, {} were given up", seen.taken_later, seen.given_up);
     show("from request to answer", seen.answered.iter().map(|(_, sent, answered)| *answered - *sent).collect());
     show(
         "from when it was due to the answer",

@@ -56,6 +56,11 @@ use fact_file::FILE_PREFIX;
 
 /// The file whose lock the one writer holds.
 const LOCK_FILE: &str = "write.lock";
+/// The file whose lock the one holds who writes next. Without it whoever has just had a turn would mostly have the next one
+/// too, since all others only look now and then.
+const NEXT_FILE: &str = "next.lock";
+/// What stands behind the process in the file of the lock where it holds the lock for turns.
+const IN_TURNS: &str = "in turns";
 
 /// What an opened lake is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,9 +136,12 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// How long whoever opens a folder for writing waits for another process to end its turn. A server's turns are
-/// short; whoever imports a file holds the folder longer, and the second one is told so within a second.
+/// How long whoever opens a folder for writing waits for another process. Whoever imports a file holds the folder for long,
+/// and the second one is told so within a second.
 const PATIENCE: Duration = Duration::from_millis(800);
+/// How long they wait where the other writes in turns, which are short, and shared fairly: on a machine that is very busy a
+/// turn may take seconds all the same.
+const TURN_PATIENCE: Duration = Duration::from_secs(30);
 /// How often the lock is tried meanwhile.
 const TRY_EVERY: Duration = Duration::from_millis(4);
 
@@ -193,7 +201,7 @@ impl Lake {
             .truncate(false)
             .open(&path)
             .map_err(|source| LakeError::io("lock", &path, source))?;
-        take_lock(&mut lock, &folder, PATIENCE)?;
+        take_lock(&mut lock, &folder, if is_in_turns { TURN_PATIENCE } else { PATIENCE }, is_in_turns)?;
         let files = folder.join(FILES_FOLDER);
         make_folder(&files)?;
         let path = folder.join(CATALOGUE_FILE);
@@ -235,7 +243,7 @@ impl Lake {
             return Ok(Turn { held: None });
         }
         let mut file = hold(&writing.lock);
-        take_lock(&mut file, &self.store.folder, patience)?;
+        take_lock(&mut file, &self.store.folder, patience, true)?;
         writing.is_held.store(true, Ordering::Release);
         Ok(Turn { held: Some((file, &writing.is_held)) })
     }
@@ -404,31 +412,48 @@ fn whole_path(folder: &Path) -> Result<PathBuf, LakeError> {
     fs::canonicalize(folder).map_err(|source| LakeError::io("find the folder", folder, source))
 }
 
-/// Takes the one writer's lock. The system lets it go when the process ends, however it ends, so the
-/// file of a killed process is no obstacle.
-fn take_lock(file: &mut File, folder: &Path, patience: Duration) -> Result<(), LakeError> {
+/// Takes the one writer's lock: whoever came first gets it next. The system lets it go when the process ends, however it
+/// ends, so the file of a killed process is no obstacle.
+fn take_lock(file: &mut File, folder: &Path, patience: Duration, is_in_turns: bool) -> Result<(), LakeError> {
     let path = folder.join(LOCK_FILE);
     let failed = |source| LakeError::io("lock", &path, source);
+    // On a full disk the file may not come to be: then it goes on without an order.
+    let next = File::options().write(true).create(true).truncate(false).open(folder.join(NEXT_FILE)).ok();
+    let mut is_next = false;
     let begun = Instant::now();
     loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if begun.elapsed() < patience => std::thread::sleep(TRY_EVERY),
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // Who holds it is only for the message.
-                let _ = file.rewind().and_then(|()| file.read_to_string(&mut pid));
-                let pid = pid.trim();
+        is_next = is_next
+            || match next.as_ref().map(File::try_lock) {
+                Some(Err(TryLockError::WouldBlock)) => false,
+                None | Some(Ok(()) | Err(TryLockError::Error(_))) => true,
+            };
+        if is_next {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+        }
+        if begun.elapsed() >= patience {
+            let mut holder = String::new();
+            // Who holds it is for the message, and for how long it is worth waiting.
+            let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
+            let (pid, manner) = holder.trim().split_once(' ').unwrap_or((holder.trim(), ""));
+            if is_in_turns || manner != IN_TURNS || begun.elapsed() >= TURN_PATIENCE {
                 return Err(LakeError::Locked {
                     folder: folder.to_path_buf(),
                     pid: if pid.is_empty() { "unknown".to_owned() } else { pid.to_owned() },
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
+        std::thread::sleep(TRY_EVERY);
     }
-    // Only for the message that another process gives: on a full disk the lock is held all the same.
-    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let mut holder = std::process::id().to_string();
+    if is_in_turns {
+        holder = format!("{holder} {IN_TURNS}");
+    }
+    // On a full disk the lock is held all the same.
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{holder}"));
     Ok(())
 }
 

@@ -1507,15 +1507,73 @@ export interface components {
             /** @description What it states, in a line. */
             words: string;
         };
+        /** @description What became of one row. */
+        FactAnswer: {
+            /** @description Names that the kind does not have: they are kept as attributes. */
+            attributes?: string[];
+            /** @description Why it was refused. */
+            issues?: components["schemas"]["FactIssue"][];
+            /** @description stated, restated, unchanged, withdrawn or refused. */
+            status: string;
+        };
+        /** @description Why a row was refused. */
+        FactIssue: {
+            code: string;
+            column?: string | null;
+            /** @description How to mend it. */
+            help: string;
+            message: string;
+        };
         /** @description Facts to be stated. */
         Facts: {
             /**
              * @description At most 10,000. Each names its `kind` and has the columns of that kind beside it (or all of them in `values`), or
-             *     `withdraw`: the id of a fact that holds no more, or an object of the columns of its key.
+             *     `withdraw`: the id of a fact that holds no more, or an object of the columns of its key. A row that cannot be read, or
+             *     of which it cannot be told what it is, is refused by itself, and the others stand.
              */
             facts: components["schemas"]["StatedFact"][];
             /** @description Whose facts they are: facts of one source correct each other. api unless set. */
             source?: string | null;
+        };
+        /** @description What became of the facts. */
+        FactsTold: {
+            /** @description One answer a row, in their order. */
+            answers: components["schemas"]["FactAnswer"][];
+            /**
+             * Format: int64
+             * @description The import in which they are; null when nothing had to be written.
+             */
+            import?: number | null;
+            /**
+             * Format: int64
+             * @description Rows that cannot be read; they are kept in the quarantine.
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description Newer versions of facts that were known with other content.
+             */
+            restated: number;
+            /**
+             * Format: int64
+             * @description The snapshot from which they are visible.
+             */
+            snapshot?: number | null;
+            /**
+             * Format: int64
+             * @description Facts that were not known before, or not any more.
+             */
+            stated: number;
+            /**
+             * Format: int64
+             * @description Facts that were known exactly so: nothing was written.
+             */
+            unchanged: number;
+            /**
+             * Format: int64
+             * @description Facts that hold no more.
+             */
+            withdrawn: number;
         };
         /** @description Figures, metric by metric in the order asked for, then by period and segment. */
         Figures: {
@@ -1562,6 +1620,17 @@ export interface components {
         HealthReason: {
             event: string;
             points: string;
+        };
+        /** @description How far an import is. */
+        ImportProgress: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            bytes_total: number;
+            /** @description hashing, reading, withdrawing or committing. */
+            phase: string;
+            /** Format: int64 */
+            rows: number;
         };
         /** @description An import. */
         Imported: {
@@ -1934,7 +2003,7 @@ export interface components {
             preview: (string | null)[][];
             /** @description The names of the columns of the preview. */
             preview_columns: string[];
-            progress?: components["schemas"]["Done"] | null;
+            progress?: components["schemas"]["ImportProgress"] | null;
             /** Format: int64 */
             read: number;
             /** Format: int64 */
@@ -1967,15 +2036,6 @@ export interface components {
             name: string;
             /** @description As it is said in each column. */
             said: string[];
-        };
-        /** @description What became of one row. */
-        Row: {
-            /** @description Names that the kind does not have: they are kept as attributes. */
-            attributes?: string[];
-            /** @description Why it was refused. */
-            issues?: components["schemas"]["Why"][];
-            /** @description stated, restated, unchanged, withdrawn or refused. */
-            status: string;
         };
         /**
          * @description A rule as people write it. It watches one of: a metric, the anomalies of a metric, a signal of the playbook, a target,
@@ -2242,14 +2302,6 @@ export interface components {
         /** @description Views. */
         Views: {
             rows: components["schemas"]["KeptView"][];
-        };
-        /** @description Why a row was refused. */
-        Why: {
-            code: string;
-            column?: string | null;
-            /** @description How to mend it. */
-            help: string;
-            message: string;
         };
     };
     responses: never;
@@ -3300,7 +3352,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Told"];
+                    "application/json": components["schemas"]["FactsTold"];
                 };
             };
             /** @description Why there is no answer */

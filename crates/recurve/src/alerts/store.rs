@@ -66,6 +66,13 @@ const STEPS: &[&str] = &["
 
 /// How long what was delivered stays in the log, in microseconds: 400 days.
 const KEPT: i64 = 400 * 86_400_000_000;
+/// So many messages stay in any case.
+const ALWAYS_KEPT: i64 = 1_000;
+/// Nothing is put off for longer than this: quiet hours end within a day, and attempts follow each other sooner. What is
+/// due later was put off by a clock that ran ahead.
+const FARTHEST: i64 = 2 * 86_400_000_000;
+/// What is to be sent at ?1, where ?2 is as far from it as anything is put off.
+const IS_DUE: &str = "state = 'waiting' AND (due_at <= ?1 OR due_at > ?2)";
 
 /// A rule with where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -458,11 +465,16 @@ impl Store {
     /// What is to be sent by now, the oldest first.
     pub fn due(&self, now: i64) -> Result<Vec<Waiting>, StoreError> {
         let connection = self.hold();
-        let mut statement = connection.prepare(&format!(
-            "SELECT {MESSAGE} FROM outbox WHERE state = 'waiting' AND due_at <= ?1 ORDER BY id LIMIT 1000"
-        ))?;
-        let due = statement.query_map([now], message)?.collect::<Result<_, _>>()?;
+        let mut statement =
+            connection.prepare(&format!("SELECT {MESSAGE} FROM outbox WHERE {IS_DUE} ORDER BY id LIMIT 1000"))?;
+        let due = statement.query_map([now, now.saturating_add(FARTHEST)], message)?.collect::<Result<_, _>>()?;
         Ok(due)
+    }
+
+    /// Whether anything is to be sent by now.
+    pub fn has_due(&self, now: i64) -> Result<bool, StoreError> {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM outbox WHERE {IS_DUE})");
+        Ok(self.hold().query_row(&sql, [now, now.saturating_add(FARTHEST)], |row| row.get(0))?)
     }
 
     /// When the next message is to be sent.
@@ -610,7 +622,12 @@ impl Store {
     /// Removes from the log what is long done. The keys of digests go with it, which are of periods long past.
     pub fn forget_old(&self, now: i64) -> Result<(), StoreError> {
         self.change(|transaction| {
-            let old = "SELECT id FROM outbox WHERE state <> 'waiting' AND done_at < ?1";
+            // The newest stay, however old the clock makes them: one that ran ahead for a while takes no log with it, and
+            // has nothing sent twice.
+            let old = format!(
+                "SELECT id FROM outbox WHERE state <> 'waiting' AND done_at < ?1
+                 AND id <= (SELECT max(id) FROM outbox) - {ALWAYS_KEPT}"
+            );
             transaction.execute(&format!("DELETE FROM attempt WHERE message IN ({old})"), [now - KEPT])?;
             transaction.execute(&format!("DELETE FROM outbox WHERE id IN ({old})"), [now - KEPT])?;
             Ok(())
@@ -707,6 +724,25 @@ mod tests {
         assert_eq!(news, [true, false]);
         assert_eq!(store.channels().unwrap()[0].failing_since, Some(2));
         store.forget_old(2 + KEPT + 1).unwrap();
-        assert!(store.log(10).unwrap().is_empty());
+        assert_eq!(store.log(10).unwrap().len(), 2, "the newest stay");
+        let later: Vec<Draft> = (0..ALWAYS_KEPT).map(|number| draft(&format!("later {number}"))).collect();
+        store.write(&later, 2).unwrap();
+        store.forget_old(2 + KEPT + 1).unwrap();
+        let states: Vec<String> = store.counts().unwrap().into_iter().map(|(_, state, _)| state).collect();
+        assert_eq!(states, ["waiting"], "what is long done is gone");
+    }
+
+    #[test]
+    fn what_a_clock_put_off_that_ran_ahead_is_sent() {
+        let store = store();
+        let now = 1_700_000_000_000_000;
+        store.write(&[draft("a"), draft("b")], now).unwrap();
+        let ids: Vec<i64> = store.due(now).unwrap().iter().map(|message| message.id).collect();
+        store.postpone(&ids[..1], now + FARTHEST).unwrap();
+        store.postpone(&ids[1..], now + 3_650 * 86_400_000_000).unwrap();
+        let due: Vec<i64> = store.due(now).unwrap().iter().map(|message| message.id).collect();
+        assert_eq!((due.as_slice(), store.has_due(now).unwrap()), (&ids[1..], true));
+        store.postpone(&ids[1..], now + 1).unwrap();
+        assert!(!store.has_due(now).unwrap() && store.has_due(now + 1).unwrap());
     }
 }

@@ -382,7 +382,7 @@ pub async fn look_after(server: Arc<Server>) {
 /// One turn; says whether it was ours, and not that of another process.
 fn turn(server: &Server, is_new: bool) -> Result<bool, CommandError> {
     let Alerts { store, outside } = &server.alerts;
-    let due = store.next_due()?.is_some_and(|due| due <= clock());
+    let due = store.has_due(clock())?;
     if !is_new && !due {
         return Ok(true);
     }

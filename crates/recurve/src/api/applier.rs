@@ -12,7 +12,7 @@ use std::{
 
 use warehouse::import::Statement;
 
-use super::{ingest::Ingest, log, server::Server};
+use super::{ingest::Ingest, log, server::Server, telemetry::LAST_SUCCESS};
 use crate::{
     command::CommandError,
     session::clock,
@@ -133,6 +133,7 @@ fn round(server: &Server, account: &mut Option<Account>) -> Result<(), CommandEr
     }
     let begun = Instant::now();
     let applied = account.apply(&mut Through(&server.ingest), clock(), &mut |_| {})?;
+    server.telemetry.set(&LAST_SUCCESS, &[("work", "stripe_facts")], clock() as f64 / 1e6);
     if begun.elapsed() > SLOW {
         let (events, milliseconds) = (applied.events.to_string(), begun.elapsed().as_millis().to_string());
         log::note("slow", &[("route", "events"), ("events", &events), ("milliseconds", &milliseconds)]);

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn no_two_shapes_have_one_name() {
         let mut known: BTreeMap<String, String> = BTreeMap::new();
-        for route in routes() {
+        for route in all_routes() {
             for (name, shape) in [route.takes, route.gives].into_iter().flatten().flat_map(|shape| shape.named) {
                 let shape = serde_json::to_string(&shape).unwrap();
                 let other = known.entry(name.clone()).or_insert_with(|| shape.clone());

@@ -185,6 +185,7 @@ pub struct Count {
 
 /// How far an import is.
 #[derive(Serialize, ToSchema, Clone)]
+#[schema(as = ImportProgress)]
 pub struct Done {
     /// hashing, reading, withdrawing or committing.
     phase: &'static str,

@@ -391,7 +391,8 @@ struct Kept {
 
 impl Kept {
     fn open(data: &Path) -> Self {
-        let opened = Connection::open(data.join("answers.sqlite")).and_then(|connection| {
+        let open = || {
+            let connection = Connection::open(data.join("answers.sqlite"))?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             connection.execute_batch(
@@ -400,7 +401,12 @@ impl Kept {
                    at_micros INTEGER NOT NULL, PRIMARY KEY (caller, key));
                  CREATE INDEX IF NOT EXISTS answer_by_time ON answer (at_micros);",
             )?;
-            Ok(connection)
+            Ok::<_, rusqlite::Error>(connection)
+        };
+        // Another server may be making it at this moment.
+        let opened = open().or_else(|_| {
+            std::thread::sleep(Duration::from_millis(200));
+            open()
         });
         if let Err(error) = &opened {
             log::note("error", &[("words", &format!("answers.sqlite cannot be used: {error}"))]);

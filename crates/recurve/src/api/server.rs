@@ -1,6 +1,7 @@
 //! The server: what it keeps open, how a question gets its answer, and how it notices that the data changed.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -11,11 +12,12 @@ use std::{
 
 use axum::{
     Extension, Router,
-    body::Body as HttpBody,
+    body::{Body as HttpBody, to_bytes},
     extract::ConnectInfo,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -23,7 +25,7 @@ use hyper_util::{
 use revenue::calendar::Zone;
 use sha2::{Digest, Sha256};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore, watch},
 };
 use warehouse::{
@@ -48,7 +50,7 @@ use super::{
     routes,
     statements::KIB_AT_ONCE,
     syncs,
-    telemetry::{self, LOOK_FAILS, LOOKS_FAILED, Telemetry},
+    telemetry::{self, LOOK_FAILS, LOOKS_FAILED, TURNED_AWAY as TURNED, Telemetry},
     web, webhooks,
 };
 use crate::{
@@ -65,8 +67,14 @@ const WAITING: usize = 64;
 /// How long anyone waits for an answer. The work goes on and is kept, so that asking again finds it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many connections are open at a time.
+/// How many connections are open at a time, where the system lets a process open so many files.
 const CONNECTIONS: usize = 1_024;
+/// Files that are left to everything else: facts that are read, databases, what is sent.
+const OTHER_FILES: u64 = 512;
+/// How many connections beyond those are told so at a time. Those beyond these wait until they are taken at all.
+const TURNED_AWAY: usize = 256;
+/// How long it is waited for whoever is told so.
+const TURNING_AWAY: Duration = Duration::from_secs(5);
 /// How many pages may listen at a time.
 const LISTENERS: usize = 256;
 /// How long a browser may take to say what it wants.
@@ -507,13 +515,51 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
     })
 }
 
+/// Has the system let the process open as many files as it may have, and says how many of them connections may be.
+fn connections() -> usize {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        let wanted = CONNECTIONS as u64 + OTHER_FILES;
+        if limit.current.is_some_and(|current| current < wanted) {
+            limit.current = Some(limit.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+            // Where it may not be raised there are fewer places.
+            let _ = setrlimit(Resource::Nofile, limit);
+        }
+        // An eighth of a small number is left for connections in any case.
+        getrlimit(Resource::Nofile).current.map_or(CONNECTIONS, |files| {
+            usize::try_from(files.saturating_sub(OTHER_FILES).max(files / 8))
+                .map_or(CONNECTIONS, |f| f.min(CONNECTIONS))
+        })
+    }
+    #[cfg(not(unix))]
+    CONNECTIONS
+}
+
+/// Tells a connection for which there is no place to come again.
+async fn turn_away(stream: TcpStream) {
+    /// So much of a request is read, so that whoever is still sending it hears the answer.
+    const READ_BYTES: usize = 64 << 10;
+    let answer = hyper::service::service_fn(async |request: hyper::Request<Incoming>| {
+        // What it says does not matter.
+        let _ = to_bytes(HttpBody::new(request.into_body()), READ_BYTES).await;
+        Ok::<_, Infallible>(Refusal::busy().into_response())
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(TURNING_AWAY);
+    // Whoever does not listen is not waited for.
+    let _ = tokio::time::timeout(TURNING_AWAY, http.serve_connection(TokioIo::new(stream), answer)).await;
+}
+
 /// Takes connections until it is told to stop, then lets the answers that are on their way arrive.
 async fn accept(server: &Arc<Server>, listener: TcpListener) {
     let router = server.router();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = connections();
+    let places = Arc::new(Semaphore::new(connections));
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     let mut stop = std::pin::pin!(stop_signal());
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -527,6 +573,15 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
         };
         // An event should leave at once, not wait for the next one.
         let _ = stream.set_nodelay(true);
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            let Ok(place) = Arc::clone(&turned_away).acquire_owned().await else { break };
+            server.telemetry.count(&TURNED, &[], 1.0);
+            tokio::spawn(async move {
+                turn_away(stream).await;
+                drop(place);
+            });
+            continue;
+        };
         let router = router.clone().layer(Extension(ConnectInfo(peer)));
         let mut stopping = server.stopping.subscribe();
         tokio::spawn(async move {
@@ -549,7 +604,7 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
     }
     log::note("stopping", &[]);
     server.stopping.send_replace(true);
-    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+    let all = u32::try_from(connections).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(LAST_ANSWERS, places.acquire_many(all)).await;
 }
 

@@ -1,10 +1,10 @@
 //! Facts stated over HTTP: many rows of several kinds in one request, each with its answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::{Body, BodyDataStream, to_bytes},
     extract::{RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -70,7 +70,7 @@ const BODY_BYTES: usize = 8 << 20;
 /// Bytes of requests that are worked on at a time, in KiB: what they take in memory is a few times that.
 pub const KIB_AT_ONCE: usize = 64 << 10;
 /// How long a body may take to arrive.
-const ARRIVAL: std::time::Duration = std::time::Duration::from_secs(60);
+const ARRIVAL: Duration = Duration::from_secs(60);
 /// The longest key.
 const KEY_CHARACTERS: usize = 255;
 /// The longest name of a source.
@@ -85,7 +85,8 @@ pub struct Facts {
     /// Whose facts they are: facts of one source correct each other. api unless set.
     source: Option<String>,
     /// At most 10,000. Each names its `kind` and has the columns of that kind beside it (or all of them in `values`), or
-    /// `withdraw`: the id of a fact that holds no more, or an object of the columns of its key.
+    /// `withdraw`: the id of a fact that holds no more, or an object of the columns of its key. A row that cannot be read, or
+    /// of which it cannot be told what it is, is refused by itself, and the others stand.
     facts: Vec<Fact>,
 }
 
@@ -104,6 +105,7 @@ pub struct Fact {
 
 /// What became of the facts.
 #[derive(Serialize, ToSchema)]
+#[schema(as = FactsTold)]
 pub struct Told {
     /// Facts that were not known before, or not any more.
     stated: u64,
@@ -125,6 +127,7 @@ pub struct Told {
 
 /// What became of one row.
 #[derive(Serialize, ToSchema)]
+#[schema(as = FactAnswer)]
 pub struct Row {
     /// stated, restated, unchanged, withdrawn or refused.
     status: &'static str,
@@ -138,6 +141,7 @@ pub struct Row {
 
 /// Why a row was refused.
 #[derive(Serialize, ToSchema)]
+#[schema(as = FactIssue)]
 pub struct Why {
     code: &'static str,
     column: Option<&'static str>,
@@ -244,13 +248,13 @@ async fn state(
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let length = length.unwrap_or(BODY_BYTES);
     if length > BODY_BYTES {
-        let_pass(body).await;
+        let_pass(&mut body.into_data_stream(), ARRIVAL).await;
         return Err(large());
     }
     // Room is taken before the body is: whatever is sent, the memory for it is bounded.
     let kib = u32::try_from(length.div_ceil(1_024).max(1)).unwrap_or(u32::MAX);
     let Ok(_room) = Arc::clone(&server.room_for_facts).try_acquire_many_owned(kib) else {
-        let_pass(body).await;
+        let_pass(&mut body.into_data_stream(), ARRIVAL).await;
         return Err(full());
     };
     let arrived = tokio::time::timeout(ARRIVAL, to_bytes(body, BODY_BYTES)).await.map_err(|_| {
@@ -300,9 +304,8 @@ async fn state(
 }
 
 /// Reads a body that is refused, and keeps nothing of it: who is still sending would not hear the answer.
-async fn let_pass(body: Body) {
+pub async fn let_pass(pieces: &mut BodyDataStream, patience: Duration) {
     const LONGEST_BYTES: usize = 4 * BODY_BYTES;
-    let mut pieces = body.into_data_stream();
     let mut bytes = 0;
     let passing = async {
         while let Some(Ok(piece)) = pieces.next().await {
@@ -313,7 +316,7 @@ async fn let_pass(body: Body) {
         }
     };
     // Who sends for longer has to do without the answer.
-    let _ = tokio::time::timeout(ARRIVAL, passing).await;
+    let _ = tokio::time::timeout(patience, passing).await;
 }
 
 /// The statements of a body.
@@ -351,10 +354,9 @@ fn statements(
     }
     let (source, origin): (Arc<str>, Arc<str>) = (source.into(), format!("api ({})", caller.name).into());
     let mut statements = Vec::with_capacity(rows.len());
-    for (place, row) in rows.into_iter().enumerate() {
-        let of_row = |words: String| Refusal::bad(format!("row {} cannot be told what it is: {words}", place + 1));
-        let statement = Statement::read(row, &source, &origin).map_err(of_row)?;
-        caller.may_state(statement.kind)?;
+    for row in rows {
+        let statement = Statement::read(row, &source, &origin);
+        statement.kind.map_or(Ok(()), |kind| caller.may_state(kind))?;
         statements.push(statement);
     }
     Ok(statements)

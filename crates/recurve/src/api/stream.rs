@@ -91,7 +91,7 @@ impl Listener {
     /// The version, as of everything that was told before.
     fn version(&mut self, name: &str) -> Event {
         let known = self.version.borrow_and_update().known;
-        let age_seconds = (clock() - known.at_micros) / 1_000_000;
+        let age_seconds = (clock() - known.at_micros).max(0) / 1_000_000;
         self.told = Some(known.version());
         let told = Served { data_version: known.version(), data_as_of: instant(known.at_micros), age_seconds };
         let event = Event::default().event(name).id(self.server.movements.id(self.next));

@@ -130,6 +130,11 @@ fn due(server: &Server) -> Result<Option<i64>, CommandError> {
     let now = clock();
     let next_at = server.syncs.change(|course| course.next_at);
     let next_at = match next_at {
+        // A clock that ran ahead for a while and was set back must not put the next sync off until then.
+        Some(next_at) if next_at > now.saturating_add(longest(minutes)) => {
+            server.syncs.change(|course| course.next_at = Some(now));
+            now
+        }
         Some(next_at) => next_at,
         None => {
             // The first one since the start: at once where the last one is longer ago than that.
@@ -153,6 +158,12 @@ fn last_report(server: &Server) -> Result<Option<Report>, CommandError> {
 fn between(minutes: i64) -> i64 {
     let micros = minutes.saturating_mul(60_000_000);
     micros - micros / 10 + (micros as f64 * 0.2 * chance()) as i64
+}
+
+/// The longest time between two syncs, in microseconds.
+fn longest(minutes: i64) -> i64 {
+    let micros = minutes.saturating_mul(60_000_000);
+    micros.saturating_add(micros / 10)
 }
 
 fn sync_once(server: &Server, stop: &AtomicBool) -> Result<Report, CommandError> {

@@ -52,6 +52,12 @@ const fn family(name: &'static str, sort: Sort, help: &'static str) -> Family {
 /// Requests.
 pub static REQUESTS: Family =
     family("recurve_http_request_seconds", Sort::Histogram, "How long requests took, by route, method and status.");
+/// Connections for which there was no place.
+pub static TURNED_AWAY: Family = family(
+    "recurve_connections_turned_away_total",
+    Sort::Counter,
+    "Connections beyond those that there are places for.",
+);
 /// Looks at the data folder that failed.
 pub static LOOKS_FAILED: Family =
     family("recurve_looks_failed_total", Sort::Counter, "Looks for new data that failed.");
@@ -71,7 +77,8 @@ pub static TURNS_FAILED: Family =
 pub static LAST_SUCCESS: Family = family(
     "recurve_last_success_timestamp_seconds",
     Sort::Gauge,
-    "When a piece of scheduled or outer work last succeeded, by work: stripe_sync, stripe_webhook, alerts, ...",
+    "When a piece of scheduled or outer work last succeeded, by work: stripe_sync (a sync that came to its end), \
+     stripe_webhook (an event was put in), stripe_facts (facts were made of what waited), alerts.",
 );
 static DATA_AGE: Family =
     family("recurve_data_age_seconds", Sort::Gauge, "Seconds since the newest facts that are served became known.");
@@ -287,7 +294,8 @@ fn gather(server: &Server) -> Result<(), CommandError> {
     let seconds = |micros: i64| micros as f64 / 1e6;
     telemetry.set(&BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     telemetry.set(&UPTIME, &[], telemetry.begun.elapsed().as_secs_f64());
-    telemetry.set(&DATA_AGE, &[], seconds(now - known.at_micros));
+    // A clock that was set back makes nothing younger than now.
+    telemetry.set(&DATA_AGE, &[], seconds((now - known.at_micros).max(0)));
     telemetry.set(&DATA_SNAPSHOT, &[], known.snapshot as f64);
     if let Some(bytes) = resident_bytes() {
         telemetry.set(&MEMORY, &[], bytes as f64);
@@ -317,6 +325,14 @@ fn gather(server: &Server) -> Result<(), CommandError> {
         telemetry.set(&STRIPE_STORED, &[("state", "quarantined")], status.quarantined as f64);
         if let Some(proven_until) = status.proven_until {
             telemetry.set(&STRIPE_PROVEN, &[], proven_until as f64);
+        }
+        // Whichever process synced last, and whenever this one began.
+        if let Some(last) = status.last {
+            telemetry.set(&LAST_SUCCESS, &[("work", "stripe_sync")], last.ended_at as f64);
+        }
+        let arrived_at = store.last_webhook()?.max(Some(tally.last_at.load(Ordering::Relaxed)).filter(|at| *at > 0));
+        if let Some(arrived_at) = arrived_at {
+            telemetry.set(&LAST_SUCCESS, &[("work", "stripe_webhook")], seconds(arrived_at));
         }
     }
     for of in server.lake.imports_by_kind(Some(known.at_micros))? {

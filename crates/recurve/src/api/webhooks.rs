@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     time::Duration,
@@ -18,7 +18,7 @@ use std::{
 use ::stripe::signature::{SignatureError, TOLERANCE_SECONDS, verify};
 use axum::{
     Json,
-    body::Body,
+    body::BodyDataStream,
     extract::{Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -27,7 +27,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{log, refusal::Refusal, server::Server};
+use super::{log, refusal::Refusal, server::Server, statements::let_pass};
 use crate::{
     session::clock,
     stripe::{
@@ -50,6 +50,8 @@ const WAITING: usize = 4_096;
 const TOGETHER: usize = 512;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a body that is refused may take to arrive.
+const PASSING: Duration = Duration::from_secs(5);
 /// A body beyond this is looked at where nobody else waits for it.
 const LARGE_BYTES: usize = 64 << 10;
 
@@ -96,6 +98,8 @@ pub struct Tally {
     pub not_believed: AtomicU64,
     /// Requests that were to come again later.
     pub put_off: AtomicU64,
+    /// When an event was last put in or found there, in microseconds since 1970; 0 where none was.
+    pub last_at: AtomicI64,
 }
 
 impl Webhooks {
@@ -195,6 +199,7 @@ impl Writer {
     }
 
     fn count(&self, arrivals: &[Arrival], puts: &[Put]) {
+        self.tally.last_at.store(clock(), Ordering::Relaxed);
         for (arrival, put) in arrivals.iter().zip(puts) {
             let (counter, what) = match put {
                 Put::Kept => (&self.tally.kept, None),
@@ -236,7 +241,7 @@ impl From<Failure> for Refusal {
 }
 
 /// The bytes of a body, as far as there is room for them.
-async fn read(webhooks: &Webhooks, request: Body) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refusal> {
+async fn read(webhooks: &Webhooks, chunks: &mut BodyDataStream) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refusal> {
     let too_large = || {
         let words = format!("the body is larger than {} MiB; an event of Stripe never is", LARGEST_BYTES >> 20);
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", words)
@@ -244,7 +249,6 @@ async fn read(webhooks: &Webhooks, request: Body) -> Result<(Vec<u8>, OwnedSemap
     let no_room = |_| Refusal::busy();
     let mut room = Arc::clone(&webhooks.room).try_acquire_owned().map_err(no_room)?;
     let mut bytes: Vec<u8> = Vec::new();
-    let mut chunks = request.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Refusal::bad("the body did not arrive whole; send it again"))?;
         if bytes.len() + chunk.len() > LARGEST_BYTES {
@@ -291,17 +295,24 @@ pub async fn take(State(server): State<Arc<Server>>, request: Request) -> Respon
 }
 
 async fn taken(webhooks: &Webhooks, request: Request) -> Result<Put, Refusal> {
-    if webhooks.is_broken() {
-        return Err(Failure::Broken.into());
-    }
     let (parts, body) = request.into_parts();
+    let mut chunks = body.into_data_stream();
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: usize| length > LARGEST_BYTES) {
+    let read = if webhooks.is_broken() {
+        Ok(Err(Failure::Broken.into()))
+    } else if length.is_some_and(|length: usize| length > LARGEST_BYTES) {
         let words = "the body is larger than an event of Stripe ever is; nothing of it was read";
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", words));
-    }
-    let (body, room) = match tokio::time::timeout(PATIENCE, read(webhooks, body)).await {
-        Ok(read) => read?,
+        Ok(Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", words)))
+    } else {
+        tokio::time::timeout(PATIENCE, read(webhooks, &mut chunks)).await
+    };
+    let (body, room) = match read {
+        Ok(Ok(read)) => read,
+        Ok(Err(refusal)) => {
+            // Who is still sending would not hear the answer.
+            let_pass(&mut chunks, PASSING).await;
+            return Err(refusal);
+        }
         Err(_) => {
             let words = "the body took too long to arrive; send it again";
             return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", words));

@@ -137,7 +137,20 @@ impl Account {
         Ok(!self.store.waiting(1, 0)?.is_empty() || !self.objects.touched(1)?.is_empty())
     }
 
-    /// Makes facts of all that waits: events, and owners that were touched. `told` hears how far it is.
+    /// The right to make facts, until it is dropped: one makes them at a time, of whatever program, since what was read would
+    /// be older than what another one states.
+    fn turn(&self) -> Result<File, CommandError> {
+        let open = |file: &Path| File::options().create(true).truncate(false).write(true).open(file);
+        // Whoever waits holds another one before it, so that who has just had a turn comes after them.
+        let next = open(&self.lock.with_file_name("stripe-next.lock"))?;
+        next.lock()?;
+        let turn = open(&self.lock)?;
+        turn.lock()?;
+        Ok(turn)
+    }
+
+    /// Makes facts of all that waits by now: events, and owners that were touched. `told` hears how far it is. Others come
+    /// between, and what arrives meanwhile is for whoever calls next, so that nobody is kept for as long as events come.
     pub fn apply(
         &mut self,
         ledger: &mut dyn Stating,
@@ -145,10 +158,9 @@ impl Account {
         told: &mut dyn FnMut(&Applied),
     ) -> Result<Applied, CommandError> {
         let mut applied = Applied::default();
-        // One makes facts at a time, of whatever program: what was read would be older than what another one states.
-        let turn = File::options().create(true).truncate(false).write(true).open(&self.lock)?;
-        turn.lock()?;
+        let newest = self.store.newest()?;
         loop {
+            let _turn = self.turn()?;
             let waiting = self.store.waiting(EVENTS, EVENT_BYTES)?;
             let bodies: Vec<(i64, Vec<u8>)> = waiting.into_iter().map(|event| (event.number, event.body)).collect();
             let mut numbers = Vec::with_capacity(bodies.len());
@@ -166,7 +178,7 @@ impl Account {
             self.state_touched(ledger, now_micros, &mut applied, told)?;
             self.objects.applied(&numbers, now_micros)?;
             applied.events += numbers.len() as u64;
-            if bodies.is_empty() {
+            if bodies.last().is_none_or(|(number, _)| *number >= newest) {
                 return Ok(applied);
             }
         }

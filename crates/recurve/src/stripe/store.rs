@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::{FairMutex, FairMutexGuard};
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::arrival::Arrival;
 
@@ -375,6 +375,17 @@ impl Store {
         })?)
     }
 
+    /// The number of the newest event; 0 where there is none.
+    pub fn newest(&self) -> Result<i64, StoreError> {
+        Ok(self.connection.query_row("SELECT COALESCE(MAX(number), 0) FROM event", [], |row| row.get(0))?)
+    }
+
+    /// When the last event came by itself, in microseconds since 1970.
+    pub fn last_webhook(&self) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT arrived_at FROM event WHERE road <> 'sync' ORDER BY number DESC LIMIT 1";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?)
+    }
+
     fn list(&self, sql: &str) -> Result<Vec<Kept>, StoreError> {
         let mut statement = self.connection.prepare(sql)?;
         let rows = statement.query_map([], kept)?;
@@ -507,6 +518,7 @@ mod tests {
         assert_eq!(missed(&store), ["evt_1"], "the other one was made before those that came by themselves");
         store.put(&[at("evt_1", 10)], Road::Webhook, 11_000_000).unwrap();
         assert!(missed(&store).is_empty());
+        assert_eq!(store.last_webhook().unwrap(), Some(5_000_000), "as late as it came first");
     }
 
     #[test]

@@ -75,6 +75,19 @@ fn what_is_stated_is_in_the_figures_and_said_again_changes_nothing() {
     folder.run(&["check"]).ends_with(0);
 }
 
+/// What was known after each import is told as it was, where some imports are of several kinds and some of one.
+#[test]
+fn what_was_known_after_batches_of_several_kinds_is_told_as_it_was() {
+    let folder = folder();
+    let server = Server::open(&folder);
+    let one = |name: &str, amount: u32| json!([customer(name, amount)[1]]);
+    for facts in [customer("ann", 20), one("ben", 5), customer("ann", 30), one("cleo", 7), one("ben", 6)] {
+        state(&server, &facts).is(200);
+    }
+    drop(server);
+    folder.run(&["check"]).ends_with(0);
+}
+
 #[test]
 fn each_row_is_answered_and_what_is_refused_waits_in_the_quarantine() {
     let folder = folder();
@@ -97,6 +110,64 @@ fn each_row_is_answered_and_what_is_refused_waits_in_the_quarantine() {
     let refused = json["refused"].as_u64().unwrap();
     let waiting = server.get("/quarantine").is(200).json();
     assert_eq!(waiting["total"].as_u64().unwrap(), refused);
+}
+
+/// One bad row never spoils the rest: not even one of which nobody can tell what it is.
+#[test]
+fn rows_of_which_it_cannot_be_told_what_they_are_are_refused_alone() {
+    let folder = folder();
+    let server = Server::open(&folder);
+    let facts = json!([
+        { "kind": "customers", "customer": "ann" },
+        { "customer": "ben" },
+        { "kind": "nonsense", "source": "somewhere" },
+        { "kind": 7 },
+        7,
+        { "kind": "subscriptions", "withdraw": "s" },
+        { "kind": "customers", "withdraw": "s", "name": "x" },
+        { "kind": "customers", "customer": "cleo" },
+    ]);
+    let told = state(&server, &facts).is(200);
+    let json = told.json();
+    assert_eq!((&json["stated"], &json["refused"]), (&json!(2), &json!(6)), "{json}");
+    let code = |row: usize| json["answers"][row]["issues"][0]["code"].as_str().unwrap_or("stated").to_owned();
+    let codes: Vec<String> = (0..8).map(code).collect();
+    let expected = [
+        "stated",
+        "kind-unknown",
+        "kind-unknown",
+        "kind-unknown",
+        "json-unreadable",
+        "statement-unclear",
+        "statement-unclear",
+        "stated",
+    ];
+    assert_eq!(codes, expected);
+    assert!(
+        json["answers"][2]["issues"][0]["message"].as_str().unwrap().contains("`nonsense`; it is one of"),
+        "{json}"
+    );
+    assert!(json["answers"][5]["issues"][0]["message"].as_str().unwrap().contains("subscription, item, start"));
+    assert!(!json["answers"][1]["issues"][0]["help"].as_str().unwrap().is_empty());
+
+    // The same of lines, one of which is no JSON at all, and one that was cut short.
+    let lines = "{\"kind\":\"customers\",\"customer\":\"dan\"}\nno JSON\n{\"kind\":\"customers\",\"customer\":\n";
+    let media = [("content-type", "application/x-ndjson")];
+    let told = server.bytes("POST", "/facts?wait=true", &media, lines.as_bytes().to_vec()).is(200);
+    assert_eq!(statuses(&told), ["stated", "refused", "refused"]);
+    let twice = "{\"kind\":\"customers\",\"kind\":\"payments\"}";
+    let told = server.bytes("POST", "/facts?wait=true", &media, twice.as_bytes().to_vec()).is(200);
+    assert_eq!(told.json()["answers"][0]["issues"][0]["code"], "json-key-twice");
+
+    // What was sent waits in the quarantine, as it was sent, and reading it again makes no fact of it.
+    let waiting = server.get("/quarantine").is(200);
+    assert_eq!(waiting.json()["total"], 9);
+    assert!(waiting.text.contains("no JSON") && waiting.text.contains("nonsense"), "{}", waiting.text);
+    drop(server);
+    folder.run(&["quarantine", "--replay"]).ends_with(1).says(&["9"]);
+    let customers = folder.run(&["export", "customers"]).ends_with(0).out;
+    assert_eq!(customers.lines().count(), 4, "{customers}");
+    folder.run(&["check"]).ends_with(0);
 }
 
 #[test]
@@ -123,11 +194,6 @@ fn what_cannot_be_a_request_is_refused_whole_in_words() {
     let json = "application/json";
     refused("{", json, 400, "facts");
     refused("{\"facts\":[]}", json, 400, "no fact");
-    refused("{\"facts\":[{\"customer\":\"a\"}]}", json, 400, "row 1");
-    refused("{\"facts\":[{\"kind\":\"customers\",\"customer\":\"a\"},{\"kind\":\"nonsense\"}]}", json, 400, "nonsense");
-    refused("{\"facts\":[{\"kind\":\"subscriptions\",\"withdraw\":\"s\"}]}", json, 400, "subscription, item, start");
-    refused("{\"facts\":[{\"kind\":\"customers\",\"withdraw\":\"s\",\"name\":\"x\"}]}", json, 400, "beside");
-    refused("{\"facts\":[7]}", json, 400, "no JSON object");
     refused("a,b", "text/csv", 415, "application/x-ndjson");
     let many = format!("{{\"facts\":[{}]}}", vec!["{\"kind\":\"customers\"}"; 10_001].join(","));
     refused(&many, json, 413, "10,000 rows");
@@ -272,6 +338,15 @@ fn killed_while_four_clients_send_everything_acknowledged_is_there_once() {
     assert_eq!(kept.len(), acknowledged.len());
 }
 
+/// Ends what others do when it is dropped.
+struct Until<'a>(&'a AtomicBool);
+
+impl Drop for Until<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn the_command_line_imports_beside_a_server_that_takes_facts() {
     let folder = folder();
@@ -279,6 +354,8 @@ fn the_command_line_imports_beside_a_server_that_takes_facts() {
     let is_over = AtomicBool::new(false);
     let sent = AtomicU64::new(0);
     std::thread::scope(|scope| {
+        // However this ends: those who send are told so, and nobody waits for them for ever.
+        let _until = Until(&is_over);
         for client in 0..2 {
             let (server, is_over, sent) = (&server, &is_over, &sent);
             scope.spawn(move || {
@@ -296,7 +373,6 @@ fn the_command_line_imports_beside_a_server_that_takes_facts() {
             folder.file(&name, format!("customer\nfile-{file}\n"));
             folder.run(&["import", "customers", &name]).ends_with(0);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     assert_eq!(kept(&folder).len() as u64, sent.load(Ordering::Relaxed));
     let customers = folder.run(&["export", "customers"]).ends_with(0).out;

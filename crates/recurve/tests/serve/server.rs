@@ -1,5 +1,8 @@
 //! The real server on a free port of this machine, and a client.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::print_stderr, reason = "a test that fails says what was answered")]
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -87,13 +90,29 @@ impl Server {
         (Self::of_child(child), log)
     }
 
-    fn of_child(mut child: Child) -> Self {
+    /// The server, open to somebody; nothing when it is gone before it says where it is.
+    pub fn if_it_starts(command: &mut Command) -> Option<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().expect("the server said nothing").unwrap();
+        let Some(Ok(first)) = lines.next() else {
+            child.wait().unwrap();
+            return None;
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        Some(Self::at(child, &first))
+    }
+
+    fn at(child: Child, first: &str) -> Self {
         let address = first.rsplit('/').next().unwrap().to_owned();
         let config =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(120)));
-        let mut server = Self { child, address, setup: None, agent: config.build().into() };
+        Self { child, address, setup: None, agent: config.build().into() }
+    }
+
+    fn of_child(mut child: Child) -> Self {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("the server said nothing").unwrap();
+        let mut server = Self::at(child, &first);
         // Whoever is set up already hears of no token; then the next line never comes.
         if server.get("/session").code() == "setup_needed" {
             let line = lines.next().unwrap().unwrap();
@@ -127,27 +146,35 @@ impl Server {
 
     /// Sends bytes.
     pub fn bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
+        self.try_bytes(method, path, headers, body).expect("the server does not answer")
+    }
+
+    /// The same; nothing when the server is gone before it answers.
+    pub fn try_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Option<Reply> {
         let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
+        let ended = |error: &ureq::Error| eprintln!("{method} {path}: {error}");
+        let mut response = self.agent.run(request.body(body).unwrap()).inspect_err(ended).ok()?;
         let headers = response.headers().iter();
         let headers =
             headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect();
         // A stream never ends, so nothing of it is read here.
         let is_stream = path.ends_with("/stream") && response.status() == 200;
-        let text = if is_stream { String::new() } else { response.body_mut().read_to_string().unwrap_or_default() };
-        Reply { status: response.status().as_u16(), headers, text }
+        let text =
+            if is_stream { String::new() } else { response.body_mut().read_to_string().inspect_err(ended).ok()? };
+        Some(Reply { status: response.status().as_u16(), headers, text })
     }
 
     /// The same as [`Server::post`]; nothing when the server is gone before it answers.
     pub fn try_post(&self, path: &str, body: &Value) -> Option<Reply> {
-        let request = ureq::http::Request::builder().method("POST").uri(self.url(path));
-        let request = request.header("content-type", "application/json").body(body.to_string()).unwrap();
-        let mut response = self.agent.run(request).ok()?;
-        let text = response.body_mut().read_to_string().ok()?;
-        Some(Reply { status: response.status().as_u16(), headers: Vec::new(), text })
+        self.try_bytes("POST", path, &[("content-type", "application/json")], body.to_string().into_bytes())
+    }
+
+    /// The same as [`Server::get`]; nothing when the server is gone before it answers.
+    pub fn try_get(&self, path: &str) -> Option<Reply> {
+        self.try_bytes("GET", path, &[], Vec::new())
     }
 
     /// Its process.

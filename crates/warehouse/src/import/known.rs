@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::ImportError;
 use super::withdrawal::{Identity, contents, fault, identities};
@@ -18,6 +19,9 @@ use crate::lake::{Among, Lake, LakeError, SnapshotId};
 
 /// Its file in the data folder.
 const FILE: &str = "stated.sqlite";
+/// How long it is waited for another process that makes it, and how often it is tried meanwhile.
+const PATIENCE: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(20);
 /// The version of its tables; one of another version is made again.
 const VERSION: i64 = 1;
 const TABLES: &str = "
@@ -44,16 +48,25 @@ pub(super) struct Known {
     path: PathBuf,
 }
 
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
 impl Known {
     /// Opens the index of a data folder. A damaged one is removed and begun anew.
     pub(super) fn open(folder: &Path) -> Result<Self, ImportError> {
         let path = folder.join(FILE);
-        match Self::open_file(&path) {
+        let begun = Instant::now();
+        let opened = loop {
+            match Self::open_file(&path) {
+                // Another process is just making it: SQLite does not always wait by itself for that.
+                Err(error) if is_busy(&error) && begun.elapsed() < PATIENCE => std::thread::sleep(AGAIN),
+                opened => break opened,
+            }
+        };
+        match opened {
             Err(error)
-                if matches!(
-                    error.sqlite_error_code(),
-                    Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
-                ) =>
+                if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) =>
             {
                 remove(&path);
                 Self::open_file(&path)
@@ -75,16 +88,21 @@ impl Known {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "cache_size", -16_000)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version != VERSION {
-            let transaction = connection.transaction()?;
+        let version =
+            |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+        if version(&connection)? == VERSION {
+            return Ok(connection);
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have made it meanwhile.
+        if version(&transaction)? != VERSION {
             transaction.execute_batch(
                 "DROP TABLE IF EXISTS progress; DROP TABLE IF EXISTS source; DROP TABLE IF EXISTS fact;",
             )?;
             transaction.execute_batch(TABLES)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
-            transaction.commit()?;
         }
+        transaction.commit()?;
         Ok(connection)
     }
 

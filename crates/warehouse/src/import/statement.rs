@@ -28,6 +28,7 @@ use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
+use serde::de::IgnoredAny;
 
 /// What an import of several kinds, sources or origins is called in the list of imports.
 pub const SEVERAL: &str = "several";
@@ -35,8 +36,8 @@ pub const SEVERAL: &str = "several";
 /// One thing that a source says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// The kind of fact.
-    pub kind: &'static Kind,
+    /// The kind of fact; none where it does not say one that there is, and it is refused.
+    pub kind: Option<&'static Kind>,
     /// Whose fact it is: facts of one source correct each other.
     pub source: Arc<str>,
     /// Where it came from, for whoever asks later: `api`, a token's name, the id of an event.
@@ -52,6 +53,15 @@ pub enum Says {
     Row(String),
     /// That the fact holds no more: a JSON object with the columns of the kind's key.
     Withdrawal(String),
+    /// What cannot be told: it is refused, and the others of the batch stand.
+    Unclear {
+        /// What was sent.
+        text: String,
+        /// What is wrong with it.
+        code: Code,
+        /// The same in words.
+        words: String,
+    },
 }
 
 /// What became of a statement.
@@ -90,7 +100,7 @@ impl Statement {
         values: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
         let says = Says::Row(object(values));
-        Self { kind, source: Arc::clone(source), origin: Arc::clone(origin), says }
+        Self { kind: Some(kind), source: Arc::clone(source), origin: Arc::clone(origin), says }
     }
 
     /// The withdrawal of the fact with this key.
@@ -102,23 +112,31 @@ impl Statement {
         key: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
         let says = Says::Withdrawal(object(key));
-        Self { kind, source: Arc::clone(source), origin: Arc::clone(origin), says }
+        Self { kind: Some(kind), source: Arc::clone(source), origin: Arc::clone(origin), says }
     }
 
     /// The statement as it is kept when it is refused, so that it can be read again.
     fn text(&self) -> String {
-        let (key, values) = match &self.says {
+        let mut text = String::from("{\"source\":");
+        push_json(&mut text, &self.source);
+        let kind = self.kind.map_or("", |kind| kind.name);
+        let (key, said) = match &self.says {
             Says::Row(values) => ("values", values),
             Says::Withdrawal(values) => ("withdraw", values),
+            Says::Unclear { text, .. } => (AS_SENT, text),
         };
-        let mut text = String::from("{\"kind\":");
-        push_json(&mut text, self.kind.name);
-        text.push_str(",\"source\":");
-        push_json(&mut text, &self.source);
+        if key != AS_SENT {
+            text.push_str(",\"kind\":");
+            push_json(&mut text, kind);
+        }
         text.push_str(",\"");
         text.push_str(key);
         text.push_str("\":");
-        text.push_str(values);
+        if key == AS_SENT && serde_json::from_str::<IgnoredAny>(said).is_err() {
+            push_json(&mut text, said);
+        } else {
+            text.push_str(said);
+        }
         text.push('}');
         let mut end = text.len().min(limits::RAW_BYTES);
         while !text.is_char_boundary(end) {
@@ -132,94 +150,119 @@ impl Statement {
     /// fact, or in `values` the columns, or in `withdraw` the key of the fact that holds no more: an object, or its one
     /// value where one suffices.
     ///
-    /// # Errors
-    /// In words, when it is no such object. Whether the values can be read is settled when it is stated.
-    pub fn read(text: &str, source: &Arc<str>, origin: &Arc<str>) -> Result<Self, String> {
-        let entries: Entries<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => "it is no JSON object; write {\"kind\": ..., ...}".to_owned(),
-            _ => format!("it is no JSON: {error}"),
-        })?;
-        let mut name: Option<String> = None;
-        let (mut values, mut withdraw) = (None, None);
-        let mut columns = String::from("{");
-        for (key, value) in entries.0 {
-            let known = match &*key {
-                "kind" if name.is_none() => {
-                    let named = serde_json::from_str(value.get());
-                    name =
-                        Some(named.map_err(|_| "its `kind` is no text; write the name of a kind of facts".to_owned())?);
-                    continue;
-                }
-                "kind" => return Err("it names `kind` twice; state a column of that name within `values`".to_owned()),
-                "values" => &mut values,
-                "withdraw" => &mut withdraw,
-                _ => {
-                    if columns.len() > 1 {
-                        columns.push(',');
-                    }
-                    push_json(&mut columns, &key);
-                    columns.push(':');
-                    columns.push_str(value.get());
-                    continue;
-                }
-            };
-            if known.replace(value.get()).is_some() {
-                return Err(format!("it names `{key}` twice; write it once"));
-            }
-        }
-        columns.push('}');
-        let name = name.ok_or_else(|| "it does not say its `kind`; write the name of a kind of facts".to_owned())?;
-        let kind = Kind::parse(&name).ok_or_else(|| {
-            let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-            format!("there is no kind of facts `{}`; it is one of {known}", shown(&name))
-        })?;
-        let is_object = |text: &str| text.starts_with('{');
-        let says = match (values, withdraw) {
-            (None, None) => Says::Row(columns),
-            _ if columns.len() > 2 || (values.is_some() && withdraw.is_some()) => {
-                return Err("it has columns beside `values` or `withdraw`; write one of the three".to_owned());
-            }
-            (Some(values), _) if is_object(values) => Says::Row(values.to_owned()),
-            (None, Some(key)) if is_object(key) => Says::Withdrawal(key.to_owned()),
-            (None, Some(key)) if !key.starts_with('[') && key != "null" => match kind.key {
-                [column] => {
-                    let mut object = String::from("{");
-                    push_json(&mut object, column);
-                    object.push(':');
-                    object.push_str(key);
-                    object.push('}');
-                    Says::Withdrawal(object)
-                }
-                columns => {
-                    let columns = columns.join(", ");
-                    return Err(format!("a fact of {} is known by {columns}; withdraw an object of them", kind.name));
-                }
-            },
-            _ => return Err("its `values` or `withdraw` is no object; write {\"column\": value, ...}".to_owned()),
+    /// What is no such object is unclear, and is refused when it is stated. Whether the values can be read is settled
+    /// then too.
+    #[must_use]
+    pub fn read(text: &str, source: &Arc<str>, origin: &Arc<str>) -> Self {
+        let (kind, says) = match said(text) {
+            Ok((kind, says)) => (Some(kind), says),
+            Err((kind, code, words)) => (kind, Says::Unclear { text: text.to_owned(), code, words }),
         };
-        Ok(Self { kind, source: Arc::clone(source), origin: Arc::clone(origin), says })
+        Self { kind, source: Arc::clone(source), origin: Arc::clone(origin), says }
     }
 
     /// Reads a statement that was refused; none where its text is not whole.
     pub(super) fn kept(text: &str, origin: &Arc<str>) -> Option<Self> {
-        let mut source = None;
+        let (mut source, mut as_sent) = (None, None);
         let mut statement = String::from("{");
         let entries: Entries<'_> = serde_json::from_str(text).ok()?;
         for (key, value) in entries.0 {
-            if key == "source" {
-                source = serde_json::from_str::<String>(value.get()).ok();
-                continue;
+            match &*key {
+                "source" => source = serde_json::from_str::<String>(value.get()).ok(),
+                AS_SENT => as_sent = Some(value.get()),
+                _ => {
+                    if statement.len() > 1 {
+                        statement.push(',');
+                    }
+                    push_json(&mut statement, &key);
+                    statement.push(':');
+                    statement.push_str(value.get());
+                }
             }
-            if statement.len() > 1 {
-                statement.push(',');
-            }
-            push_json(&mut statement, &key);
-            statement.push(':');
-            statement.push_str(value.get());
         }
         statement.push('}');
-        Self::read(&statement, &source?.into(), origin).ok()
+        Some(Self::read(as_sent.unwrap_or(&statement), &source?.into(), origin))
     }
+}
+
+/// Under what name a statement is kept of which it cannot be told what it says.
+const AS_SENT: &str = "as_sent";
+
+/// Why a statement is unclear, with its kind as far as that can be told.
+type Unclear = (Option<&'static Kind>, Code, String);
+
+/// The kind of a statement and what it says of the fact.
+fn said(text: &str) -> Result<(&'static Kind, Says), Unclear> {
+    let wrong = |code, words: &str| (None, code, words.to_owned());
+    let entries: Entries<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => wrong(Code::JsonUnreadable, "the row is no JSON object"),
+        _ => (None, Code::JsonUnreadable, format!("the row is no JSON: {error}")),
+    })?;
+    let mut name: Option<String> = None;
+    let (mut values, mut withdraw) = (None, None);
+    let mut columns = String::from("{");
+    for (key, value) in entries.0 {
+        let known = match &*key {
+            "kind" if name.is_none() => {
+                let named = serde_json::from_str(value.get());
+                name = Some(named.map_err(|_| wrong(Code::KindUnknown, "the `kind` of the row is no text"))?);
+                continue;
+            }
+            "kind" => {
+                let words = "the row names `kind` twice; state a column of that name within `values`";
+                return Err(wrong(Code::JsonKeyTwice, words));
+            }
+            "values" => &mut values,
+            "withdraw" => &mut withdraw,
+            _ => {
+                if columns.len() > 1 {
+                    columns.push(',');
+                }
+                push_json(&mut columns, &key);
+                columns.push(':');
+                columns.push_str(value.get());
+                continue;
+            }
+        };
+        if known.replace(value.get()).is_some() {
+            return Err((None, Code::JsonKeyTwice, format!("the row names `{key}` twice")));
+        }
+    }
+    columns.push('}');
+    let name = name.ok_or_else(|| wrong(Code::KindUnknown, "the row does not say its `kind`"))?;
+    let kind = Kind::parse(&name).ok_or_else(|| {
+        let known = KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        (None, Code::KindUnknown, format!("there is no kind of facts `{}`; it is one of {known}", shown(&name)))
+    })?;
+    let unclear = |words: String| (Some(kind), Code::StatementUnclear, words);
+    let is_object = |text: &str| text.starts_with('{');
+    let says = match (values, withdraw) {
+        (None, None) => Says::Row(columns),
+        _ if columns.len() > 2 || (values.is_some() && withdraw.is_some()) => {
+            return Err(unclear(
+                "the row has columns beside `values` or `withdraw`; write one of the three".to_owned(),
+            ));
+        }
+        (Some(values), _) if is_object(values) => Says::Row(values.to_owned()),
+        (None, Some(key)) if is_object(key) => Says::Withdrawal(key.to_owned()),
+        (None, Some(key)) if !key.starts_with('[') && key != "null" => match kind.key {
+            [column] => {
+                let mut object = String::from("{");
+                push_json(&mut object, column);
+                object.push(':');
+                object.push_str(key);
+                object.push('}');
+                Says::Withdrawal(object)
+            }
+            columns => {
+                let columns = columns.join(", ");
+                let words = format!("a fact of {} is known by {columns}; withdraw an object of them", kind.name);
+                return Err(unclear(words));
+            }
+        },
+        _ => return Err(unclear("the `values` or `withdraw` of the row is no object".to_owned())),
+    };
+    Ok((kind, says))
 }
 
 fn object<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
@@ -338,7 +381,7 @@ impl Statements {
         self.known.catch_up(&self.lake, &wanted)?;
 
         let mut tables: BTreeMap<&'static str, (&'static Kind, Vec<RecordBatch>)> = BTreeMap::new();
-        let mut refused: BTreeMap<u64, Vec<Issue>> = BTreeMap::new();
+        let mut refused: BTreeMap<u64, Vec<Issue>> = unclear(batch);
         for (group, rows, keys) in read {
             for refusal in rows.refused.iter().chain(&keys.refused) {
                 refused.insert(refusal.row, refusal.issues.clone());
@@ -599,23 +642,31 @@ fn groups(batch: &[Statement]) -> Vec<Group<'_>> {
     let mut places: HashMap<(&'static str, &str), usize> = HashMap::new();
     for (at, statement) in batch.iter().enumerate() {
         let line = at as u64 + 1;
-        let place = *places.entry((statement.kind.name, &statement.source)).or_insert_with(|| {
-            groups.push(Group {
-                kind: statement.kind,
-                source: &statement.source,
-                rows: Vec::new(),
-                withdrawals: Vec::new(),
-            });
+        let Some(kind) = statement.kind else { continue };
+        let place = *places.entry((kind.name, &statement.source)).or_insert_with(|| {
+            groups.push(Group { kind, source: &statement.source, rows: Vec::new(), withdrawals: Vec::new() });
             groups.len() - 1
         });
         if let Some(group) = groups.get_mut(place) {
             match &statement.says {
                 Says::Row(text) => group.rows.push((line, text.clone())),
                 Says::Withdrawal(text) => group.withdrawals.push((line, text.clone())),
+                Says::Unclear { .. } => {}
             }
         }
     }
     groups
+}
+
+/// The statements of a batch of which it cannot be told what they say, by their lines.
+fn unclear(batch: &[Statement]) -> BTreeMap<u64, Vec<Issue>> {
+    let issues = batch.iter().zip(1..).filter_map(|(statement, row)| match &statement.says {
+        Says::Unclear { code, words, .. } => {
+            Some((row, vec![Issue { code: *code, row, column: None, message: words.clone() }]))
+        }
+        Says::Row(_) | Says::Withdrawal(_) => None,
+    });
+    issues.collect()
 }
 
 /// The lines of the rows of a batch.
@@ -653,10 +704,10 @@ fn request_of(batch: &[Statement], now_micros: i64) -> ImportRequest {
         }
     }
     let bytes = batch.iter().map(|statement| match &statement.says {
-        Says::Row(text) | Says::Withdrawal(text) => text.len() as u64,
+        Says::Row(text) | Says::Withdrawal(text) | Says::Unclear { text, .. } => text.len() as u64,
     });
     ImportRequest {
-        kind: one(batch.iter().map(|statement| statement.kind.table)).to_owned(),
+        kind: one(batch.iter().map(|statement| statement.kind.map_or(SEVERAL, |kind| kind.table))).to_owned(),
         source: one(batch.iter().map(|statement| &*statement.source)).to_owned(),
         file_name: one(batch.iter().map(|statement| &*statement.origin)).to_owned(),
         file_bytes: bytes.sum(),

@@ -65,6 +65,8 @@ issues! {
     SpanEmpty "span-empty" "The end is the same as the start." "correct the end, or leave the row out: nothing holds on an empty span";
     SpanBackwards "span-backwards" "The end comes before the start." "correct the dates, or their order with `--dates dmy` or `--dates mdy`";
     SameTwice "same-twice" "Two columns that must differ are the same." "correct one of the two";
+    KindUnknown "kind-unknown" "The row does not say which kind of fact it is, or names one that there is not." "write the name of a kind of facts as `kind`";
+    StatementUnclear "statement-unclear" "It cannot be told where the columns of the row are." "write the columns beside `kind`, or all of them in `values`; or in `withdraw` the key of a fact that holds no more";
     FactUnknown "fact-unknown" "A fact that was never stated cannot be withdrawn." "check the key and the source; state the fact before it is withdrawn";
 }
 
