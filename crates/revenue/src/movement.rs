@@ -479,7 +479,9 @@ fn settle(
             kind,
             cause,
             reason,
-            confidence: [begun, ended]
+            // As sure as the less sure of the states that it leads from and to, also where those are of two offers: both
+            // halves of one change are of one day.
+            confidence: [begun, replaced]
                 .into_iter()
                 .flatten()
                 .map(|span| span.confidence)

@@ -12,7 +12,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stripe_simulator::{
-    Shape,
+    Shape, Told,
     server::{Choices, Delivery, NARROW_KEY, READ_KEY, SECRET_KEY, WRITE_KEY, faults_of, serve},
 };
 
@@ -40,11 +40,12 @@ fn main() -> Result<(), String> {
             "--faults" => choices.faults = faults_of(&value)?,
             "--silence" => choices.silence = Duration::from_secs(number()?.unsigned_abs()),
             "--version" => {
-                choices.shape = match value.as_str() {
-                    "classic" => Shape::Classic,
-                    "basil" => Shape::Basil,
-                    "clover" => Shape::Clover,
-                    _ => return Err(format!("there is no version `{value}`: classic, basil or clover")),
+                choices.events_in = match value.as_str() {
+                    "classic" => Told::In(Shape::Classic),
+                    "basil" => Told::In(Shape::Basil),
+                    "clover" => Told::In(Shape::Clover),
+                    "newest" => Told::InTheNewestOfTheirDay,
+                    _ => return Err(format!("there is no version `{value}`: classic, basil, clover or newest")),
                 };
             }
             "--webhook" => webhook = Some(value),

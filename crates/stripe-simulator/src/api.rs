@@ -7,7 +7,7 @@ use sha2::Sha256;
 use crate::{
     goods::DAY,
     life::{BackKind, World},
-    render::{Shape, View, customer_object},
+    render::{Shape, Told, View, customer_object},
 };
 
 /// How long the API keeps events.
@@ -70,18 +70,25 @@ pub const LISTS: &[&str] = &[
 /// A Stripe account of a world, seen through one version of the API.
 #[derive(Debug, Clone)]
 pub struct Account<'w> {
-    world: &'w World,
+    pub(crate) world: &'w World,
     shape: Shape,
+    told: Told,
     /// Faults by the number of the request that they befall, from 0.
     faults: Vec<(usize, Fault)>,
     requests: usize,
 }
 
 impl<'w> Account<'w> {
-    /// An account without faults.
+    /// An account without faults, whose events are in the same version as everything else.
     #[must_use]
     pub fn new(world: &'w World, shape: Shape) -> Self {
-        Self { world, shape, faults: Vec::new(), requests: 0 }
+        Self { world, shape, told: Told::In(shape), faults: Vec::new(), requests: 0 }
+    }
+
+    /// The same with events in versions of their own: whoever asks for lists in a newer one gets them all the same.
+    #[must_use]
+    pub fn telling(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 
     /// The same with faults, by the number of the request that they befall.
@@ -245,7 +252,7 @@ impl<'w> Account<'w> {
             "/v1/events" => {
                 let oldest = world.now - EVENT_DAYS * DAY;
                 let kept = world.events.iter().filter(|event| event.created >= oldest && event.created <= world.now);
-                kept.map(|event| (event.created, world.event(event, self.shape))).collect()
+                kept.map(|event| (event.created, world.event(event, self.told.at(event.created)))).collect()
             }
             _ => {
                 let of = path.strip_prefix("/v1/invoices/").and_then(|rest| rest.strip_suffix("/lines"));
@@ -261,7 +268,7 @@ impl<'w> Account<'w> {
     pub fn all_events(&self) -> Vec<Value> {
         let world = self.world;
         let told = world.events.iter().filter(|event| event.created <= world.now);
-        told.map(|event| world.event(event, self.shape)).collect()
+        told.map(|event| world.event(event, self.told.at(event.created))).collect()
     }
 }
 

@@ -204,75 +204,130 @@ pub fn rebuild_with(
     source: Source,
     deliver: impl FnOnce(Vec<Value>) -> Vec<Value>,
 ) -> History {
-    let mut account = Account::new(world, shape);
-    let mut catalogue = Catalogue::default();
-    let mut by_customer: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    let mut issues = Vec::new();
-    let walk = |account: &mut Account<'_>, path: &str, expand: &[&str]| {
-        let query = Query {
-            limit: Some(100),
-            status: Some("all".to_owned()),
-            expand: expand.iter().map(|&what| what.to_owned()).collect(),
-            ..Query::default()
-        };
-        account.walk(path, &query).unwrap_or_default()
-    };
+    rebuild_of(Account::new(world, shape), source, deliver)
+}
+
+/// Rebuilds every customer of an account from one source, with events that are lost, doubled or out of order on their way.
+#[must_use]
+pub fn rebuild_of(mut account: Account<'_>, source: Source, deliver: impl FnOnce(Vec<Value>) -> Vec<Value>) -> History {
+    let now = account.world.now;
+    let mut known = Known::default();
     if source != Source::Invoices {
-        for object in walk(&mut account, "/v1/prices", &["data.tiers"]) {
-            catalogue.take(&object, &mut issues);
-        }
-        for object in walk(&mut account, "/v1/coupons", &[]) {
-            catalogue.take(&object, &mut issues);
-        }
+        known.learn_catalogue(&mut account);
     }
-    let full = ["data.discounts.source.coupon", "data.items.data.discounts"];
     let lists: &[&str] = match source {
         Source::Events => &[],
         Source::Invoices => &["/v1/invoices"],
-        Source::Lists | Source::ListsAndEvents | Source::Everything => &[
-            "/v1/subscriptions",
-            "/v1/subscription_schedules",
-            "/v1/invoices",
-            "/v1/invoiceitems",
-            "/v1/charges",
-            "/v1/invoice_payments",
-        ],
+        Source::Lists | Source::ListsAndEvents | Source::Everything => LISTS,
     };
-    let mut payments = Vec::new();
-    for path in lists {
-        for object in walk(&mut account, path, &full) {
-            match object.get("customer").and_then(Value::as_str) {
-                Some(customer) => by_customer.entry(customer.to_owned()).or_default().push(object),
-                None => payments.push(object),
-            }
-        }
-    }
+    known.take_lists(&mut account, lists);
     let events = match source {
         Source::Events | Source::Everything => account.all_events(),
         Source::ListsAndEvents => walk(&mut account, "/v1/events", &[]),
         Source::Lists | Source::Invoices => Vec::new(),
     };
-    for event in deliver(events) {
-        let object = event.pointer("/data/object");
-        let customer = object.and_then(|object| object.get("customer")).and_then(Value::as_str);
-        if let Some(customer) = customer {
-            by_customer.entry(customer.to_owned()).or_default().push(event);
+    known.take_events(deliver(events));
+    known.history(now, (source == Source::Events).then_some(now))
+}
+
+/// What somebody knows of an account who loaded it once, with the events of thirty days, and has read events since.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    catalogue: Catalogue,
+    /// Objects and events with the second at which they were so, by customer.
+    by_customer: BTreeMap<String, Vec<(i64, Value)>>,
+    /// What names no customer: it may be anyone's.
+    payments: Vec<(i64, Value)>,
+    /// The ids of the events among them.
+    events: BTreeSet<String>,
+    issues: Vec<stripe::issue::Issue>,
+}
+
+/// The lists of what is said of subscriptions.
+const LISTS: &[&str] = &[
+    "/v1/subscriptions",
+    "/v1/subscription_schedules",
+    "/v1/invoices",
+    "/v1/invoiceitems",
+    "/v1/charges",
+    "/v1/invoice_payments",
+];
+
+fn walk(account: &mut Account<'_>, path: &str, expand: &[&str]) -> Vec<Value> {
+    let query = Query {
+        limit: Some(100),
+        status: Some("all".to_owned()),
+        expand: expand.iter().map(|&what| what.to_owned()).collect(),
+        ..Query::default()
+    };
+    account.walk(path, &query).unwrap_or_default()
+}
+
+impl Known {
+    /// Walks all lists, and reads the events of the last thirty days.
+    #[must_use]
+    pub fn load(mut account: Account<'_>) -> Self {
+        let mut known = Self::default();
+        known.learn_catalogue(&mut account);
+        known.take_lists(&mut account, LISTS);
+        known.take_events(walk(&mut account, "/v1/events", &[]));
+        known
+    }
+
+    /// Reads the events of the last thirty days, and what has no events.
+    pub fn sync(&mut self, mut account: Account<'_>) {
+        self.take_events(walk(&mut account, "/v1/events", &[]));
+        self.payments.clear();
+        self.take_lists(&mut account, &["/v1/invoice_payments"]);
+    }
+
+    fn learn_catalogue(&mut self, account: &mut Account<'_>) {
+        for object in walk(account, "/v1/prices", &["data.tiers"]).into_iter().chain(walk(account, "/v1/coupons", &[]))
+        {
+            self.catalogue.take(&object, &mut self.issues);
         }
     }
-    let mut all = History { rows: Vec::new(), issues };
-    for objects in by_customer.values() {
-        let mut evidence = Evidence::default();
-        if source == Source::Events {
-            evidence.events_until = Some(world.now);
+
+    fn take_lists(&mut self, account: &mut Account<'_>, lists: &[&str]) {
+        let at = account.world.now;
+        for path in lists {
+            for object in walk(account, path, &["data.discounts.source.coupon", "data.items.data.discounts"]) {
+                match object.get("customer").and_then(Value::as_str) {
+                    Some(customer) => self.by_customer.entry(customer.to_owned()).or_default().push((at, object)),
+                    None => self.payments.push((at, object)),
+                }
+            }
         }
-        for object in objects.iter().chain(&payments) {
-            evidence.take(object, world.now, &mut catalogue);
-        }
-        let mut history = history::rebuild(&evidence, &catalogue, world.now);
-        all.rows.append(&mut history.rows);
-        all.issues.append(&mut history.issues);
     }
-    all
+
+    fn take_events(&mut self, events: Vec<Value>) {
+        for event in events {
+            let customer = event.pointer("/data/object/customer").and_then(Value::as_str).map(str::to_owned);
+            let of = event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let at = event.get("created").and_then(Value::as_i64).unwrap_or(0);
+            if let Some(customer) = customer.filter(|_| self.events.insert(of)) {
+                self.by_customer.entry(customer).or_default().push((at, event));
+            }
+        }
+    }
+
+    /// The history of all customers, as it is at a second.
+    #[must_use]
+    pub fn history(&self, now: i64, events_until: Option<i64>) -> History {
+        let mut catalogue = self.catalogue.clone();
+        let mut all = History { rows: Vec::new(), issues: self.issues.clone() };
+        for seen in self.by_customer.values() {
+            let mut evidence = Evidence::default();
+            evidence.events_until = events_until;
+            for (at, object) in seen.iter().chain(&self.payments) {
+                evidence.take(object, *at, &mut catalogue);
+            }
+            let mut history = history::rebuild(&evidence, &catalogue, now);
+            all.rows.append(&mut history.rows);
+            all.issues.append(&mut history.issues);
+        }
+        all
+    }
 }
 
 /// What the judge found.
@@ -305,7 +360,7 @@ impl Verdict {
 
 /// Compares what was rebuilt of a world with what really was, under a policy.
 ///
-/// A rebuilt movement that is none is explained where its customer has a movement on that day that is marked *assumed*.
+/// A rebuilt movement that is none is explained where it is marked *assumed* itself.
 /// A movement that is missing is explained where a rebuilt row of the customer is marked *assumed* and holds, begins or
 /// ends on that day, or an issue says that something of the subscription changed undated around it. `strict` compares
 /// causes and reasons too.
@@ -350,18 +405,13 @@ pub fn judge(world: &World, rebuilt: &History, policy: &Policy, zone: &Zone, str
     let mut left: Vec<Movement> = until_now(&truth).iter().map(plain).collect();
     verdict.movements = left.len();
     let made = until_now(&rebuilt.rows);
-    let assumed: BTreeSet<(&str, i32)> = made
-        .iter()
-        .filter(|movement| movement.confidence == Confidence::Assumed)
-        .map(|movement| (movement.customer.as_str(), movement.day))
-        .collect();
     for movement in &made {
         match left.iter().position(|other| *other == plain(movement)) {
             Some(at) => {
                 left.swap_remove(at);
                 *verdict.met.entry(movement.confidence.name()).or_default() += 1;
             }
-            None if assumed.contains(&(movement.customer.as_str(), movement.day)) => verdict.explained += 1,
+            None if movement.confidence == Confidence::Assumed => verdict.explained += 1,
             None if is_marked(movement) && {
                 // The same change of the same part, named otherwise by what else is assumed of the day.
                 let named = |other: &Movement| Movement { kind: movement.kind, cause: movement.cause, ..other.clone() };

@@ -20,4 +20,4 @@ mod truth;
 mod whim;
 
 pub use life::{Settings, World};
-pub use render::Shape;
+pub use render::{Shape, Told};

@@ -1,11 +1,10 @@
 //! Objects as Stripe shows them, in each of three shapes of its API.
 
-use revenue::fact::Status;
-use revenue::price::Interval;
+use revenue::{calendar::Day, fact::Status, price::Interval};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    goods::{CouponOf, Good, Lasts, Scheme},
+    goods::{CouponOf, DAY, Good, Lasts, Scheme},
     life::{
         Back, BackKind, Charge, Customer, EventOf, Given, Invoice, Item, Line, Paper, Pause, Schedule, Sub, Thing,
         World,
@@ -34,6 +33,34 @@ impl Shape {
             Shape::Classic => "2024-06-20",
             Shape::Basil => "2025-03-31.basil",
             Shape::Clover => "2025-09-30.clover",
+        }
+    }
+
+    /// The newest version on the day of a second: that of an account that follows Stripe.
+    #[must_use]
+    pub fn newest_at(second: i64) -> Self {
+        let is_out = |shape: &&Shape| {
+            let day = Day::parse(shape.version().get(..10).unwrap_or_default());
+            day.is_some_and(|day| i64::from(day.0) * DAY <= second)
+        };
+        Self::ALL.iter().rev().find(is_out).copied().unwrap_or(Shape::Classic)
+    }
+}
+
+/// In which version of the API events are: in that which the account had when they were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// All in one.
+    In(Shape),
+    /// Each in the newest version of its day.
+    InTheNewestOfTheirDay,
+}
+
+impl Told {
+    pub(crate) fn at(self, second: i64) -> Shape {
+        match self {
+            Told::In(shape) => shape,
+            Told::InTheNewestOfTheirDay => Shape::newest_at(second),
         }
     }
 }

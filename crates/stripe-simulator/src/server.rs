@@ -28,7 +28,7 @@ use crate::{
     delivery::{Order, Script},
     goods::DAY,
     life::{Settings, World},
-    render::Shape,
+    render::{Shape, Told},
 };
 
 /// A restricted key that may read everything.
@@ -50,8 +50,8 @@ pub struct Choices {
     pub settings: Settings,
     /// How many of its months have passed when the server begins; all unless told.
     pub lived_months: Option<i32>,
-    /// The account's own version: of webhooks, and of answers to requests that name none.
-    pub shape: Shape,
+    /// The account's own version: of events, and of answers to requests that name none.
+    pub events_in: Told,
     /// Requests beyond so many in a second are refused.
     pub requests_a_second: Option<usize>,
     /// Faults by the number of the request that they befall, from 0.
@@ -69,7 +69,7 @@ impl Choices {
         Self {
             settings: Settings::of(seed),
             lived_months: None,
-            shape: Shape::Clover,
+            events_in: Told::In(Shape::Clover),
             requests_a_second: None,
             faults: Vec::new(),
             silence: Duration::from_secs(30),
@@ -232,7 +232,7 @@ impl Server {
     /// Every event that ever was, in the order in which they came about.
     #[must_use]
     pub fn all_events(&self) -> Vec<Value> {
-        self.world(|world| Account::new(world, self.inner.choices.shape).all_events())
+        self.world(|world| self.inner.account(world).all_events())
     }
 
     /// Lets the next requests go wrong: by how many come before each.
@@ -307,8 +307,14 @@ pub fn send(events: &[Value], delivery: &Delivery) -> Delivered {
 }
 
 impl Inner {
+    /// The account as whoever names no version sees it.
+    fn account<'w>(&self, world: &'w World) -> Account<'w> {
+        let told = self.choices.events_in;
+        Account::new(world, told.at(world.now)).telling(told)
+    }
+
     fn deliver(&self, delivery: &Delivery) -> Delivered {
-        let mut events = Account::new(&hold(&self.world), self.choices.shape).all_events();
+        let mut events = self.account(&hold(&self.world)).all_events();
         {
             let mut told = hold(&self.told);
             events.retain(|event| id_of(event).is_some_and(|id| told.insert(id.to_owned())));
@@ -544,7 +550,8 @@ fn api(
     if let Err(refusal) = permission(headers, known.map_or("/v1/account", |(list, _)| list), writes) {
         return *refusal;
     }
-    let shape = match shape_of(headers, inner.choices.shape) {
+    let own = inner.choices.events_in.at(hold(&inner.world).now);
+    let shape = match shape_of(headers, own) {
         Ok(shape) => shape,
         Err(refusal) => return *refusal,
     };
@@ -559,7 +566,7 @@ fn api(
         return bad("parameter_unknown", &name, &format!("Received unknown parameter: {name}"));
     }
     let world = hold(&inner.world);
-    let mut account = Account::new(&world, shape);
+    let mut account = Account::new(&world, shape).telling(inner.choices.events_in);
     let query = match query_of(pairs, list) {
         Ok(query) => query,
         Err(refusal) => return *refusal,
@@ -690,7 +697,7 @@ async fn control(inner: &Arc<Inner>, what: &str, pairs: Vec<(String, String)>) -
         _ => return refuse("POST /control/live, deliver, faults; GET /control/state, truth"),
     }
     let world = hold(&inner.world);
-    let events = Account::new(&world, inner.choices.shape).all_events().len();
+    let events = inner.account(&world).all_events().len();
     axum::Json(json!({
         "now": world.now, "at": stripe::fact::moment(world.now), "requests": inner.requests.load(Ordering::Relaxed),
         "events": events, "told": hold(&inner.told).len(),

@@ -168,6 +168,32 @@ pub fn listed(world: &World, rows: &[stripe::history::Row]) -> Listed {
     listed
 }
 
+/// What the program says of a customer without an assumption and that was not so, whatever else is assumed of the day:
+/// the day, the subscription, the plan and the amount; and what a customer comes to in the end.
+pub fn untrue(synced: &Synced, found: &Listed) -> Vec<String> {
+    let truth = synced.server.world(|world| listed(world, &world.truth()));
+    let happened = |key: &(String, String, String, String, String), delta: i64| {
+        truth.iter().any(|(other, (was, _))| {
+            (&other.0, &other.1, &other.2, &other.3, *was) == (&key.0, &key.1, &key.2, &key.3, delta)
+        })
+    };
+    let sure = found.iter().filter(|(_, (_, confidence))| confidence != "assumed");
+    let mut words: Vec<String> =
+        sure.filter(|(key, (delta, _))| !happened(key, *delta)).map(|row| format!("never was {row:?}")).collect();
+    if ends(&truth) != ends(found) {
+        words.push(format!("customers end with {:?} instead of {:?}", ends(found), ends(&truth)));
+    }
+    words
+}
+
+/// What customers come to in the end.
+fn ends(listed: &Listed) -> BTreeMap<String, i64> {
+    let mut ends: BTreeMap<String, i64> = BTreeMap::new();
+    listed.iter().for_each(|(key, (delta, _))| *ends.entry(key.0.clone()).or_default() += delta);
+    ends.retain(|_, micros| *micros != 0);
+    ends
+}
+
 /// What differs between two lists, in words.
 pub fn differences(expected: &Listed, found: &Listed) -> Vec<String> {
     let mut words = Vec::new();
@@ -194,12 +220,6 @@ pub fn differences_but_assumed(expected: &Listed, found: &Listed) -> Vec<String>
     }
     let more = found.iter().filter(|(key, row)| is_sure(row) && !expected.contains_key(*key));
     words.extend(more.map(|row| format!("more {row:?}")));
-    let ends = |listed: &Listed| {
-        let mut ends: BTreeMap<String, i64> = BTreeMap::new();
-        listed.iter().for_each(|(key, (delta, _))| *ends.entry(key.0.clone()).or_default() += delta);
-        ends.retain(|_, micros| *micros != 0);
-        ends
-    };
     if ends(expected) != ends(found) {
         words.push(format!("customers end with {:?} instead of {:?}", ends(found), ends(expected)));
     }

@@ -180,7 +180,8 @@ impl<'a> Work<'a> {
                 self.add(&mut track, seen(*last_failed, 2, true, Status::Unpaid, None, derived));
             } else if given_up {
                 let until = invoice.paid.or(ended).unwrap_or(self.now);
-                if until > last_failed + 3_600 {
+                // Where events say everything, nothing had to be assumed.
+                if until > last_failed + 3_600 && !self.is_covered(*last_failed) {
                     self.add(&mut track, seen(*last_failed, 2, true, Status::PastDue, None, Confidence::Assumed));
                     unclear.push((*last_failed, until));
                     let words = "the subscription went on after the last attempt had failed";
