@@ -343,6 +343,9 @@ pub struct Verdict {
     pub missing: usize,
     /// Differences that nothing explains, in words.
     pub unexplained: Vec<String>,
+    /// Customers that do not come to what they are worth now, marked or not, in words: whoever has seen the account as it
+    /// is now knows better.
+    pub wrong_now: Vec<String>,
 }
 
 impl Verdict {
@@ -355,6 +358,7 @@ impl Verdict {
         self.explained += other.explained;
         self.missing += other.missing;
         self.unexplained.extend(other.unexplained);
+        self.wrong_now.extend(other.wrong_now);
     }
 }
 
@@ -402,6 +406,19 @@ pub fn judge(world: &World, rebuilt: &History, policy: &Policy, zone: &Zone, str
     let unsure = |movement: &Movement| Movement { confidence: Confidence::Exact, ..movement.clone() };
 
     let mut verdict = Verdict::default();
+    let worth_now = |rows: &[Row]| -> BTreeMap<String, i64> {
+        let mut worth: BTreeMap<String, i64> = BTreeMap::new();
+        until_now(rows).into_iter().for_each(|of| *worth.entry(of.customer).or_default() += of.delta_micros);
+        worth.retain(|_, micros| *micros != 0);
+        worth
+    };
+    let (worth, found) = (worth_now(&truth), worth_now(&rebuilt.rows));
+    for customer in worth.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+        let of = |worth: &BTreeMap<String, i64>| worth.get(customer).copied().unwrap_or(0);
+        if of(&worth) != of(&found) {
+            verdict.wrong_now.push(format!("{customer} comes to {} instead of {}", of(&found), of(&worth)));
+        }
+    }
     let mut left: Vec<Movement> = until_now(&truth).iter().map(plain).collect();
     verdict.movements = left.len();
     let made = until_now(&rebuilt.rows);

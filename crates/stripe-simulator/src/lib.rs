@@ -21,3 +21,4 @@ mod whim;
 
 pub use life::{Settings, World};
 pub use render::{Shape, Told};
+pub use truth::Booked;

@@ -10,7 +10,7 @@ use stripe::history::{Row, Standing};
 
 use crate::{
     goods::{Good, Goods, Lasts},
-    life::{Item, Sub},
+    life::{Back, BackKind, Item, Paper, Sub, World},
 };
 
 /// What every item of a subscription is now.
@@ -39,6 +39,54 @@ pub(crate) fn standings(sub: &Sub, goods: &Goods) -> Vec<(String, Standing)> {
             (item.id.clone(), standing)
         })
         .collect()
+}
+
+/// Money that was asked for, came in or went back, by the world's own book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booked {
+    /// Whose.
+    pub customer: String,
+    /// When, as a second.
+    pub second: i64,
+    /// The code of the currency.
+    pub currency: &'static str,
+    /// Minor units, as Stripe counts them.
+    pub minor: i64,
+}
+
+impl World {
+    fn booked(&self, customer: usize, second: i64, currency: &'static str, minor: i64) -> Booked {
+        Booked { customer: self.customers[customer].id.clone(), second, currency, minor }
+    }
+
+    /// What invoices that were issued ask for.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Booked> {
+        let issued = self.invoices.iter().filter(|invoice| invoice.paper != Paper::Draft);
+        let asked = issued.map(|invoice| {
+            let second = invoice.finalized.unwrap_or(invoice.created);
+            self.booked(invoice.customer, second, self.currency(invoice.sub), invoice.total())
+        });
+        asked.collect()
+    }
+
+    /// What came in.
+    #[must_use]
+    pub fn collected(&self) -> Vec<Booked> {
+        let paid = self.charges.iter().filter(|charge| !charge.failed);
+        paid.map(|charge| self.booked(charge.customer, charge.created, charge.currency, charge.minor)).collect()
+    }
+
+    /// What went back, or is disputed.
+    #[must_use]
+    pub fn given_back(&self) -> Vec<Booked> {
+        let went = self.backs.iter().filter(|back| back.kind != BackKind::CreditNote);
+        let of = |back: &Back| {
+            let charge = &self.charges[back.charge];
+            self.booked(charge.customer, back.created, charge.currency, back.minor)
+        };
+        went.map(of).collect()
+    }
 }
 
 /// What is taken off an item: percentages one after the other; an amount off each invoice by the item's share of what is

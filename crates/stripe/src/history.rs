@@ -41,6 +41,7 @@ use crate::{
     track::Seen,
 };
 use chain::of_subscription;
+use derive::Statement;
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -227,6 +228,11 @@ impl Work<'_> {
             }
         }
 
+        let statements = self.statements();
+        // A state says of every item that was ever billed whether it is there, also of those that it does not show.
+        for item in statements.iter().flat_map(Statement::items) {
+            self.tracks.items.entry(item.to_owned()).or_default();
+        }
         self.cover(&chain, current.as_ref());
         if let Some((seen_at, listed)) = &past {
             self.show(listed, *seen_at, 9, false, &listed.id);
@@ -255,7 +261,10 @@ impl Work<'_> {
                 self.show(current, *seen_at, u32::MAX, false, &source);
             }
         }
-        self.derive(current.as_ref().map(|(_, current)| current).or(chain.last().map(|known| &known.after)));
+        self.derive(
+            statements,
+            current.as_ref().map(|(_, current)| current).or(chain.last().map(|known| &known.after)),
+        );
         self.compose(rows);
     }
 
@@ -454,6 +463,45 @@ mod tests {
         let objects = [invoice(0, 1, &none), invoice(1, 1, &none), invoice(2, 2, &none), subscription(2), event];
         let rows = noted(&objects, MONTHS[2] + 86_400);
         assert_eq!(rows, ["2024-01-15 x1 -0% derived", "2024-02-20 x2 -0% exact"]);
+    }
+
+    #[test]
+    fn a_part_that_was_billed_and_that_the_subscription_no_longer_shows_is_over() {
+        // Support was taken out on 20 March, without proration. The first event that there is tells of seats, on 15 April:
+        // support is in none of its states, so it is not there, whatever was billed before.
+        let bill = |number: usize, parts: &[(&str, i64)]| {
+            let mut bill = invoice(number, 1, &json!([]));
+            let line = |(item, quantity): &(&str, i64)| {
+                let mut line = bill["lines"]["data"][0].clone();
+                line["id"] = json!(format!("il_{number}_{item}"));
+                line["subscription_item"] = json!(item);
+                line["quantity"] = json!(quantity);
+                line["amount"] = json!(1000 * quantity);
+                line
+            };
+            bill["lines"]["data"] = parts.iter().map(line).collect();
+            bill
+        };
+        let event = json!({"id": "evt_1", "object": "event", "type": "customer.subscription.updated",
+            "created": MONTHS[3], "data": {"object": subscription(2), "previous_attributes":
+            {"items": {"data": subscription(1)["items"]["data"]}}}});
+        let both = [("si_1", 1), ("si_support", 7)];
+        let objects = [bill(0, &both), bill(1, &both), bill(2, &both), event, subscription(2)];
+        assert_eq!(
+            noted(&objects, MONTHS[3] + 5 * 86_400),
+            [
+                "2024-01-15 x1 -0% derived",
+                "2024-04-15 x2 -0% exact",
+                "2024-01-15 x7 -0% derived",
+                "2024-03-15 x7 -0% assumed"
+            ]
+        );
+        let rows = {
+            let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
+            objects.iter().for_each(|object| evidence.take(object, MONTHS[3] + 5 * 86_400, &mut catalogue));
+            rebuild(&evidence, &catalogue, MONTHS[3] + 5 * 86_400).rows
+        };
+        assert_eq!(rows.last().map(|row| (row.item.as_str(), row.end)), Some(("si_support", Some(MONTHS[3]))));
     }
 
     #[test]

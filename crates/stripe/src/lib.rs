@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! lists, events, webhooks ──▶ object::facts ─────────────────────────▶ customers, plans, invoices, payments, ...
+//!                       ├───▶ cash::months ────────────────────────▶ what was asked for, came in and went back
 //!                       └───▶ Evidence ──▶ history::rebuild ──▶ Row ──▶ subscriptions
 //! ```
 //!
 //! Nothing here does input or output or reads a clock. Bad input is a value: an [`issue::Issue`] with its reason.
 
 pub mod amount;
+pub mod cash;
 pub mod discount;
 pub mod event;
 pub mod evidence;

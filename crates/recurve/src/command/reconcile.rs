@@ -1,7 +1,13 @@
 //! `recurve reconcile`: MRR from subscriptions, beside what was invoiced and what was collected, with what fits nowhere; and
 //! `recurve reconcile stripe`, the same beside what Stripe itself says now.
 
-use revenue::{calendar::Grain, money::print_micros};
+use std::collections::BTreeMap;
+
+use revenue::{
+    calendar::{Day, Grain},
+    money::print_micros,
+};
+use stripe::cash::Month;
 use warehouse::{engine::reconciliation, lake::Access};
 
 use super::{
@@ -14,7 +20,7 @@ use crate::{
     stripe::{
         account::Account,
         client::Client,
-        reconciliation::{self as of_stripe, Line, WAYS},
+        reconciliation::{self as of_stripe, CashLine, Line, WAYS},
         store::Store,
         sync::check_key,
     },
@@ -22,7 +28,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Ask Stripe: MRR now by its subscriptions, by our facts, by invoices and by paid invoices, where they differ
+    /// Ask Stripe: MRR now by its subscriptions, by our facts, by invoices and by paid invoices, where they differ, and the
+    /// cash that came in
     #[arg(value_enum)]
     with: Option<From>,
     #[command(flatten)]
@@ -30,6 +37,10 @@ pub struct Arguments {
     /// With stripe: list how many objects Stripe lists beside how many are kept
     #[arg(long, requires = "with")]
     counts: bool,
+    /// With stripe: list, by customer and month, what invoices asked for, what came in and what went back, beside MRR, and
+    /// why these differ; of what is kept, without asking Stripe
+    #[arg(long, requires = "with", conflicts_with = "counts")]
+    cash: bool,
     /// With stripe: list all customers, not only those that differ
     #[arg(long, requires = "with")]
     all: bool,
@@ -57,6 +68,9 @@ fn with_stripe(session: &Session, arguments: &Arguments) -> Result<Outcome, Comm
             "nothing was ever read from Stripe into this data folder; `recurve sync stripe` does it".to_owned(),
         ));
     }
+    if arguments.cash {
+        return cash(session, arguments);
+    }
     let (key, manner) = arguments.reach.open(session)?;
     let stop = stop_flag();
     let client = Client::new(key.clone(), manner, &stop)?;
@@ -81,9 +95,9 @@ fn with_stripe(session: &Session, arguments: &Arguments) -> Result<Outcome, Comm
             Ok(Outcome::Done)
         });
     }
-    let lines = of_stripe::reconcile(&mut account, &client, &session.view(None)?.policy, now)?;
+    let lines = of_stripe::reconcile(&mut account, &client, &session.view(None)?.policy, &session.zone, now)?;
     listing::write(options, |sheet| {
-        let columns = ["customer", "currency"].into_iter().chain(WAYS).chain(["why"]);
+        let columns = ["customer", "currency"].into_iter().chain(WAYS).chain(["collected_in_12_months", "why"]);
         sheet.begin(columns)?;
         for line in lines.iter().filter(|line| arguments.all || !line.agrees()) {
             sheet.row(&cells_of(line))?;
@@ -99,6 +113,7 @@ fn cells_of(line: &Line) -> Vec<Cell> {
     let money = |micros: i64| Cell::Number(print_micros(i128::from(micros), line.currency.decimals()));
     let mut cells = vec![Cell::text(line.customer.as_str()), Cell::text(line.currency.code())];
     cells.extend(line.monthly_micros.map(money));
+    cells.push(money(line.collected_micros));
     cells.push(Cell::text(line.why.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
     cells
 }
@@ -111,6 +126,7 @@ fn totals(lines: &[Line]) -> Vec<Line> {
             totals.push(Line {
                 customer: "total".to_owned(),
                 monthly_micros: [0; 4],
+                collected_micros: 0,
                 why: std::collections::BTreeSet::new(),
                 ..line.clone()
             });
@@ -120,10 +136,64 @@ fn totals(lines: &[Line]) -> Vec<Line> {
             for (sum, micros) in total.monthly_micros.iter_mut().zip(line.monthly_micros) {
                 *sum += micros;
             }
+            total.collected_micros += line.collected_micros;
         }
     }
     totals.sort_by(|a, b| a.currency.code().cmp(b.currency.code()));
     totals
+}
+
+/// What was asked for, came in and went back, by customer and month, and for all of them together.
+fn cash(session: &Session, arguments: &Arguments) -> Result<Outcome, CommandError> {
+    let mut account = Account::open(&session.options.data)?;
+    let range = session.range(&arguments.range, Grain::Month)?;
+    let policy = session.view(None)?.policy;
+    let mut lines = of_stripe::cash(&mut account, &policy, &session.zone, range, second(session)())?;
+    let mut totals: BTreeMap<(Day, &str), CashLine> = BTreeMap::new();
+    for line in &lines {
+        let nothing = || CashLine { monthly_micros: [0; 2], cash: Month::default(), ..line.clone() };
+        let total = totals.entry((line.month, line.currency.code())).or_insert_with(nothing);
+        "total".clone_into(&mut total.customer);
+        total.cash.add(&line.cash);
+        total.monthly_micros.iter_mut().zip(line.monthly_micros).for_each(|(sum, micros)| *sum += micros);
+    }
+    let totals: Vec<CashLine> = totals.into_values().collect();
+    lines.retain(|line| arguments.all || line.cash.difference_micros() != 0);
+    listing::write(&session.options, |sheet| {
+        sheet.begin([
+            "customer",
+            "month",
+            "currency",
+            "mrr_by_facts",
+            "mrr_by_invoices",
+            "invoiced",
+            "collected",
+            "given_back",
+            "cash",
+            "invoiced_less_cash",
+            "why",
+        ])?;
+        for line in lines.iter().chain(&totals) {
+            let print = |micros: i64| print_micros(i128::from(micros), line.currency.decimals());
+            let why = line.cash.why.iter().map(|(why, micros)| format!("{} {}", why.name(), print(*micros)));
+            let [by_facts, by_invoices] = line.monthly_micros;
+            let amounts = [
+                by_facts,
+                by_invoices,
+                line.cash.asked_micros,
+                line.cash.collected_micros,
+                line.cash.given_back_micros,
+                line.cash.cash_micros(),
+                line.cash.difference_micros(),
+            ];
+            let mut cells =
+                vec![Cell::text(line.customer.as_str()), Cell::Day(line.month), Cell::text(line.currency.code())];
+            cells.extend(amounts.map(|micros| Cell::Number(print(micros))));
+            cells.push(Cell::text(why.collect::<Vec<_>>().join("; ")));
+            sheet.row(&cells)?;
+        }
+        Ok(Outcome::Done)
+    })
 }
 
 /// The rows.

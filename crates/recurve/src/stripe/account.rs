@@ -265,7 +265,8 @@ impl Account {
     }
 }
 
-fn values(texts: &[(i64, String)]) -> Vec<(i64, Value)> {
+/// What is kept, as objects, with the second at which each was so.
+pub fn values(texts: &[(i64, String)]) -> Vec<(i64, Value)> {
     let read = |(at, text): &(i64, String)| Some((*at, serde_json::from_str(text).ok()?));
     // What is kept was read before it was kept.
     texts.iter().filter_map(read).collect()

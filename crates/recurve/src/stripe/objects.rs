@@ -435,10 +435,9 @@ impl Objects {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Customers with subscriptions or invoices.
+    /// Customers with subscriptions, invoices or charges.
     pub fn customers(&self) -> Result<Vec<String>, StoreError> {
-        let sql =
-            "SELECT DISTINCT owner FROM object WHERE kind IN ('subscription', 'invoice') AND owner > '' ORDER BY owner";
+        let sql = "SELECT DISTINCT owner FROM object WHERE kind IN ('subscription', 'invoice', 'charge') AND owner > '' ORDER BY owner";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)

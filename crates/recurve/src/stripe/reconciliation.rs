@@ -1,12 +1,15 @@
 //! MRR by what Stripe's subscriptions are now, by our facts, by invoices, and by invoices that were paid, customer by
-//! customer; and how many objects Stripe lists beside how many are kept.
+//! customer, beside the cash that came in; that cash month by month, beside what was asked for; and how many objects
+//! Stripe lists beside how many are kept.
 //!
-//! All four are worked out by the same method, from less and less: the difference is what the rest says.
+//! MRR is worked out by the same method each time, from less and less: the difference is what the rest says. Cash is
+//! counted as it came in and went back, whatever it was for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use revenue::{
+    calendar::{Day, Grain, Zone},
     fact::{NEVER, Reason, Status, Terms},
     money::Currency,
     policy::Policy,
@@ -14,12 +17,15 @@ use revenue::{
     timeline::Worth,
 };
 use serde_json::Value;
-use stripe::history::Row;
+use stripe::{
+    cash::{self, Month},
+    history::Row,
+};
 
 use super::{
-    account::Account,
+    account::{Account, values},
     client::{CallError, Client},
-    objects::{id_of, kind_of},
+    objects::{Shelf, id_of, kind_of},
     sync::{LISTS, List, page_of},
 };
 use crate::command::CommandError;
@@ -36,6 +42,9 @@ pub struct Line {
     pub currency: Currency,
     /// Micro-units a month, in the order of [`WAYS`].
     pub monthly_micros: [i64; 4],
+    /// What came in in the last twelve months less what went back, in micro-units: after so many every rhythm has come
+    /// round, so it is twelve times the MRR of who paid the same all the time.
+    pub collected_micros: i64,
     /// Why they differ, in words of a code each.
     pub why: BTreeSet<String>,
 }
@@ -108,8 +117,11 @@ pub fn reconcile(
     account: &mut Account,
     client: &Client<'_>,
     policy: &Policy,
+    zone: &Zone,
     now: i64,
 ) -> Result<Vec<Line>, CommandError> {
+    let year_ago = zone.day_of_instant(now * 1_000_000).plus_months(-12);
+    let since = zone.start_of_day(year_ago) / 1_000_000;
     let mut shown: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for list in LISTS.iter().filter(|list| list.kind == "subscription") {
         read_list(client, list, |object| {
@@ -132,7 +144,6 @@ pub fn reconcile(
     let lines: Vec<Vec<Line>> = shelves
         .into_par_iter()
         .map(|(customer, shelf, codes, subscriptions)| {
-            let is_invoice = |object: &Value| matches!(kind_of(object), "invoice" | "invoiceitem");
             let is_paid = |object: &Value| {
                 kind_of(object) == "invoice" && object.get("status").and_then(Value::as_str) == Some("paid")
             };
@@ -143,15 +154,89 @@ pub fn reconcile(
                 histories.of_shelf(&shelf, false, is_paid, now),
             ];
             let monthly = ways.map(|rows| monthly_at(&rows, policy, now));
-            let currencies: BTreeSet<Currency> = monthly.iter().flat_map(|way| way.keys().copied()).collect();
+            let collected = cash::collected(&objects_of(&shelf), since, now + 1);
+            let mut currencies: BTreeSet<Currency> = monthly.iter().flat_map(|way| way.keys().copied()).collect();
+            currencies.extend(collected.keys());
             let of = |currency: Currency| {
                 let monthly_micros =
                     std::array::from_fn(|way: usize| monthly[way].get(&currency).copied().unwrap_or(0));
-                let mut line = Line { customer: customer.clone(), currency, monthly_micros, why: BTreeSet::new() };
+                let collected_micros = collected.get(&currency).copied().unwrap_or(0);
+                let customer = customer.clone();
+                let mut line = Line { customer, currency, monthly_micros, collected_micros, why: BTreeSet::new() };
                 line.why = why(&line, &codes);
                 line
             };
             currencies.into_iter().map(of).collect()
+        })
+        .collect();
+    Ok(lines.into_iter().flatten().collect())
+}
+
+fn is_invoice(object: &Value) -> bool {
+    matches!(kind_of(object), "invoice" | "invoiceitem")
+}
+
+/// The newest versions of what is kept of a customer.
+fn objects_of(shelf: &Shelf) -> Vec<Value> {
+    values(&shelf.objects).into_iter().map(|(_, object)| object).collect()
+}
+
+/// A customer's money in one month and currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CashLine {
+    /// The customer.
+    pub customer: String,
+    /// The first day of the month.
+    pub month: Day,
+    /// The currency.
+    pub currency: Currency,
+    /// MRR at the end of the month by our facts and by invoices, in micro-units a month.
+    pub monthly_micros: [i64; 2],
+    /// What was asked for, came in and went back, and why these differ.
+    pub cash: Month,
+}
+
+/// What was asked for, came in and went back in the months from `from` to before `to`, beside MRR at their ends: by customer,
+/// month and currency.
+pub fn cash(
+    account: &mut Account,
+    policy: &Policy,
+    zone: &Zone,
+    (from, to): (Day, Day),
+    now: i64,
+) -> Result<Vec<CashLine>, CommandError> {
+    let mut shelves = Vec::new();
+    for owner in account.objects.customers()? {
+        let shelf = account.objects.shelf(&owner)?;
+        shelves.push((owner, shelf));
+    }
+    let histories = account.histories()?;
+    let today = zone.day_of_instant(now * 1_000_000);
+    let months: Vec<Day> =
+        std::iter::successors(Some(from.first_of(Grain::Month)), |month| Some(month.next_of(Grain::Month)))
+            .take_while(|month| *month < to && *month <= today)
+            .collect();
+    let lines: Vec<Vec<CashLine>> = shelves
+        .into_par_iter()
+        .map(|(customer, shelf)| {
+            let of_months = cash::months(&objects_of(&shelf), zone);
+            let ways =
+                [histories.of_shelf(&shelf, true, |_| true, now), histories.of_shelf(&shelf, false, is_invoice, now)];
+            let mut lines = Vec::new();
+            for month in &months {
+                let last_second = zone.start_of_day(month.next_of(Grain::Month)) / 1_000_000 - 1;
+                let monthly = ways.each_ref().map(|rows| monthly_at(rows, policy, last_second.min(now)));
+                let mut currencies: BTreeSet<Currency> = monthly.iter().flat_map(|way| way.keys().copied()).collect();
+                currencies.extend(of_months.keys().filter(|(of, _)| of == month).map(|(_, currency)| *currency));
+                lines.extend(currencies.into_iter().map(|currency| CashLine {
+                    customer: customer.clone(),
+                    month: *month,
+                    currency,
+                    monthly_micros: monthly.each_ref().map(|way| way.get(&currency).copied().unwrap_or(0)),
+                    cash: of_months.get(&(*month, currency)).cloned().unwrap_or_default(),
+                }));
+            }
+            lines
         })
         .collect();
     Ok(lines.into_iter().flatten().collect())

@@ -7,9 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use revenue::{
+    calendar::{Day, Grain, Zone},
+    money::{Currency, parse_scaled},
+};
 use serde_json::Value;
 use stripe_simulator::{
-    Settings,
+    Booked, Settings, World,
     server::{Choices, READ_KEY, serve},
 };
 
@@ -65,6 +69,72 @@ fn what_stripe_says_now_is_what_the_facts_say_once_synced() {
     synced.sync(&["--full"]);
     let counts = reconcile(&synced, &["--counts"]);
     assert!(counts.iter().all(|list| list["missing_here"] == "0"), "{counts:?}");
+}
+
+fn micros(line: &BTreeMap<String, String>, column: &str) -> i128 {
+    parse_scaled(&line[column], 6).unwrap()
+}
+
+/// What the world booked since a second, in all, by month and currency.
+fn booked(world: &World, since: i64, of: fn(&World) -> Vec<Booked>) -> BTreeMap<(String, String), i128> {
+    let mut sums: BTreeMap<(String, String), i128> = BTreeMap::new();
+    for of in of(world).iter().filter(|of| of.second >= since) {
+        let month = Zone::utc().day_of_instant(of.second * 1_000_000).first_of(Grain::Month);
+        let currency = Currency::parse(of.currency).unwrap();
+        let key = (month.to_string(), of.currency.to_owned());
+        *sums.entry(key).or_default() += stripe::amount::picos(of.minor, currency) / 1_000_000;
+    }
+    sums.retain(|_, micros| *micros != 0);
+    sums
+}
+
+#[test]
+fn cash_is_that_of_the_world_and_every_difference_from_what_was_asked_for_has_its_reasons() {
+    let synced = Synced::with(serve(Choices { lived_months: Some(14), ..Choices::of(9) }).unwrap());
+    synced.sync(&[]);
+    let lines = reconcile(&synced, &["--cash", "--all", "--from", "2023-01-01", "--to", "2026-01-01"]);
+    let (totals, customers): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line["customer"] == "total");
+    let column = |name: &str| -> BTreeMap<(String, String), i128> {
+        let of = totals.iter().map(|line| ((line["month"].clone(), line["currency"].clone()), micros(line, name)));
+        of.filter(|(_, micros)| *micros != 0).collect()
+    };
+    synced.server.world(|world| {
+        assert_eq!(column("collected"), booked(world, 0, World::collected));
+        assert_eq!(column("given_back"), booked(world, 0, World::given_back));
+        assert!(!column("collected").is_empty() && !column("given_back").is_empty());
+    });
+    for line in &customers {
+        let reasons: i128 = line["why"]
+            .split("; ")
+            .filter_map(|reason| reason.split_once(' '))
+            .map(|(_, amount)| parse_scaled(amount, 6).unwrap())
+            .sum();
+        assert_eq!(micros(line, "collected") - micros(line, "given_back"), micros(line, "cash"), "{line:?}");
+        assert_eq!(micros(line, "invoiced") - micros(line, "cash"), micros(line, "invoiced_less_cash"), "{line:?}");
+        assert_eq!(reasons, micros(line, "invoiced_less_cash"), "{line:?}");
+    }
+    // Only what differs is listed unless all is asked for, and the totals in any case.
+    let fewer = reconcile(&synced, &["--cash", "--from", "2023-01-01", "--to", "2026-01-01"]);
+    let differ = |line: &&BTreeMap<String, String>| micros(line, "invoiced_less_cash") != 0;
+    assert_eq!(fewer.len(), customers.iter().filter(differ).count() + totals.len());
+
+    // Beside MRR as it is now: what came in in twelve months.
+    let lines = reconcile(&synced, &["--all"]);
+    let year_ago = Zone::utc().day_of_instant(synced.now() * 1_000_000).plus_months(-12);
+    let mut wanted: BTreeMap<String, i128> = BTreeMap::new();
+    synced.server.world(|world| {
+        let since = i64::from(year_ago.0) * 86_400;
+        let came = booked(world, since, World::collected).into_iter();
+        let went = booked(world, since, World::given_back).into_iter().map(|(key, micros)| (key, -micros));
+        came.chain(went).for_each(|((_, currency), micros)| *wanted.entry(currency).or_default() += micros);
+    });
+    let found: BTreeMap<String, i128> = lines
+        .iter()
+        .filter(|line| line["customer"] == "total")
+        .map(|line| (line["currency"].clone(), micros(line, "collected_in_12_months")))
+        .collect();
+    assert_eq!(found, wanted);
+    assert!(Day::parse(&totals[0]["month"]).is_some());
 }
 
 #[test]

@@ -21,13 +21,21 @@ use crate::{
 const GIVEN_UP_AFTER: usize = 4;
 
 /// The lines of one invoice, or of all that waits for one.
-struct Statement<'a> {
+pub(super) struct Statement<'a> {
     invoice: Option<&'a Invoice>,
     /// When the period begins that it opens.
     at: i64,
     billed: Vec<Billed>,
     /// Changes of which nothing is known but that they were.
     hidden: Vec<(String, i64, i64)>,
+}
+
+impl Statement<'_> {
+    /// The items that it names.
+    pub(super) fn items(&self) -> impl Iterator<Item = &str> {
+        let hidden = self.hidden.iter().map(|(item, ..)| item.as_str());
+        self.billed.iter().map(|said| said.item.as_str()).chain(hidden)
+    }
 }
 
 impl<'a> Work<'a> {
@@ -39,8 +47,7 @@ impl<'a> Work<'a> {
     }
 
     /// Everything that is seen of the subscription besides its own states.
-    pub(super) fn derive(&mut self, latest: Option<&Subscription>) {
-        let statements = self.statements();
+    pub(super) fn derive(&mut self, statements: Vec<Statement<'a>>, latest: Option<&Subscription>) {
         let whole = || statements.iter().flat_map(|said| &said.billed).filter(|said| said.side == Side::Full);
         let start = latest.map(|latest| latest.start).or_else(|| whole().map(|said| said.start).min());
         let Some(start) = start else { return };
@@ -70,7 +77,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn statements(&mut self) -> Vec<Statement<'a>> {
+    /// What invoices, and lines that wait for one, say of the subscription.
+    pub(super) fn statements(&mut self) -> Vec<Statement<'a>> {
         let mut statements = Vec::new();
         for invoice in &self.invoices {
             let own: Vec<_> =
