@@ -61,12 +61,14 @@ pub(crate) struct Known {
 
 /// Puts the lines of an invoice (or waiting invoice items) together that are parts of one statement: tiers are billed
 /// line by line.
-pub(crate) fn billed(lines: &[Line], known: &Known) -> Vec<Billed> {
+///
+/// What an invoice of the second `at` bills of a time that was over by then was used in it, where no price says otherwise.
+pub(crate) fn billed(lines: &[Line], known: &Known, at: Option<i64>) -> Vec<Billed> {
     let mut groups: BTreeMap<(String, i64, i64, Side, String), Vec<&Line>> = BTreeMap::new();
     for line in lines {
         let Some(item) = line.item.clone() else { continue };
         let price_id = line.price_id.clone().unwrap_or_default();
-        let metered = price_of(line, &known.prices).is_some_and(|price| price.metered);
+        let metered = is_metered(line, known, at);
         let side = match (line.proration, metered) {
             (true, _) if line.amount < 0 => Side::Credit,
             // Of two sides that cost nothing neither can be told from the other.
@@ -77,7 +79,7 @@ pub(crate) fn billed(lines: &[Line], known: &Known) -> Vec<Billed> {
         };
         groups.entry((item, line.start, line.end, side, price_id)).or_default().push(line);
     }
-    let mut said: Vec<Billed> = groups.into_values().filter_map(|lines| statement(&lines, known)).collect();
+    let mut said: Vec<Billed> = groups.into_values().filter_map(|lines| statement(&lines, known, at)).collect();
     for credit in said.iter_mut().filter(|said| said.side == Side::Credit) {
         // Also by what nothing is known of but that it costs something.
         credit.replaced = lines
@@ -93,14 +95,22 @@ fn price_of<'a>(line: &'a Line, prices: &'a Prices) -> Option<&'a PriceTerms> {
     known.or(line.price.as_ref())
 }
 
-fn statement(lines: &[&Line], shown: &Known) -> Option<Billed> {
+/// Whether a line bills what was used: by its price, and where that is not known by its time.
+fn is_metered(line: &Line, known: &Known, at: Option<i64>) -> bool {
+    match price_of(line, &known.prices) {
+        Some(price) => price.metered,
+        None => !line.proration && at.is_some_and(|at| line.end <= at),
+    }
+}
+
+fn statement(lines: &[&Line], shown: &Known, at: Option<i64>) -> Option<Billed> {
     let first = lines.first()?;
     let proration = first.proration;
     let amount: i64 = lines.iter().map(|line| line.amount).sum();
     let quantities = || lines.iter().filter_map(|line| line.quantity);
     let whole: i64 = quantities().sum();
     let known = price_of(first, &shown.prices);
-    let metered = known.is_some_and(|price| price.metered);
+    let metered = is_metered(first, shown, at);
     let side = match (proration, amount < 0, metered) {
         (true, true, _) => Side::Credit,
         (true, false, _) => Side::Debit,
@@ -155,7 +165,7 @@ fn statement(lines: &[&Line], shown: &Known) -> Option<Billed> {
                 pricing: Pricing::PerUnit,
                 interval,
                 interval_count,
-                metered: false,
+                metered,
             };
             let per_unit = unit.is_some() && lines.len() == 1 && (amount == 0 || gives(&price, quantity));
             if !per_unit {
@@ -243,7 +253,7 @@ pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
             *entry = None;
         }
     };
-    for said in invoices.iter().flat_map(|invoice| billed(&invoice.lines, &known)) {
+    for said in invoices.iter().flat_map(|invoice| billed(&invoice.lines, &known, Some(invoice.created))) {
         let id = &said.price.id;
         if said.side != Side::Full || said.free || known.prices.contains_key(id) {
             continue;
@@ -265,6 +275,25 @@ pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{invoice, subscription::Catalogue};
+    use serde_json::json;
+
+    #[test]
+    fn what_is_billed_once_it_is_over_was_used() {
+        // No price is shown: seats are billed on the 15th for the month that begins, calls for the month that is over.
+        let line = |id: &str, item: &str, start: i64, end: i64| {
+            json!({"id": id, "object": "line_item", "amount": 4000, "currency": "eur", "quantity": 4, "period":
+                {"start": start, "end": end}, "subscription": "sub_1", "subscription_item": item})
+        };
+        let (before, now, next) = (1_705_276_800, 1_707_955_200, 1_710_460_800);
+        let object = json!({"id": "in_1", "object": "invoice", "customer": "cus_1", "currency": "eur", "created": now,
+            "status": "paid", "lines": {"data": [line("il_1", "si_seats", now, next), line("il_2", "si_calls", before, now)]}});
+        let (catalogue, mut issues) = (Catalogue::default(), Vec::new());
+        let read = invoice::read(&object, &catalogue, &mut issues).unwrap();
+        let said = billed(&read.lines, &Known::default(), Some(read.created));
+        let of = |item: &str| said.iter().find(|said| said.item == item).map(|said| (said.side, said.price.metered));
+        assert_eq!((of("si_seats"), of("si_calls")), (Some((Side::Full, false)), Some((Side::Usage, true))));
+    }
 
     #[test]
     fn a_period_tells_its_rhythm() {

@@ -69,7 +69,11 @@ impl<T: Clone + PartialEq> Track<T> {
             };
             last_seen = last_seen.max(found.at);
             let unsure_from = unsure_from.filter(|from| *from < found.at);
-            let appears = unsure_from.is_some() && steps.last().is_some_and(|step| absent(&step.value));
+            // What came to be undated and is another one on the same day came to be so undated: there is one movement.
+            let on_that_day = |step: &Step<T>| step.appeared && found.at < step.from + DAY_SECONDS;
+            let appears = steps.last().is_some_and(|step| {
+                unsure_from.is_some() && absent(&step.value) || on_that_day(step) && !absent(&found.value)
+            });
             steps.push(Step {
                 from: found.at,
                 value: found.value,
@@ -109,6 +113,28 @@ mod tests {
 
     fn seen(at: i64, changed: bool, value: char) -> Seen<char> {
         Seen { at, rank: 0, changed, value, confidence: Confidence::Derived, source: String::new() }
+    }
+
+    #[test]
+    fn what_came_undated_and_changed_on_the_same_day_is_as_unsure() {
+        // First seen at noon, never before; two more two hours later. That is one movement of one day, whose day nobody knows.
+        let noon = 12 * 3_600;
+        let hours = |hours: i64| noon + hours * 3_600;
+        let track = Track::of(
+            vec![seen(0, true, '-'), seen(noon, false, 'a'), seen(hours(2), true, 'b'), seen(hours(48), false, 'b')],
+            |value| *value == '-',
+        );
+        let at = |second| track.at(second).map(|(step, confidence)| (step.value, confidence));
+        assert_eq!(at(hours(1)), Some(('a', Confidence::Assumed)));
+        assert_eq!(at(hours(3)), Some(('b', Confidence::Assumed)));
+        assert_eq!(at(hours(48)), Some(('b', Confidence::Derived)), "it was seen again, on another day");
+        let track = Track::of(vec![seen(0, true, '-'), seen(noon, false, 'a'), seen(hours(30), true, 'b')], |value| {
+            *value == '-'
+        });
+        assert_eq!(
+            track.at(hours(30)).map(|(step, confidence)| (step.value, confidence)),
+            Some(('b', Confidence::Derived))
+        );
     }
 
     #[test]

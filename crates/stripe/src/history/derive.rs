@@ -83,7 +83,7 @@ impl<'a> Work<'a> {
         for invoice in &self.invoices {
             let own: Vec<_> =
                 invoice.lines.iter().filter(|line| line.subscription.as_deref() == Some(self.name)).cloned().collect();
-            let billed = lines::billed(&own, self.prices);
+            let billed = lines::billed(&own, self.prices, Some(invoice.created));
             let begun = billed.iter().filter(|said| said.side == Side::Full).map(|said| said.start).max();
             let used = billed.iter().filter(|said| said.side == Side::Usage).map(|said| said.end).max();
             statements.push(Statement {
@@ -98,7 +98,7 @@ impl<'a> Work<'a> {
             let line = invoice::read_line(object, None, self.catalogue, &mut self.issues);
             waiting.extend(line.filter(|line| line.subscription.as_deref() == Some(self.name)));
         }
-        let billed = lines::billed(&waiting, self.prices);
+        let billed = lines::billed(&waiting, self.prices, None);
         statements.push(Statement { invoice: None, at: self.now, hidden: lines::hidden(&waiting, &billed), billed });
         statements
     }
