@@ -560,9 +560,9 @@ fn succession(
                 } else {
                     let cause = cause(held, span);
                     let comes = whole(span, span.from, span.monthly_micros, kind, Reason::Unknown);
-                    let comes = Movement { cause, ..comes };
-                    let goes =
-                        Movement { offer: held.offer, delta_micros: -held.monthly_micros, confidence: both, ..comes };
+                    // Both halves of one change are as sure as the less sure of the states that it lies between.
+                    let comes = Movement { cause, confidence: both, ..comes };
+                    let goes = Movement { offer: held.offer, delta_micros: -held.monthly_micros, ..comes };
                     let in_order = if held.offer < span.offer { [goes, comes] } else { [comes, goes] };
                     // A free part that comes or goes moves no money.
                     movements.extend(in_order.into_iter().filter(|movement| movement.delta_micros != 0));
