@@ -316,7 +316,7 @@ fn the_list_of_metrics_has_all_that_work_with_their_variants() {
     folder.run(&["--lang", "fr", "init"]).ends_with(0).says(&["language,fr"]);
     folder.run(&["metric", "--list"]).says(&["Clients payants"]);
     let opened = folder.run(&["explain", "customers", "--period", "2024-03", "--format", "table"]);
-    opened.says(&["Clients payants", "formule", "du 2024-03-01 au 2024-03-31", "ouverture"]);
+    opened.says(&["Clients payants", "formule", "règles", "du 2024-03-01 au 2024-03-31", "0 faits, ensemble"]);
     let laws = folder.run(&["check", "--format", "table", "--lang", "zh"]).ends_with(0);
     laws.says(&["law 1 movements", "变动相加无误", "每条定律都成立"]);
     let mut from_environment = folder.bare(&["metric", "--list"]);
