@@ -19,7 +19,7 @@ export const PAGES = [
   ['goals', '/goals'],
   ['runway', '/runway'],
   ['alerts', '/alerts'],
-  ['metrics', '/metrics?id=nrr'],
+  ['metrics', '/dictionary?id=nrr'],
   ['data', '/data'],
   ['settings', '/settings'],
   ['drawer', '/?drill=mrr_churned:2026-09-01:month'],

@@ -173,7 +173,7 @@ export const GROUPS: { name: Word; pages: PageEntry[] }[] = [
     name: 'system',
     pages: [
       {
-        path: '/metrics',
+        path: '/dictionary',
         name: 'metrics',
         icon: 'book',
         key: 'i',

@@ -59,7 +59,7 @@ export default async function use({ check, open, ask }, { api }) {
       throw new Error(`the tab key does not reach ${wanted}`);
     }
     // Every page has a second key after g.
-    const keys = { n: '/prices', k: '/levers', e: '/alerts', m: '/month', y: '/runway', b: '/data', i: '/metrics' };
+    const keys = { n: '/prices', k: '/levers', e: '/alerts', m: '/month', y: '/runway', b: '/data', i: '/dictionary' };
     await open(page, '/?lang=en');
     for (const [key, path] of Object.entries(keys)) {
       await page.keyboard.press('g');
