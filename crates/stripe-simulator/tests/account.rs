@@ -13,7 +13,7 @@ use stripe::{
 };
 use stripe_simulator::{
     Settings, Shape, World,
-    api::{Account, Fault, Query, webhook},
+    api::{Account, Fault, LISTS, Query, webhook},
     judge::{Source, rebuild},
 };
 
@@ -37,23 +37,6 @@ fn kinds() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
     assert!(kinds.len() > 15 && kinds["payments"].1.contains("paid_at"));
     kinds
 }
-
-const LISTS: &[&str] = &[
-    "/v1/customers",
-    "/v1/products",
-    "/v1/prices",
-    "/v1/coupons",
-    "/v1/subscriptions",
-    "/v1/subscription_schedules",
-    "/v1/invoices",
-    "/v1/invoiceitems",
-    "/v1/charges",
-    "/v1/invoice_payments",
-    "/v1/refunds",
-    "/v1/disputes",
-    "/v1/credit_notes",
-    "/v1/events",
-];
 
 #[test]
 fn every_fact_has_the_columns_of_its_kind() {
