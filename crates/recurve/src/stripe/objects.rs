@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde_json::Value;
 use stripe::{Catalogue, issue::Issue};
 
-use super::store::{Store, StoreError, Turns, Writing, connect};
+use super::store::{StoreError, Turns, Writing, connect};
 
 /// Whose prices, coupons and products are.
 pub const CATALOGUE: &str = "";
@@ -137,7 +137,6 @@ pub struct Count {
 impl Objects {
     /// Opens the tables of a data folder, in the store of its events.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
-        drop(Store::open(data)?);
         let (connection, turns) = connect(data)?;
         // What the power takes is made again from the events and lists, for the file then is as it was a little before: no
         // commit waits for the disk, but for what is noted before the lake is asked.

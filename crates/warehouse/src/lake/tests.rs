@@ -865,7 +865,7 @@ fn in_turns_two_processes_write_to_one_folder() {
     let begun = Instant::now();
     let refused = Lake::open(folder.path(), Access::Write).unwrap_err();
     assert!(matches!(&refused, LakeError::Locked { pid, .. } if *pid == std::process::id().to_string()));
-    assert!(begun.elapsed() < Duration::from_millis(1_500), "the second hears so within a second");
+    assert!(begun.elapsed() < Duration::from_secs(1), "the second hears so within a second");
     import(&command, "b", &[2], 20);
     // Whoever waits gets the turn as soon as the other is done.
     std::thread::scope(|scope| {
