@@ -139,7 +139,7 @@ fn ledger_as_it_is_made(periods: &str, out: &Path) -> Result<Option<u64>, Engine
 }
 
 fn fact_files(periods: &str) -> Result<Vec<FactFile>, BooksError> {
-    Ok(files(periods)?.into_iter().map(|path| FactFile { path, import: Some(0) }).collect())
+    Ok(files(periods)?.into_iter().map(|path| FactFile { path, import: Some(0), first_row: 0 }).collect())
 }
 
 fn open(periods: &str) -> Result<Books, EngineError> {

@@ -43,6 +43,7 @@ pub use ids::{Ids, JOINT, Key};
 pub use origin::{Origin, Origins};
 pub(crate) use pages::{Buffers, Source};
 pub use subscriptions::Choice;
+use subscriptions::Loaded;
 pub use subscriptions::{FactFile, Portion, SubscriptionFacts};
 pub(crate) use subscriptions::{beginning, distinct};
 
@@ -187,6 +188,8 @@ pub struct Books {
     pub errors: Vec<(u32, MovementError)>,
     /// The files of the subscription facts.
     pub files: Vec<FactFile>,
+    /// The first fact of each of them.
+    pub file_firsts: Vec<u32>,
     /// The last day on which amounts are valued again.
     revalue_until: Tick,
     /// Where the rest is read from, when it is asked for.
@@ -274,7 +277,7 @@ impl Books {
         view: View,
     ) -> Result<Self, BooksError> {
         let ticks = Ticks::new(&view.policy, view.zone.clone());
-        let (facts, customers, subscriptions) = subscriptions::load(&files, &ticks, choice)?;
+        let Loaded { facts, customers, items, file_firsts } = subscriptions::load(&files, &ticks, choice)?;
         let reporting = reporting_currency(currencies(&facts, lake.as_ref(), view.as_known_at)?, &rates, view.currency);
         Ok(Self {
             // Whoever needs one currency has refused several by now; facts can be looked at in any.
@@ -283,13 +286,14 @@ impl Books {
             ticks,
             ledger: Arc::default(),
             customers: Arc::new(customers),
-            subscriptions: Arc::new(subscriptions),
+            subscriptions: Arc::new(items),
             rates: Arc::new(rates),
             overlaps: Vec::new(),
             conflicts: facts.conflicts.clone(),
             errors: Vec::new(),
             facts: Arc::new(facts),
             files,
+            file_firsts,
             lake,
             snapshot: None,
             touched: None,
@@ -513,7 +517,7 @@ fn fact_files(lake: &Lake, files_of: Option<i64>, known: &HashSet<i64>) -> Resul
     }
     let files = lake.files("subscription", files_of)?.into_iter();
     let known = files.filter(|file| file.import.is_none_or(|import| known.contains(&import)));
-    Ok(known.map(|file| FactFile { path: file.path, import: file.import }).collect())
+    Ok(known.map(|file| FactFile::from(&file)).collect())
 }
 
 /// The last day on which amounts are valued again. A rate holds until the next one, so the month of the last one is still

@@ -13,7 +13,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::http::StatusCode;
@@ -37,11 +37,6 @@ const TURN: Duration = Duration::from_secs(30);
 const COMMITS_BETWEEN_LOOKS: u64 = 64;
 /// So many small files of a table are merged.
 const SMALL_FILES: usize = 128;
-/// Books are opened anew once files were merged, and nothing new is served meanwhile: so it is done again only after this
-/// time,
-const MERGES_APART: Duration = Duration::from_secs(60);
-/// or when there are so many files.
-const MOST_SMALL_FILES: usize = 4_096;
 /// How long an answer is kept for whoever sends the same again under the same key.
 const KEPT_MICROS: i64 = 24 * 3_600_000_000;
 
@@ -326,7 +321,7 @@ impl Ingest {
 
     /// Merges small files whenever there were some commits.
     fn merge_for_ever(&self) {
-        let (mut seen, mut merged_at) = (0, None::<Instant>);
+        let mut seen = 0;
         let mut lake: Option<Lake> = None;
         loop {
             let mut commits = hold(&self.commits);
@@ -339,15 +334,8 @@ impl Ingest {
                 lake = Lake::open(&self.data, Access::InTurns).ok();
             }
             let Some(open) = &lake else { continue };
-            let is_recent = merged_at.is_some_and(|at| at.elapsed() < MERGES_APART);
-            let least = if is_recent { MOST_SMALL_FILES } else { SMALL_FILES };
             let merged = open.tables().and_then(|tables| {
-                tables.iter().try_for_each(|table| {
-                    if open.compact_newest(table, least)?.files > 0 {
-                        merged_at = Some(Instant::now());
-                    }
-                    Ok(())
-                })
+                tables.iter().try_for_each(|table| open.compact_newest(table, SMALL_FILES).map(drop))
             });
             if let Err(error) = merged {
                 // What was not merged now is merged after some more commits.

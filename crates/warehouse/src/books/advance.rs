@@ -35,6 +35,16 @@ pub enum Customers {
     These(Vec<(Option<u32>, u32)>),
 }
 
+/// The files of subscription facts at a newer time.
+struct Files {
+    /// All of them.
+    files: Vec<FactFile>,
+    /// The first fact of each of those that hold facts of the books.
+    firsts: Vec<u32>,
+    /// Whether the last of those holds later facts as well.
+    is_last_longer: bool,
+}
+
 impl Books {
     /// The books as they are at a newer time: with the facts that came since, and without reading the others again.
     ///
@@ -76,19 +86,25 @@ impl Books {
             Some(_) => lake.files("subscription", view.as_known_at)?,
             None => Vec::new(),
         };
-        let Some(later) = later_files(&self.files, &listed, before.0) else { return Ok(Err(Obstacle::OtherFiles)) };
+        let Some(Files { files, mut firsts, is_last_longer }) = self.files_now(&listed) else {
+            return Ok(Err(Obstacle::OtherFiles));
+        };
+        let later = &files[firsts.len() - usize::from(is_last_longer)..];
         if !later.is_empty() {
-            let found = match self.facts.grow(&self.customers, &self.subscriptions, &later, &self.ticks)? {
+            let imports = lake.imports_between(before, snapshot)?;
+            let is_later = |import| imports.binary_search(&import).is_ok();
+            let found = match self.facts.grow(&self.customers, &self.subscriptions, later, &is_later, &self.ticks)? {
                 Ok(found) => found,
                 Err(obstacle) => return Ok(Err(obstacle)),
             };
-            books.files.extend(later);
-            let Grown { facts, customers, items, touched, offers } = found;
+            let Grown { facts, file_firsts, customers, items, touched, offers } = found;
+            firsts.extend_from_slice(&file_firsts[usize::from(is_last_longer)..]);
             books.facts = Arc::new(facts);
             books.customers = Arc::new(customers);
             books.subscriptions = Arc::new(items);
             grown = Some((touched, offers));
         }
+        (books.files, books.file_firsts) = (files, firsts);
         if has_changed("fx_rate") {
             let (rates, last_rate) = rates::load(lake, view.as_known_at)?;
             books.rates = Arc::new(rates);
@@ -127,6 +143,39 @@ impl Books {
             && own.currency == view.currency
     }
 
+    /// How the files that are listed now continue those of the books. Facts are numbered in the order in which they came,
+    /// which merging leaves as it was: the first fact of a merged file is that of the first file that went into it. None
+    /// where the files do not follow from those of the books.
+    fn files_now(&self, listed: &[DataFile]) -> Option<Files> {
+        let mut firsts = Vec::with_capacity(listed.len());
+        let mut is_last_longer = false;
+        // The next file of the books, and the next row of the table.
+        let mut next = 0;
+        for file in listed {
+            let Some(first) = self.files.get(next) else { break };
+            if first.first_row != file.first_row || is_last_longer {
+                return None;
+            }
+            firsts.push(*self.file_firsts.get(next)?);
+            let mut read = 0;
+            while let Some(own) = self.files.get(next).filter(|own| own.first_row < file.first_row + file.rows) {
+                if own.first_row != file.first_row + read {
+                    return None;
+                }
+                let end = self.file_firsts.get(next + 1).copied().unwrap_or(self.facts.read());
+                read += u64::from(end - self.file_firsts.get(next)?);
+                next += 1;
+            }
+            // Only the newest facts can be in a file with some that are not known yet.
+            is_last_longer = read < file.rows;
+        }
+        (next == self.files.len()).then(|| Files {
+            files: listed.iter().map(FactFile::from).collect(),
+            firsts,
+            is_last_longer,
+        })
+    }
+
     /// The same facts and ledger, looked at under a view that they do not depend on; nothing that was made of them.
     fn at(&self, lake: &Lake, view: &View) -> Books {
         Books {
@@ -141,7 +190,8 @@ impl Books {
             overlaps: self.overlaps.clone(),
             conflicts: self.conflicts.clone(),
             errors: Vec::new(),
-            files: self.files.clone(),
+            files: Vec::new(),
+            file_firsts: Vec::new(),
             revalue_until: self.revalue_until,
             lake: Some(lake.clone()),
             snapshot: self.snapshot,
@@ -196,18 +246,6 @@ impl Books {
         self.ledger = Arc::new(whole);
         Ok(())
     }
-}
-
-/// The files that came after those of the books; none where they are not the same ones with others behind them, or one of
-/// them holds more than was known.
-fn later_files(before: &[FactFile], now: &[DataFile], snapshot: i64) -> Option<Vec<FactFile>> {
-    let (known, later) = now.split_at_checked(before.len())?;
-    let is_same = |(before, now): (&FactFile, &DataFile)| before.path == now.path && now.last_snapshot.0 <= snapshot;
-    before
-        .iter()
-        .zip(known)
-        .all(is_same)
-        .then(|| later.iter().map(|file| FactFile { path: file.path.clone(), import: file.import }).collect())
 }
 
 #[cfg(test)]

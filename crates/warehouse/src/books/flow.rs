@@ -21,7 +21,7 @@ use super::{
     BooksError,
     ids::Key,
     subscriptions::{
-        Choice, FactFile, Portion, SubscriptionFacts,
+        Choice, FactFile, OnPiles, Portion, SubscriptionFacts,
         piles::{Piles, Room},
         read,
     },
@@ -63,7 +63,7 @@ impl Flow {
     /// # Errors
     /// When a file cannot be read.
     pub fn open(files: &[FactFile], policy: &Policy, ticks: &Ticks, choice: &Choice<'_>) -> Result<Self, BooksError> {
-        let (facts, piles) = read(files, ticks, choice)?;
+        let OnPiles { facts, piles, .. } = read(files, ticks, choice)?;
         let plain = facts.plain_classes(policy);
         Ok(Self { facts, piles, plain, items: Mutex::default() })
     }

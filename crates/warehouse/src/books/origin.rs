@@ -123,8 +123,8 @@ impl Origin<'_> {
 /// # Errors
 /// When the facts cannot be read.
 pub fn stated(books: &Books, fact: u32) -> Result<Vec<(String, String)>, BooksError> {
-    let file = books.facts.file_firsts.partition_point(|first| *first <= fact).saturating_sub(1);
-    let (Some(file), Some(first)) = (books.files.get(file), books.facts.file_firsts.get(file)) else {
+    let file = books.file_firsts.partition_point(|first| *first <= fact).saturating_sub(1);
+    let (Some(file), Some(first)) = (books.files.get(file), books.file_firsts.get(file)) else {
         return Ok(Vec::new());
     };
     let mut left = (fact - first) as usize;

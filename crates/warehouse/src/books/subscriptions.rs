@@ -29,6 +29,7 @@ use super::{
     ids::{Distinct, Ids, Key, Keys, common_beginning},
     pages::{Buffers, Shape, Source},
 };
+use crate::lake::DataFile;
 use piles::{Piles, Room, Unfit};
 
 /// The columns that decide what a subscription is worth.
@@ -70,6 +71,14 @@ pub struct FactFile {
     pub path: PathBuf,
     /// The import that recorded all of it; `None` when each row says it for itself.
     pub import: Option<i64>,
+    /// How many rows were written to the table before its first one.
+    pub first_row: u64,
+}
+
+impl From<&DataFile> for FactFile {
+    fn from(file: &DataFile) -> Self {
+        Self { path: file.path.clone(), import: file.import, first_row: file.first_row }
+    }
 }
 
 /// Subscription facts, sorted by customer and subscription, in shares of whole customers.
@@ -84,8 +93,6 @@ pub struct SubscriptionFacts {
     pub shares: Vec<Share>,
     /// Which import recorded which facts.
     pub recorded: Recorded,
-    /// The first fact of each file.
-    pub file_firsts: Vec<u32>,
     /// Facts that several customers claim.
     pub conflicts: Vec<Conflict>,
     /// Trials and cancellations by fact; empty when no fact has any.
@@ -206,6 +213,8 @@ pub(super) struct Part {
     pub(super) source: usize,
     pub(super) group: usize,
     first: u32,
+    /// How many rows count.
+    count: u32,
     /// Which rows count; all of them without it.
     pub(super) known: Option<Vec<bool>>,
 }
@@ -218,27 +227,41 @@ impl Part {
     }
 }
 
+/// Facts that were read from files.
+pub struct Loaded {
+    /// The facts.
+    pub facts: SubscriptionFacts,
+    /// Keys of the customers, in order.
+    pub customers: Vec<Key>,
+    /// Keys of the subscription items, in order of their numbers.
+    pub items: Vec<Key>,
+    /// The first fact of each file.
+    pub file_firsts: Vec<u32>,
+}
+
 /// Reads facts from files, numbers what they speak of and sorts them by customer and subscription.
 ///
 /// What `choice` leaves out is passed over.
-pub fn load(
-    files: &[FactFile],
-    ticks: &Ticks,
-    choice: &Choice<'_>,
-) -> Result<(SubscriptionFacts, Vec<Key>, Vec<Key>), BooksError> {
-    let (mut facts, piles) = read(files, ticks, choice)?;
+pub fn load(files: &[FactFile], ticks: &Ticks, choice: &Choice<'_>) -> Result<Loaded, BooksError> {
+    let OnPiles { mut facts, file_firsts, piles } = read(files, ticks, choice)?;
     let (mut customers, mut items) = facts.sort(&piles);
     drop(piles);
     facts.settle_moved(&mut customers, &mut items);
-    Ok((facts, customers, items))
+    Ok(Loaded { facts, customers, items, file_firsts })
 }
 
-/// Reads facts from files and puts them on piles; gives everything that is said of all of them, and the piles.
-pub(super) fn read(
-    files: &[FactFile],
-    ticks: &Ticks,
-    choice: &Choice<'_>,
-) -> Result<(SubscriptionFacts, Piles), BooksError> {
+/// Facts that were read from files and are not sorted yet.
+pub(super) struct OnPiles {
+    /// What is said of all facts, without the facts.
+    pub(super) facts: SubscriptionFacts,
+    /// The first fact of each file.
+    file_firsts: Vec<u32>,
+    /// The facts.
+    pub(super) piles: Piles,
+}
+
+/// Reads facts from files and puts them on piles.
+pub(super) fn read(files: &[FactFile], ticks: &Ticks, choice: &Choice<'_>) -> Result<OnPiles, BooksError> {
     let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
     let stated_by = StatedBy::of(&sources)?;
     let several_sources = stated_by == StatedBy::Several;
@@ -271,7 +294,6 @@ pub(super) fn read(
         offers,
         shares: Vec::new(),
         recorded: Recorded::new(import_firsts),
-        file_firsts,
         conflicts: Vec::new(),
         times,
         classes,
@@ -284,7 +306,7 @@ pub(super) fn read(
         customer_ends: Vec::new(),
         item_ends: Vec::new(),
     };
-    Ok((facts, piles))
+    Ok(OnPiles { facts, file_firsts, piles })
 }
 
 /// What was read before some files.
@@ -337,7 +359,7 @@ pub(super) fn parts_of(
                     last_import = Some(import);
                 }
             }
-            parts.push(Part { source, group, first: next, known: counted.known });
+            parts.push(Part { source, group, first: next, count: counted.count, known: counted.known });
             next = next.checked_add(counted.count).ok_or(BooksError::TooMany { what: "facts" })?;
         }
     }
@@ -600,6 +622,12 @@ impl SubscriptionFacts {
     #[must_use]
     pub fn len(&self) -> usize {
         self.facts.len()
+    }
+
+    /// How many facts were read, those included that another customer's version superseded.
+    #[must_use]
+    pub(super) fn read(&self) -> u32 {
+        self.read
     }
 
     /// Whether there is none.

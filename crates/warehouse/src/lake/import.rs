@@ -503,6 +503,19 @@ impl Lake {
         })
     }
 
+    /// The numbers of the imports that were committed after a snapshot, and not after another one; in order.
+    pub fn imports_between(&self, after: SnapshotId, until: SnapshotId) -> Result<Vec<i64>, LakeError> {
+        self.store.read("list imports", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id FROM recurve_import
+                     WHERE state = 'committed' AND snapshot > ? AND snapshot <= ? ORDER BY id",
+                )?
+                .query_map([after.0, until.0], |row| row.get(0))?
+                .collect()
+        })
+    }
+
     /// The snapshot that an import made; none when it is not committed.
     pub fn snapshot_of(&self, import: i64) -> Result<Option<SnapshotId>, LakeError> {
         self.store.read("find an import", |connection| {

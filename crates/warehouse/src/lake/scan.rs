@@ -36,6 +36,9 @@ pub struct DataFile {
     pub path: PathBuf,
     /// Rows in it, those included that came after the time asked about when it was merged.
     pub rows: u64,
+    /// How many rows were written to the table before its first one: a file that others are merged into begins where the
+    /// first of them did.
+    pub first_row: u64,
     /// Its size in bytes.
     pub bytes: u64,
     /// The import that wrote it; none when it was merged from several.
@@ -263,7 +266,7 @@ pub(super) fn files(
     let mut statement = connection
         .prepare_cached(
             "SELECT f.path, f.path_is_relative, f.record_count, f.file_size_bytes, r.import_id, f.begin_snapshot,
-               f.partial_max, s.snapshot_time, r.row_groups
+               f.partial_max, s.snapshot_time, r.row_groups, f.row_id_start
              FROM ducklake_data_file f
              JOIN ducklake_snapshot s ON s.snapshot_id = f.begin_snapshot
              LEFT JOIN recurve_file r ON r.path = f.path AND r.table_id = f.table_id
@@ -279,6 +282,7 @@ pub(super) fn files(
             let file = DataFile {
                 path: if row.get(1)? { folder.join(name) } else { PathBuf::from(name) },
                 rows: unsigned(row, 2)?,
+                first_row: unsigned(row, 9)?,
                 bytes: unsigned(row, 3)?,
                 import: row.get(4)?,
                 snapshot: SnapshotId(begin),

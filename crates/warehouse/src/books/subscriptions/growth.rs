@@ -16,6 +16,8 @@ use crate::books::{
 pub struct Grown {
     /// All facts.
     pub facts: SubscriptionFacts,
+    /// The first later fact of each further file.
+    pub file_firsts: Vec<u32>,
     /// Keys of the customers, in order.
     pub customers: Vec<Key>,
     /// Keys of the subscription items, in order of their numbers.
@@ -46,7 +48,7 @@ pub enum Obstacle {
     OtherView,
     /// There were no subscription facts yet.
     NothingBefore,
-    /// Files were merged, or are not those that were read before with others behind them.
+    /// The files do not hold what was read before, in its order, with other facts behind it.
     OtherFiles,
     /// So much came that reading everything is no slower.
     Much,
@@ -73,7 +75,8 @@ struct Later {
 type Stated = (Vec<Later>, Vec<RareTimes>);
 
 impl SubscriptionFacts {
-    /// These facts with those of further files. `customers` and `items` are the keys that go with them.
+    /// These facts with those that imports brought since, which are in `files`. `customers` and `items` are the keys that go
+    /// with them.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -82,28 +85,25 @@ impl SubscriptionFacts {
         customers: &[Key],
         items: &[Key],
         files: &[FactFile],
+        is_later: &(dyn Fn(i64) -> bool + Sync),
         ticks: &Ticks,
     ) -> Result<Result<Grown, Obstacle>, BooksError> {
         if self.is_empty() {
             return Ok(Err(Obstacle::NothingBefore));
         }
-        if files.iter().any(|file| file.import.is_none()) {
-            return Ok(Err(Obstacle::OtherFiles));
-        }
         let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
-        let rows: usize =
-            sources.iter().map(|source| (0..source.groups()).map(|group| source.rows(group)).sum::<usize>()).sum();
-        if rows > (self.len() / 4).max(1_000) {
-            return Ok(Err(Obstacle::Much));
-        }
         let stated_by = self.stated_by.and(&StatedBy::of(&sources)?);
         let several_sources = stated_by == StatedBy::Several;
         if several_sources != (self.stated_by == StatedBy::Several) {
             return Ok(Err(Obstacle::AnotherSource));
         }
-        let choice = Choice { is_known: &|_| true, is_wanted: None };
+        let choice = Choice { is_known: is_later, is_wanted: None };
         let before = Before { facts: self.read, import: self.last_import };
         let parts = parts_of(files, &sources, several_sources, &choice, before)?;
+        let rows: usize = parts.parts.iter().map(|part| part.count as usize).sum();
+        if rows > (self.len() / 4).max(1_000) {
+            return Ok(Err(Obstacle::Much));
+        }
         let (customer_ids, subscription_ids) = stated_ids(&sources, &parts, several_sources)?;
         let grown = (self.customer_ids.with(&customer_ids), self.subscription_ids.with(&subscription_ids));
         let (Some((customer_ids, customer_shift)), Some((subscription_ids, item_shift))) = grown else {
@@ -138,7 +138,6 @@ impl SubscriptionFacts {
             offers: merged.offers,
             shares: Vec::with_capacity(self.shares.len()),
             recorded: self.recorded.and(&parts.import_firsts),
-            file_firsts: [self.file_firsts.as_slice(), &parts.file_firsts].concat(),
             read: before.facts + later.len() as u32,
             conflicts: self.conflicts.clone(),
             times,
@@ -168,7 +167,8 @@ impl SubscriptionFacts {
         splice.copy_before(splice.old_customers.len());
         splice.share_out();
         let Splice { facts, customers, items, touched, .. } = splice;
-        Ok(Ok(Grown { facts, customers, items, touched, offers: merged.moved_offers }))
+        let file_firsts = parts.file_firsts;
+        Ok(Ok(Grown { facts, file_firsts, customers, items, touched, offers: merged.moved_offers }))
     }
 
     /// The facts of later files and the rare times of all facts; none where an id does not fit.
@@ -184,16 +184,18 @@ impl SubscriptionFacts {
             if !customers_of(&sources[part.source], part, &reading.customers, &mut buffers, &mut customers)? {
                 return Ok(None);
             }
-            if !group.read(&sources[part.source], part.group, None, reading)? {
+            let source = &sources[part.source];
+            if !group.read(source, part.group, part.known.as_deref(), reading)? {
                 return Ok(None);
             }
-            for ((row, customer), fact) in customers.iter().enumerate().zip(part.first..) {
+            let rows = || (0..source.rows(part.group)).filter(|row| part.counts(*row));
+            for ((row, customer), fact) in rows().zip(&customers).zip(part.first..) {
                 let fact = Fact::of_row(&group, row, fact);
                 later.push(Later { customer: *customer, item: group.subscriptions[row], fact });
             }
             if !group.times.is_empty() {
                 times.resize(part.first as usize, NO_TIMES);
-                times.extend_from_slice(&group.times);
+                times.extend(rows().map(|row| group.times[row]));
             }
         }
         Ok(Some((later, times)))
@@ -245,16 +247,21 @@ fn stated_ids(
     let (mut customers, mut subscriptions) = (Vec::new(), Vec::new());
     for part in &parts.parts {
         let source = &sources[part.source];
+        let rows = || (0..source.rows(part.group)).filter(|row| part.counts(*row));
         if let Some(pieces) = Pieces::read(source, part.group, "customer")? {
-            customers.extend((0..source.rows(part.group)).map(|row| text(pieces.text(row))));
+            customers.extend(rows().map(|row| text(pieces.text(row))));
         }
         if has_parts(source, part.group, several_sources)? {
+            let mut row = 0;
             joined(source, part.group, several_sources, |id| {
-                subscriptions.push(text(id));
+                if part.counts(row) {
+                    subscriptions.push(text(id));
+                }
+                row += 1;
                 Ok(())
             })?;
         } else if let Some(pieces) = Pieces::read(source, part.group, "subscription")? {
-            subscriptions.extend((0..source.rows(part.group)).map(|row| text(pieces.text(row))));
+            subscriptions.extend(rows().map(|row| text(pieces.text(row))));
         }
     }
     for ids in [&mut customers, &mut subscriptions] {
