@@ -23,14 +23,17 @@ pub struct Event {
 
 /// Reads an event; `None` where id, type, time or object are missing.
 #[must_use]
-pub fn read(event: &Value) -> Option<Event> {
+pub fn read(mut event: Value) -> Option<Event> {
+    path(&event, &["data", "object"])?;
+    let mut taken = |name: &str| event.get_mut("data")?.get_mut(name).map(Value::take).filter(|found| !found.is_null());
+    let (object, previous) = (taken("object")?, taken("previous_attributes"));
     Some(Event {
-        id: text(event, "id")?.to_owned(),
-        kind: text(event, "type")?.to_owned(),
-        created: integer(event, "created")?,
-        api_version: text(event, "api_version").unwrap_or_default().to_owned(),
-        object: path(event, &["data", "object"])?.clone(),
-        previous: path(event, &["data", "previous_attributes"]).cloned(),
+        id: text(&event, "id")?.to_owned(),
+        kind: text(&event, "type")?.to_owned(),
+        created: integer(&event, "created")?,
+        api_version: text(&event, "api_version").unwrap_or_default().to_owned(),
+        object,
+        previous,
     })
 }
 

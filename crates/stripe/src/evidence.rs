@@ -48,11 +48,11 @@ impl Evidence {
     pub fn take(&mut self, object: &Value, seen_at: i64, catalogue: &mut Catalogue) {
         let of = text(object, "id").unwrap_or_default();
         match text(object, "object") {
-            Some("event") => match event::read(object) {
+            Some("event") => match event::read(object.clone()) {
                 Some(event) => {
                     if !self.events.contains_key(&event.id) {
                         if text(&event.object, "object") != Some("subscription") {
-                            self.take(&event.object.clone(), event.created, catalogue);
+                            self.take(&event.object, event.created, catalogue);
                         } else {
                             self.learn_discounts(&event.object, catalogue);
                         }

@@ -12,6 +12,7 @@
 pub mod bench;
 pub mod books;
 pub mod catalogue;
+pub mod cores;
 pub mod engine;
 pub mod import;
 pub mod kind;

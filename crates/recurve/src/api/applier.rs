@@ -12,7 +12,11 @@ use std::{
 
 use warehouse::import::Statement;
 
-use super::{ingest::Ingest, log, server::Server, telemetry::LAST_SUCCESS};
+use super::{
+    log,
+    server::Server,
+    telemetry::{LAST_SUCCESS, STEPS},
+};
 use crate::{
     command::CommandError,
     session::clock,
@@ -24,6 +28,9 @@ use crate::{
 
 /// How often it is looked whether another program put events in, or had some read again.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long a round lasts at least where more than one event waits: what arrives meanwhile is committed together. A commit of
+/// many costs hardly more than a commit of few.
+const ROUND: Duration = Duration::from_millis(25);
 /// How often the log of the store is folded into its file.
 const FOLD_EVERY: Duration = Duration::from_secs(1);
 /// The first wait after a failure; each is twice the one before.
@@ -34,13 +41,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const SLOW: Duration = Duration::from_secs(5);
 
 /// The writer of the server, as one to whom facts of Stripe are stated.
-pub(super) struct Through<'a>(pub(super) &'a Ingest);
+pub(super) struct Through<'a>(pub(super) &'a Server);
 
 impl Stating for Through<'_> {
     fn state(&mut self, statements: Vec<Statement>, _now_micros: i64) -> Result<Outcome, CommandError> {
-        let settled = self.0.state(statements).map_err(|refusal| {
+        let begun = Instant::now();
+        let settled = self.0.ingest.state(statements).map_err(|refusal| {
             CommandError::Output(std::io::Error::other(format!("{}; {}", refusal.reason.message, refusal.reason.help)))
         })?;
+        self.0.telemetry.observe(&STEPS, &[("step", "commit_facts")], begun.elapsed());
         Ok(Outcome { answers: settled.answers, snapshot: settled.committed.map(|(_, snapshot)| snapshot.0) })
     }
 }
@@ -84,6 +93,7 @@ fn fold_for_ever(server: &Server) {
 
 fn apply_for_ever(server: &Server, arrived: &Receiver<()>) {
     let (mut account, mut wait, mut told) = (None, FIRST_WAIT, false);
+    let mut next_round = Instant::now();
     loop {
         if arrived.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Disconnected) || *server.stopping.borrow() {
             return;
@@ -93,11 +103,14 @@ fn apply_for_ever(server: &Server, arrived: &Receiver<()>) {
             server.webhooks.stop();
             return;
         }
+        std::thread::sleep(next_round.saturating_duration_since(Instant::now()));
+        let begun = Instant::now();
         // A panic is a fault of ours; whatever it left behind is opened anew.
         let round = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(server, &mut account)));
         let words = match round {
-            Ok(Ok(())) => {
+            Ok(Ok(events)) => {
                 (wait, told) = (FIRST_WAIT, false);
+                next_round = if events > 1 { begun + ROUND } else { begun };
                 continue;
             }
             Ok(Err(error)) => {
@@ -118,21 +131,22 @@ fn apply_for_ever(server: &Server, arrived: &Receiver<()>) {
     }
 }
 
-/// Makes facts of everything that waits.
-fn round(server: &Server, account: &mut Option<Account>) -> Result<(), CommandError> {
+/// Makes facts of everything that waits; of how many events.
+fn round(server: &Server, account: &mut Option<Account>) -> Result<u64, CommandError> {
     let data = &server.options.data;
     if account.is_none() {
         if !data.join(Store::FILE).is_file() {
-            return Ok(());
+            return Ok(0);
         }
         *account = Some(Account::open(data)?);
     }
-    let Some(account) = account else { return Ok(()) };
+    let Some(account) = account else { return Ok(0) };
     if !account.has_work()? {
-        return Ok(());
+        return Ok(0);
     }
     let begun = Instant::now();
-    let applied = account.apply(&mut Through(&server.ingest), clock(), &mut |_| {})?;
+    let applied = account.apply(&mut Through(server), clock(), &mut |_| {})?;
+    server.telemetry.observe(&STEPS, &[("step", "make_facts")], begun.elapsed());
     server.telemetry.set(&LAST_SUCCESS, &[("work", "stripe_facts")], clock() as f64 / 1e6);
     if begun.elapsed() > SLOW {
         let (events, milliseconds) = (applied.events.to_string(), begun.elapsed().as_millis().to_string());
@@ -142,5 +156,5 @@ fn round(server: &Server, account: &mut Option<Account>) -> Result<(), CommandEr
         let (events, facts) = (applied.quarantined.to_string(), applied.refused.to_string());
         log::note("quarantined", &[("events", &events), ("facts", &facts)]);
     }
-    Ok(())
+    Ok(applied.events)
 }

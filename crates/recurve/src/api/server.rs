@@ -50,7 +50,7 @@ use super::{
     routes,
     statements::KIB_AT_ONCE,
     syncs,
-    telemetry::{self, LOOK_FAILS, LOOKS_FAILED, TURNED_AWAY as TURNED, Telemetry},
+    telemetry::{self, LOOK_FAILS, LOOKS_FAILED, STEPS, TURNED_AWAY as TURNED, Telemetry},
     web, webhooks,
 };
 use crate::{
@@ -352,6 +352,7 @@ impl Server {
         if now == live.known {
             return Ok(());
         }
+        let begun = Instant::now();
         let of_version =
             |known| Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known);
         let (served, session) = (of_version(live.known)?, of_version(now)?);
@@ -365,6 +366,7 @@ impl Server {
             }
         }
         self.shelf.leave_only(now);
+        self.telemetry.observe(&STEPS, &[("step", "serve")], begun.elapsed());
         Ok(())
     }
 

@@ -177,7 +177,7 @@ fn sync_once(server: &Server, stop: &AtomicBool) -> Result<Report, CommandError>
     let now = || clock().div_euclid(1_000_000);
     sync::check_key(&client, &key, &mut account.objects, now())?;
     let way = Way { client: &client, now: &now, is_full: false, told: &|_| {} };
-    sync::run(&mut account, &mut Through(&server.ingest), &way)
+    sync::run(&mut account, &mut Through(server), &way)
 }
 
 fn succeeded(server: &Server, report: &Report, minutes: i64) {

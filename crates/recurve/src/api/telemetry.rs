@@ -64,6 +64,13 @@ pub static LOOKS_FAILED: Family =
 /// Whether the last look failed.
 pub static LOOK_FAILS: Family =
     family("recurve_look_fails", Sort::Gauge, "1 while new data cannot be looked for, else 0.");
+/// How long the steps from events to figures take.
+pub static STEPS: Family = family(
+    "recurve_step_seconds",
+    Sort::Histogram,
+    "How long a step towards the figures took, by step: make_facts (facts of all events that waited, with their commit), \
+     commit_facts (those facts into the lake), serve (the ledger goes on to what was committed).",
+);
 /// What deliveries came to.
 pub static DELIVERIES: Family =
     family("recurve_deliveries_total", Sort::Counter, "Attempts to deliver messages, by channel and outcome.");

@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ::stripe::signature::{SignatureError, TOLERANCE_SECONDS, verify};
@@ -48,6 +48,9 @@ const WAITING_KILOBYTES: usize = 64 << 10;
 const WAITING: usize = 4_096;
 /// How many events are put in with one transaction.
 const TOGETHER: usize = 512;
+/// How long it is waited for more of them where several came together just before: what a transaction costs the disk and
+/// the processor is then shared by more.
+const GATHERING: Duration = Duration::from_millis(4);
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a body that is refused may take to arrive.
@@ -149,9 +152,17 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, queue: &Receiver<Waiting>) {
+        let mut is_alone = true;
         while let Ok(first) = queue.recv() {
+            let until = Instant::now() + GATHERING;
             let mut together = vec![first];
-            together.extend(queue.try_iter().take(TOGETHER - 1));
+            while together.len() < TOGETHER {
+                let wait = if is_alone { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
+                let Ok(next) = queue.recv_timeout(wait) else { break };
+                together.push(next);
+            }
+            // Whoever sends one after the other is answered at once.
+            is_alone = together.len() == 1;
             let (arrivals, answers): (Vec<Arrival>, Vec<_>) =
                 together.into_iter().map(|waiting| (waiting.arrival, (waiting.answer, waiting._room))).unzip();
             match self.put(&arrivals) {

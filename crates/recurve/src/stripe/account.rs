@@ -13,7 +13,6 @@ use std::{
     sync::Arc,
 };
 
-use rayon::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use stripe::{
@@ -24,6 +23,7 @@ use stripe::{
     object::{self, Payments},
 };
 use warehouse::{
+    cores,
     import::{Answer, Statement, Statements},
     kind::Kind,
 };
@@ -41,6 +41,9 @@ const EVENTS: usize = 2_000;
 const EVENT_BYTES: usize = 64 << 20;
 /// How many owners are made again together.
 const OWNERS: usize = 1_024;
+
+/// More events or owners than this are worked out on all cores.
+pub(super) const MANY: usize = 128;
 
 /// What became of statements.
 #[derive(Debug)]
@@ -175,8 +178,7 @@ impl Account {
                     }
                 }
             }
-            self.state_touched(ledger, now_micros, &mut applied, told)?;
-            self.objects.applied(&numbers, now_micros)?;
+            self.state_touched(ledger, &numbers, now_micros, &mut applied, told)?;
             applied.events += numbers.len() as u64;
             if bodies.last().is_none_or(|(number, _)| *number >= newest) {
                 return Ok(applied);
@@ -184,19 +186,18 @@ impl Account {
         }
     }
 
-    /// States what the touched owners say otherwise than before.
+    /// States what the touched owners say otherwise than before. Then some events are facts.
     fn state_touched(
         &mut self,
         ledger: &mut dyn Stating,
+        events: &[i64],
         now_micros: i64,
         applied: &mut Applied,
         told: &mut dyn FnMut(&Applied),
     ) -> Result<(), CommandError> {
         loop {
             let touched = self.objects.touched(OWNERS)?;
-            if touched.is_empty() {
-                return Ok(());
-            }
+            let is_last = touched.len() < OWNERS;
             let base = self.base()?;
             let mut shelves = Vec::with_capacity(touched.len());
             for (owner, generation) in touched {
@@ -204,15 +205,13 @@ impl Account {
                 shelves.push((owner, generation, shelf));
             }
             let source = &self.source;
-            let made: Vec<Result<Made, (String, i64)>> = shelves
-                .into_par_iter()
-                .map(|(owner, generation, shelf)| {
-                    let of = owner.clone();
-                    // A panic would be a fault of ours: what this customer's events bring then waits for a newer version.
-                    catch_unwind(AssertUnwindSafe(|| make(owner, generation, shelf, &base, source)))
-                        .map_err(|_| (of, generation))
-                })
-                .collect();
+            let are_many = shelves.len() > MANY;
+            let made = cores::map(shelves, are_many, |(owner, generation, shelf)| {
+                let of = owner.clone();
+                // A panic would be a fault of ours: what this customer's events bring then waits for a newer version.
+                catch_unwind(AssertUnwindSafe(|| make(owner, generation, shelf, &base, source)))
+                    .map_err(|_| (of, generation))
+            });
             let mut settled = Vec::with_capacity(made.len());
             let mut statements = Vec::new();
             for of in made {
@@ -242,9 +241,14 @@ impl Account {
                 }
                 applied.snapshot = stated.snapshot.or(applied.snapshot);
             }
-            self.objects.settle(&settled)?;
+            self.objects.settle(&settled, if is_last { events } else { &[] }, now_micros)?;
             applied.owners += settled.len() as u64;
-            told(applied);
+            if !settled.is_empty() {
+                told(applied);
+            }
+            if is_last {
+                return Ok(());
+            }
         }
     }
 

@@ -13,12 +13,16 @@ use std::{
     path::Path,
 };
 
-use rayon::prelude::*;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params, types::ValueRef};
 use serde_json::Value;
 use stripe::{Catalogue, issue::Issue};
 
-use super::store::{StoreError, Turns, Writing, connect};
+use warehouse::cores;
+
+use super::{
+    account::MANY,
+    store::{StoreError, Turns, Writing, connect},
+};
 
 /// Whose prices, coupons and products are.
 pub const CATALOGUE: &str = "";
@@ -142,6 +146,8 @@ impl Objects {
         // commit waits for the disk, but for what is noted before the lake is asked.
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute_batch(TABLES)?;
+        // Customers come in any order, each with objects and events of any time.
+        connection.pragma_update(None, "cache_size", -32_000)?;
         Ok(Self { connection, turns })
     }
 
@@ -191,13 +197,10 @@ impl Objects {
     /// Takes events that wait: what they show is kept with the objects, and their customers are touched. Their numbers,
     /// and those that cannot be read with the reason.
     pub fn take_events(&mut self, events: &[(i64, Vec<u8>)]) -> Result<Vec<(i64, Option<String>)>, StoreError> {
-        let read: Vec<_> = events
-            .par_iter()
-            .map(|(number, body)| {
-                let event = serde_json::from_slice::<Value>(body).ok();
-                (number, event.and_then(|event| stripe::event::read(&event)))
-            })
-            .collect();
+        let read = cores::map(events, events.len() > MANY, |(number, body)| {
+            let event = serde_json::from_slice::<Value>(body).ok();
+            (number, event.and_then(stripe::event::read))
+        });
         let transaction = self.begin()?;
         let mut taking = Taking::begin(&transaction)?;
         let mut taken = Vec::with_capacity(events.len());
@@ -255,18 +258,19 @@ impl Objects {
         let mut shelf = Shelf::default();
         let read = |sql: &str| -> Result<Vec<(i64, String)>, StoreError> {
             let mut statement = self.connection.prepare_cached(sql)?;
-            let rows = statement.query_map([owner], |row| {
-                let body = row.get_ref(1)?.as_bytes().unwrap_or_default();
-                Ok((row.get(0)?, String::from_utf8_lossy(body).into_owned()))
-            })?;
+            let rows = statement.query_map([owner], |row| Ok((row.get(0)?, text_of(row.get_ref(1)?))))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
         shelf.objects = read("SELECT seen_at, body FROM object WHERE owner = ?1 ORDER BY kind, id")?;
         shelf.earlier = read("SELECT seen_at, body FROM earlier WHERE owner = ?1 ORDER BY seen_at, kind, id")?;
         if owner != CATALOGUE {
-            shelf.events = read(
-                "SELECT created, body FROM event WHERE customer = ?1 AND state <> 'quarantined' ORDER BY created, id",
-            )?;
+            // They are put in order here: SQLite would move their bodies about.
+            let sql = "SELECT created, id, body FROM event WHERE customer = ?1 AND state <> 'quarantined'";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([owner], |row| Ok((row.get(0)?, row.get(1)?, text_of(row.get_ref(2)?))))?;
+            let mut events: Vec<(i64, String, String)> = rows.collect::<Result<_, _>>()?;
+            events.sort_unstable();
+            shelf.events = events.into_iter().map(|(created, _, body)| (created, body)).collect();
         }
         let mut statement = self.connection.prepare_cached("SELECT kind, fact, digest FROM stated WHERE owner = ?1")?;
         let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
@@ -306,8 +310,12 @@ impl Objects {
         transaction.commit()
     }
 
-    /// Notes what the lake has taken. Who was touched again since stays touched.
-    pub fn settle(&mut self, settled: &[Settled]) -> Result<(), StoreError> {
+    /// Notes what the lake has taken, and that by this events became facts. Who was touched again since stays touched. Call
+    /// it after the facts are in the lake: who crashes in between does it again.
+    pub fn settle(&mut self, settled: &[Settled], events: &[i64], now_micros: i64) -> Result<(), StoreError> {
+        if settled.is_empty() && events.is_empty() {
+            return Ok(());
+        }
         let transaction = self.begin()?;
         for of in settled {
             for (kind, fact, digest) in &of.said {
@@ -337,22 +345,10 @@ impl Objects {
                 .prepare_cached("DELETE FROM touched WHERE owner = ?1 AND generation <= ?2")?
                 .execute(params![of.owner, of.generation])?;
         }
-        transaction.commit()
-    }
-
-    /// Says that events became facts. Call it after the facts are in the lake: who crashes in between does it again.
-    pub fn applied(&mut self, numbers: &[i64], now_micros: i64) -> Result<(), StoreError> {
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let transaction = self.begin()?;
-        {
-            let sql = "UPDATE event SET state = 'applied', reason = NULL, settled_at = ?2 \
-                       WHERE number = ?1 AND state = 'waiting'";
-            let mut statement = transaction.prepare_cached(sql)?;
-            for number in numbers {
-                statement.execute(params![number, now_micros])?;
-            }
+        let sql = "UPDATE event SET state = 'applied', reason = NULL, settled_at = ?2 \
+                   WHERE number = ?1 AND state = 'waiting'";
+        for number in events {
+            transaction.prepare_cached(sql)?.execute(params![number, now_micros])?;
         }
         transaction.commit()
     }
@@ -487,6 +483,12 @@ impl Objects {
         }
         transaction.commit()
     }
+}
+
+/// What is kept as text, and was read as text before: to look whether it is whole takes less than to mend it.
+fn text_of(kept: ValueRef<'_>) -> String {
+    let bytes = kept.as_bytes().unwrap_or_default();
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
 }
 
 fn note(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {

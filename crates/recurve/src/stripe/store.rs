@@ -142,6 +142,9 @@ pub struct Counts {
 
 /// How long it is waited for another program that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Pages of the file that a connection keeps: a negative number is KiB to SQLite. Several connections are open, and what is
+/// not kept here is mostly kept by the system.
+const CACHE_KIB: i64 = -8_000;
 
 /// The log of what was written is folded into the file at every commit once it has so many pages. While the server runs it
 /// is kept far below that by [`Store::fold`], so that nobody's commit waits for it.
@@ -202,10 +205,12 @@ pub(super) fn connect(data: &Path) -> Result<(Connection, Turns), StoreError> {
     let turns = Turns::of(&file);
     let mut connection = Connection::open(&file)?;
     connection.busy_timeout(PATIENCE)?;
+    // More than there are, so that none is prepared again for each round of events.
+    connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG_PAGES)?;
-    connection.pragma_update(None, "cache_size", -32_000)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let found: i64 = version(&connection)?;
@@ -500,7 +505,7 @@ mod tests {
             });
             let folding = Store::open(folder.path()).unwrap();
             for turn in 0..300 {
-                objects.applied(&[turn], 1).unwrap();
+                objects.settle(&[], &[turn], 1).unwrap();
                 folding.fold().unwrap();
             }
             is_over.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -534,7 +539,7 @@ mod tests {
         let events: Vec<Arrival> = (0..5).map(|number| event(&format!("evt_{number}"), number)).collect();
         store.put(&events, Road::Webhook, 1).unwrap();
         let two = store.waiting(2, usize::MAX).unwrap();
-        Objects::open(folder.path()).unwrap().applied(&[two[0].number], 2).unwrap();
+        Objects::open(folder.path()).unwrap().settle(&[], &[two[0].number], 2).unwrap();
         store.quarantine(two[1].number, "it is too large", 3).unwrap();
         drop(store);
 

@@ -7,14 +7,16 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use rayon::prelude::*;
 use revenue::ledger::{self, Builder, Ledger};
 
 use super::{
     Books, BooksError, FactFile, Portion, View, currencies, rates, reporting_currency, revalue_until,
     subscriptions::growth::{Grown, Touched},
 };
-use crate::lake::{DataFile, Lake};
+use crate::{
+    cores,
+    lake::{DataFile, Lake},
+};
 
 pub use super::subscriptions::growth::Obstacle;
 
@@ -207,13 +209,12 @@ impl Books {
         /// Customers whose ledgers are made on one thread.
         const CUSTOMERS: usize = 256;
         let own = |touched: &Touched| touched.now..touched.now + 1;
-        let made = touched
-            .par_chunks(CUSTOMERS)
-            .map_init(Default::default, |(builder, portion): &mut (Builder, Portion), touched| {
-                builder.share = ledger::Share::default();
-                self.work_out_customers(touched.iter().map(own), true, builder, portion)
-            })
-            .collect::<Result<Vec<ledger::Share>, BooksError>>()?;
+        let shares: Vec<&[Touched]> = touched.chunks(CUSTOMERS).collect();
+        let several = shares.len() > 1;
+        let made = cores::map(shares, several, |touched| {
+            self.work_out_customers(touched.iter().map(own), true, &mut Builder::default(), &mut Portion::default())
+        });
+        let made = made.into_iter().collect::<Result<Vec<ledger::Share>, BooksError>>()?;
 
         let mut whole = Ledger::default();
         let new = made.iter().map(|share| share.ledger.rows()).sum::<usize>();

@@ -29,7 +29,7 @@ use super::{
     ids::{Distinct, Ids, Key, Keys, common_beginning},
     pages::{Buffers, Shape, Source},
 };
-use crate::lake::DataFile;
+use crate::{cores, lake::DataFile};
 use piles::{Piles, Room, Unfit};
 
 /// The columns that decide what a subscription is worth.
@@ -330,6 +330,9 @@ pub(super) struct Parts {
     pub(super) last_import: Option<i64>,
 }
 
+/// Row groups with more rows than this are looked at on all cores.
+const MUCH_ROWS: usize = 10_000;
+
 /// Where each row group begins, where each file does, and where each import does.
 pub(super) fn parts_of(
     files: &[FactFile],
@@ -343,10 +346,11 @@ pub(super) fn parts_of(
         .enumerate()
         .flat_map(|(source, opened)| (0..opened.groups()).map(move |group| (source, group)))
         .collect();
-    let counted: Vec<Counted> = groups
-        .par_iter()
-        .map(|(source, group)| Counted::of(&files[*source], &sources[*source], *group, several_sources, choice))
-        .collect::<Result<_, _>>()?;
+    let is_much = groups.iter().map(|(source, group)| sources[*source].rows(*group)).sum::<usize>() > MUCH_ROWS;
+    let counted = cores::map(&groups, is_much, |(source, group)| {
+        Counted::of(&files[*source], &sources[*source], *group, several_sources, choice)
+    });
+    let counted: Vec<Counted> = counted.into_iter().collect::<Result<_, _>>()?;
     let (mut parts, mut file_firsts, mut import_firsts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut next, mut last_import) = (before.facts, before.import);
     let mut of_groups = groups.into_iter().zip(counted).peekable();

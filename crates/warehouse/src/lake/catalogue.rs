@@ -52,6 +52,9 @@ pub(super) struct Head {
     pub(super) next_file_id: i64,
 }
 
+/// Statements that stay prepared: more than there are, so that none is prepared again for each commit.
+const STATEMENTS: usize = 64;
+
 /// Opens the catalogue for writing and creates its tables when there are none. `files` is where the
 /// Parquet files lie; the catalogue names it absolutely because DuckDB would take a relative path
 /// from its own working directory, so it is set again when the folder has moved.
@@ -59,6 +62,7 @@ pub(super) fn open_for_writing(path: &Path, files: &Path) -> Result<Connection, 
     let failed = |doing| move |source| LakeError::catalogue(doing, path, source);
     let mut connection = Connection::open(path).map_err(failed("be opened for writing"))?;
     connection.busy_timeout(PATIENCE).map_err(failed("be opened for writing"))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Readers go on while one writes (WAL), and a commit returns only once it is on the disk (FULL).
     connection
         .pragma_update(None, "journal_mode", "WAL")
@@ -93,6 +97,7 @@ pub(super) fn open_for_reading(path: &Path, folder: &Path) -> Result<Connection,
     let usual = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, usual).map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let answer = has_tables(&connection, path);
     let nothing_pending = std::fs::metadata(path.with_extension("sqlite-wal")).map_or(true, |log| log.len() == 0);
     // Without leave to write beside it SQLite opens a WAL catalogue only when told that nobody changes it.
@@ -317,20 +322,16 @@ pub(super) fn add_snapshot(
     changes: &str,
     message: Option<&str>,
 ) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO ducklake_snapshot VALUES (?, ?, ?, ?, ?)",
-        params![
-            head.snapshot,
-            time_text(head.time_micros),
-            head.schema_version,
-            head.next_catalog_id,
-            head.next_file_id
-        ],
-    )?;
-    transaction.execute(
-        "INSERT INTO ducklake_snapshot_changes VALUES (?, ?, 'recurve', ?, NULL)",
-        params![head.snapshot, changes, message],
-    )?;
+    transaction.prepare_cached("INSERT INTO ducklake_snapshot VALUES (?, ?, ?, ?, ?)")?.execute(params![
+        head.snapshot,
+        time_text(head.time_micros),
+        head.schema_version,
+        head.next_catalog_id,
+        head.next_file_id
+    ])?;
+    transaction
+        .prepare_cached("INSERT INTO ducklake_snapshot_changes VALUES (?, ?, 'recurve', ?, NULL)")?
+        .execute(params![head.snapshot, changes, message])?;
     Ok(())
 }
 

@@ -305,20 +305,22 @@ fn replace(
     let now = catalogue::time_text(jiff::Timestamp::now().as_microsecond());
     let mut bytes_before = 0;
     for source in run {
-        let removed = transaction.execute("DELETE FROM ducklake_data_file WHERE data_file_id = ?", [source.id])?;
+        let removed = transaction
+            .prepare_cached("DELETE FROM ducklake_data_file WHERE data_file_id = ?")?
+            .execute([source.id])?;
         if removed != 1 {
             // Another thread or program merged it meanwhile; the transaction is taken back.
             return Err(rusqlite::Error::StatementChangedRows(removed));
         }
-        transaction.execute("DELETE FROM ducklake_file_column_stats WHERE data_file_id = ?", [source.id])?;
-        transaction.execute(
-            "INSERT INTO ducklake_files_scheduled_for_deletion VALUES (?, ?, 1, ?)",
-            params![source.id, format!("{SCHEMA}/{}/{}", table.name, source.name), now],
-        )?;
-        transaction.execute(
-            "UPDATE recurve_file SET state = 'merged' WHERE path = ? AND table_id = ?",
-            params![source.name, table.id],
-        )?;
+        transaction
+            .prepare_cached("DELETE FROM ducklake_file_column_stats WHERE data_file_id = ?")?
+            .execute([source.id])?;
+        transaction
+            .prepare_cached("INSERT INTO ducklake_files_scheduled_for_deletion VALUES (?, ?, 1, ?)")?
+            .execute(params![source.id, format!("{SCHEMA}/{}/{}", table.name, source.name), now])?;
+        transaction
+            .prepare_cached("UPDATE recurve_file SET state = 'merged' WHERE path = ? AND table_id = ?")?
+            .execute(params![source.name, table.id])?;
         bytes_before += signed(source.bytes);
     }
     let first = run.iter().map(|source| source.snapshot).min().unwrap_or(head.snapshot);
@@ -338,10 +340,8 @@ fn replace(
             bounds: &written.bounds,
         },
     )?;
-    transaction.execute(
-        "INSERT INTO recurve_file (import_id, table_id, path, rows, bytes, footer_bytes, row_groups, hash, bounds, state)
-         VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, '', 'committed')",
-        params![
+    transaction.prepare_cached("INSERT INTO recurve_file (import_id, table_id, path, rows, bytes, footer_bytes, row_groups, hash, bounds, state)
+         VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, '', 'committed')")?.execute(params![
             table.id,
             written.name,
             signed(written.rows),
@@ -349,11 +349,9 @@ fn replace(
             written.footer_bytes,
             signed(written.row_groups as u64),
             written.hash
-        ],
-    )?;
-    transaction.execute(
-        "UPDATE ducklake_table_stats SET file_size_bytes = file_size_bytes + ? WHERE table_id = ?",
-        params![signed(written.bytes) - bytes_before, table.id],
-    )?;
+        ])?;
+    transaction
+        .prepare_cached("UPDATE ducklake_table_stats SET file_size_bytes = file_size_bytes + ? WHERE table_id = ?")?
+        .execute(params![signed(written.bytes) - bytes_before, table.id])?;
     catalogue::add_snapshot(transaction, next, &format!("merge_adjacent:{}", table.id), None)
 }

@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use super::catalogue::{Table, make_folder, sync_folder};
 use super::column::{Column, ColumnBounds, LONGEST_BOUND_BYTES, bounds};
 use super::error::LakeError;
+use crate::cores;
 
 /// Rows of one row group: large enough to compress well, small enough that several threads share a file.
 pub(super) const ROW_GROUP_ROWS: usize = 262_144;
@@ -289,6 +290,9 @@ impl Open {
             }
             Ok(())
         };
+        if self.group_rows == 0 {
+            self.group = self.factory.create_column_writers(self.row_groups)?;
+        }
         self.group_rows += batch.num_rows();
         if batch.num_rows() < SHARED_ENCODING_ROWS {
             for (writer, (field, array)) in self.group.iter_mut().zip(columns) {
@@ -304,8 +308,10 @@ impl Open {
         if self.group_rows == 0 {
             return Ok(());
         }
+        let is_much = self.group_rows >= SHARED_ENCODING_ROWS;
         let columns = std::mem::take(&mut self.group);
-        let chunks = columns.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<Vec<_>, _>>()?;
+        let chunks =
+            cores::map(columns, is_much, ArrowColumnWriter::close).into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut group = self.writer.next_row_group()?;
         for chunk in chunks {
             chunk.append_to_row_group(&mut group)?;
@@ -313,7 +319,6 @@ impl Open {
         group.close()?;
         self.row_groups += 1;
         self.group_rows = 0;
-        self.group = self.factory.create_column_writers(self.row_groups)?;
         Ok(())
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::error::ArrowError;
-use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params};
 use serde::Deserialize;
 
@@ -16,6 +15,7 @@ use super::column::ColumnBounds;
 use super::error::LakeError;
 use super::fact_file::{FactFile, WrittenFile};
 use super::{Lake, SnapshotId, Store};
+use crate::cores;
 
 /// What is imported, and how. Two requests with the same kind, source, options and file are the same
 /// import, so that an interrupted one is found again.
@@ -259,7 +259,9 @@ impl Lake {
                 .iter()
                 .map(|(table, batch)| Ok((known_table(transaction, &path, table)?, batch)))
                 .collect::<Result<Vec<_>, LakeError>>()?;
-            let files = known.into_par_iter().map(|(table, batch)| {
+            // Several files are synced at the same time.
+            let several = known.len() > 1;
+            let files = cores::map(known, several, |(table, batch)| {
                 let failed = |error: ArrowError| LakeError::Shape {
                     table: table.name.clone(),
                     what: "the batch".to_owned(),
@@ -272,7 +274,7 @@ impl Lake {
             });
             // All are waited for, so that those that were written can be removed when one was not.
             let mut refusal = None;
-            for file in files.collect::<Vec<_>>() {
+            for file in files {
                 match file {
                     Ok(file) => written.extend(file),
                     Err(error) => refusal = refusal.or(Some(error)),
@@ -807,11 +809,12 @@ fn commit(transaction: &Transaction<'_>, path: &Path, id: i64, now_micros: i64) 
     let failed = |source| LakeError::catalogue("commit an import", path, source);
     let head = catalogue::head(transaction, path)?;
     let counts = transaction
-        .query_row(
+        .prepare_cached(
             "SELECT rows_read, rows_accepted, rows_refused, kind, file_name FROM recurve_import
              WHERE id = ? AND state = 'open'",
-            [id],
-            |row| {
+        )
+        .and_then(|mut statement| {
+            let counts = |row: &Row<'_>| {
                 Ok((
                     unsigned(row, 0)?,
                     unsigned(row, 1)?,
@@ -819,9 +822,9 @@ fn commit(transaction: &Transaction<'_>, path: &Path, id: i64, now_micros: i64) 
                     row.get::<_, String>(3)?,
                     row.get::<_, String>(4)?,
                 ))
-            },
-        )
-        .optional()
+            };
+            statement.query_row([id], counts).optional()
+        })
         .map_err(failed)?;
     let Some((rows_read, rows_accepted, rows_refused, kind, file_name)) = counts else {
         return Err(LakeError::Import {
@@ -833,7 +836,7 @@ fn commit(transaction: &Transaction<'_>, path: &Path, id: i64, now_micros: i64) 
     next.snapshot += 1;
     next.time_micros = now_micros.max(head.time_micros + 1);
     let staged = transaction
-        .prepare(
+        .prepare_cached(
             "SELECT id, table_id, path, rows, bytes, footer_bytes, bounds FROM recurve_file
              WHERE import_id = ? AND state = 'staged' ORDER BY id",
         )
@@ -877,7 +880,8 @@ fn commit(transaction: &Transaction<'_>, path: &Path, id: i64, now_micros: i64) 
         .map_err(failed)?;
         next.next_file_id += 1;
         transaction
-            .execute("UPDATE recurve_file SET state = 'committed', bounds = '' WHERE id = ?", [file.id])
+            .prepare_cached("UPDATE recurve_file SET state = 'committed', bounds = '' WHERE id = ?")
+            .and_then(|mut statement| statement.execute([file.id]))
             .map_err(failed)?;
         if !tables.contains(&file.table) {
             tables.push(file.table);
@@ -887,13 +891,16 @@ fn commit(transaction: &Transaction<'_>, path: &Path, id: i64, now_micros: i64) 
     catalogue::add_snapshot(transaction, next, &changes, Some(&format!("import {id}: {kind} from {file_name}")))
         .map_err(failed)?;
     transaction
-        .execute(
+        .prepare_cached(
             "UPDATE recurve_import SET state = 'committed', recorded_at_micros = ?2, snapshot = ?3 WHERE id = ?1",
-            [id, next.time_micros, next.snapshot],
         )
+        .and_then(|mut statement| statement.execute([id, next.time_micros, next.snapshot]))
         .map_err(failed)?;
     let seal = seal(transaction, id).map_err(failed)?;
-    transaction.execute("UPDATE recurve_import SET seal = ?2 WHERE id = ?1", params![id, seal]).map_err(failed)?;
+    transaction
+        .prepare_cached("UPDATE recurve_import SET seal = ?2 WHERE id = ?1")
+        .and_then(|mut statement| statement.execute(params![id, seal]))
+        .map_err(failed)?;
     Ok(Committed {
         import: id,
         snapshot: SnapshotId(next.snapshot),
@@ -907,18 +914,19 @@ fn commit(transaction: &Transaction<'_>, path: &Path, id: i64, now_micros: i64) 
 /// Adds rows to the table's totals and returns the number of the first of them.
 fn grow_table(transaction: &Transaction<'_>, table: i64, rows: i64, bytes: i64) -> rusqlite::Result<i64> {
     let grown = transaction
-        .query_row(
+        .prepare_cached(
             "UPDATE ducklake_table_stats SET record_count = record_count + ?2, next_row_id = next_row_id + ?2,
                file_size_bytes = file_size_bytes + ?3
              WHERE table_id = ?1 RETURNING next_row_id - ?2",
-            [table, rows, bytes],
-            |row| row.get(0),
-        )
+        )?
+        .query_row([table, rows, bytes], |row| row.get(0))
         .optional()?;
     match grown {
         Some(first_row) => Ok(first_row),
         None => {
-            transaction.execute("INSERT INTO ducklake_table_stats VALUES (?1, ?2, ?2, ?3)", [table, rows, bytes])?;
+            transaction
+                .prepare_cached("INSERT INTO ducklake_table_stats VALUES (?1, ?2, ?2, ?3)")?
+                .execute([table, rows, bytes])?;
             Ok(0)
         }
     }
@@ -941,9 +949,7 @@ pub(super) struct DataFileRow<'a> {
 }
 
 pub(super) fn add_data_file(transaction: &Transaction<'_>, file: &DataFileRow<'_>) -> rusqlite::Result<()> {
-    transaction.execute(
-        "INSERT INTO ducklake_data_file VALUES (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, NULL, NULL, NULL, ?)",
-        params![
+    transaction.prepare_cached("INSERT INTO ducklake_data_file VALUES (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, NULL, NULL, NULL, ?)")?.execute(params![
             file.id,
             file.table,
             file.snapshot,
@@ -953,8 +959,7 @@ pub(super) fn add_data_file(transaction: &Transaction<'_>, file: &DataFileRow<'_
             file.footer_bytes,
             file.first_row,
             file.last_snapshot
-        ],
-    )?;
+        ])?;
     for bounds in file.bounds {
         transaction
             .prepare_cached("INSERT INTO ducklake_file_column_stats VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)")?
