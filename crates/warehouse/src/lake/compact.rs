@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, Schema};
@@ -27,6 +27,8 @@ const MERGED_FILE_ROWS: u64 = 16 * SMALL_FILE_ROWS;
 const MERGED_FILES_STAY: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 /// Merged files that are removed at a time, so that nobody waits long for the turn.
 const REMOVED_AT_ONCE: usize = 2_000;
+/// How many times as long as it works a compaction beside those who write rests.
+const REST: u32 = 2;
 /// How long a compaction waits for its turn to put a file in the place of others.
 const TURN_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -60,16 +62,17 @@ impl Lake {
     /// the row. It may run beside imports and readers; the merged files are removed after an hour.
     pub fn compact(&self, table: &str) -> Result<Compacted, LakeError> {
         let (table, sources) = self.mergeable(table)?;
-        self.merge_all(&table, runs(sources))
+        self.merge_all(&table, runs(sources), 0)
     }
 
     /// Merges the newest small files of a table once there are `least` of them, with those before them that are no
     /// larger than all newer ones together: so a row is written again only when the file that it is in at least doubles.
-    /// Made to be called again and again beside whoever writes: it takes its turn only to put the merged file in place.
+    /// Made to be called again and again beside whoever writes: it takes its turn only to put the merged file in place, and
+    /// rests for longer than it works, so that nobody waits for the processor.
     pub fn compact_newest(&self, table: &str, least: usize) -> Result<Compacted, LakeError> {
         let (table, sources) = self.mergeable(table)?;
         let run = newest_run(sources);
-        self.merge_all(&table, if run.len() < least.max(2) { Vec::new() } else { vec![run] })
+        self.merge_all(&table, if run.len() < least.max(2) { Vec::new() } else { vec![run] }, REST)
     }
 
     /// A table and the files of it that may be merged.
@@ -84,10 +87,10 @@ impl Lake {
         })
     }
 
-    fn merge_all(&self, table: &Table, runs: Vec<Vec<Source>>) -> Result<Compacted, LakeError> {
+    fn merge_all(&self, table: &Table, runs: Vec<Vec<Source>>, rest: u32) -> Result<Compacted, LakeError> {
         let mut done = Compacted::default();
         for run in runs {
-            let merged = self.merge(table, &run)?;
+            let merged = self.merge(table, &run, rest)?;
             done.files += run.len() as u64;
             done.into_files += 1;
             done.rows += merged;
@@ -96,9 +99,11 @@ impl Lake {
         Ok(done)
     }
 
-    fn merge(&self, table: &Table, run: &[Source]) -> Result<u64, LakeError> {
+    /// Merges files, and rests after each for so many times as long as it took.
+    fn merge(&self, table: &Table, run: &[Source], rest: u32) -> Result<u64, LakeError> {
         let folder = table_folder(&self.store.files, &table.name);
         for source in run {
+            let begun = Instant::now();
             // A damaged file must not be given a new and valid hash.
             let fault = self.check_file(&Recorded {
                 table: table.name.clone(),
@@ -112,6 +117,7 @@ impl Lake {
                     what: format!("{} cannot be merged: {}. {}", fault.path.display(), fault.message, fault.help),
                 });
             }
+            std::thread::sleep(begun.elapsed() * rest);
         }
         let mut wide = table.clone();
         wide.columns.push(Column {
@@ -124,6 +130,7 @@ impl Lake {
         let columns: Arc<[Column]> = wide.columns.clone().into();
         let mut file = FactFile::create(&folder, wide)?;
         for source in run {
+            let begun = Instant::now();
             for group in 0..source.row_groups {
                 let part = Part {
                     file: folder.join(&source.name),
@@ -136,6 +143,7 @@ impl Lake {
                     self.store.heed(file.write(&with_snapshots(&batch?, source, &part)?))?;
                 }
             }
+            std::thread::sleep(begun.elapsed() * rest);
         }
         let expected: u64 = run.iter().map(|source| source.rows).sum();
         let Some(mut written) = self.store.heed(file.finish())? else { return Ok(0) };
