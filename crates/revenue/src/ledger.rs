@@ -232,45 +232,57 @@ impl Builder {
             let count = rest.iter().take_while(|row| row.customer == customer).count();
             let (own, after) = rest.split_at_mut(count);
             rest = after;
-            self.lay_out(own, worth, recorded, context);
-            visit(customer, &self.spans);
-            self.made.clear();
-            if let Err(error) = movements(&self.spans, context, &mut self.scratch, &mut self.made) {
-                self.share.errors.push((customer, own.first().map_or(0, |row| row.fact), error));
-            }
+            self.work_out(customer, own, worth, recorded, context, &mut visit);
             self.share.ledger.push_customer(&self.made);
         }
     }
 
-    /// Appends the ledger of the next customer, if all that is said of them is plain and no row claims the time of another:
-    /// it is what [`Builder::append`] would append. False, and nothing is appended, where it is not so.
+    /// The movements of one customer, as [`Builder::append`] appends them. What is odd about the facts is added to the
+    /// share, and nothing else is.
+    pub fn work_out(
+        &mut self,
+        customer: u32,
+        rows: &mut [Row],
+        worth: &[Worth],
+        recorded: &Recorded,
+        context: &Context<'_>,
+        mut visit: impl FnMut(u32, &[Span]),
+    ) -> &[Movement] {
+        self.lay_out(rows, worth, recorded, context);
+        visit(customer, &self.spans);
+        self.made.clear();
+        if let Err(error) = movements(&self.spans, context, &mut self.scratch, &mut self.made) {
+            self.share.errors.push((customer, rows.first().map_or(0, |row| row.fact), error));
+        }
+        &self.made
+    }
+
+    /// The movements of one customer, if all that is said of them is plain and no row claims the time of another: they are
+    /// what [`Builder::work_out`] gives. None where it is not so.
     ///
     /// `items` are the customer's subscription items in order, each with where its rows are among `rows`, which are
     /// sorted by start. `classes` are the terms by class, without amount and quantity, and `plain` what they state.
-    pub fn append_plain(
+    pub fn work_out_plain(
         &mut self,
         rows: &[PlainRow],
         items: impl Iterator<Item = (u32, Range<usize>)>,
         classes: &[Terms],
         plain: &[Option<Plain>],
         context: &Context<'_>,
-    ) -> bool {
-        let Self { share, spans, made, scratch } = self;
+    ) -> Option<&[Movement]> {
+        let Self { spans, made, scratch, .. } = self;
         spans.clear();
         made.clear();
         for (item, range) in items {
             let first = range.start as u32;
             let own = rows.get(range).unwrap_or_default();
             if !plain_timeline(own, plain, item, first, spans) {
-                return false;
+                return None;
             }
         }
         let cause = |from: &Span, to: &Span| cause_of_plain(from, to, rows, classes);
-        if movements_by(spans, context, &cause, scratch, made).is_err() {
-            return false;
-        }
-        share.ledger.push_customer(made);
-        true
+        movements_by(spans, context, &cause, scratch, made).ok()?;
+        Some(made)
     }
 
     /// Shows each customer's spans (trials included), and makes no movements of them. What is odd about the facts is kept.

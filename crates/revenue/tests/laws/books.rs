@@ -155,13 +155,16 @@ impl<'a> Books<'a> {
                 begin = range.end;
                 (of_item[0].subscription, range)
             });
-            let is_plain =
-                plain_rows.is_some_and(|rows| builder.append_plain(&rows, items, &self.terms, &plain, &self.context()));
-            if is_plain {
+            let context = self.context();
+            let made = plain_rows.and_then(|rows| {
+                builder.work_out_plain(&rows, items, &self.terms, &plain, &context).map(<[Movement]>::to_vec)
+            });
+            if let Some(made) = made {
                 count += 1;
+                builder.share.ledger.push_customer(&made);
             } else {
                 let customers = customer..customer + 1;
-                builder.append(&mut own, customers, &self.worth, &self.recorded, &self.context(), |_, _| {});
+                builder.append(&mut own, customers, &self.worth, &self.recorded, &context, |_, _| {});
             }
         }
         (builder.share, count)

@@ -24,7 +24,7 @@ use parquet::{
 use rayon::prelude::*;
 use revenue::{
     ledger::Ledger,
-    movement::{Context, Kind},
+    movement::{Context, Kind, Movement},
 };
 
 use crate::books::{
@@ -53,8 +53,11 @@ pub(super) fn write_flow(flow: Flow, context: &Context<'_>, out: &Path) -> Resul
     let rows = write(flow.facts(), out, &flow.runs(GROUP_ROWS), |piles, (basin, rows): &mut (Basin, Rows), plans| {
         rows.clear();
         for pile in piles.clone() {
-            let Made { share, customers, items } = flow.make(pile, context, basin)?;
-            rows.take(&share.ledger, 0..share.ledger.customers(), customers, items, plans);
+            let (first_customer, first_item) = rows.next_keys();
+            let Made { customers, items, .. } = flow.make(pile, context, basin, |customer, movements| {
+                rows.take(first_customer + customer, first_item, movements, plans);
+            })?;
+            rows.take_keys(customers, items);
         }
         Ok(rows)
     })?;
@@ -70,7 +73,7 @@ pub(super) fn write_ledger(
 ) -> Result<u64, BooksError> {
     write(facts, out, &groups(ledger), |group, rows: &mut Rows, plans| {
         rows.clear();
-        rows.take(ledger, group.clone(), customers, items, plans);
+        rows.take_ledger(ledger, group.clone(), customers, items, plans);
         Ok(rows)
     })
 }
@@ -184,83 +187,84 @@ impl Rows {
         }
     }
 
-    /// Takes in the rows of some customers of a ledger: offers of one plan are one row, and what comes to nothing is
-    /// none. `customer_keys` and `item_keys` are those of the whole ledger.
-    fn take(
-        &mut self,
-        ledger: &Ledger,
-        customers: Range<usize>,
-        customer_keys: &[Key],
-        item_keys: &[Key],
-        plans: &Plans,
-    ) {
-        let Self {
-            customers: own_customers,
-            items: own_items,
-            customer: of,
-            day: days,
-            subscription: items,
-            plan: own_plans,
-            kind: kinds,
-            delta,
-            before,
-            after,
-        } = self;
-        let first_customer = own_customers.len();
-        own_customers.extend_from_slice(customer_keys.get(customers.clone()).unwrap_or_default());
-        let (Some(first), Some(last)) = (ledger.offsets.get(customers.start), ledger.offsets.get(customers.end)) else {
-            return;
-        };
-        let spoken_of = ledger.subscription.get(*first as usize..*last as usize).unwrap_or_default();
-        let (Some(least), Some(greatest)) = (spoken_of.iter().min().copied(), spoken_of.iter().max().copied()) else {
-            return;
-        };
-        let first_item = own_items.len() as u32;
-        own_items.extend_from_slice(item_keys.get(least as usize..=greatest as usize).unwrap_or_default());
-        let start = customers.start;
-        for customer in customers {
-            let rows = ledger.of_customer(customer);
-            let mut mrr = 0i64;
-            let mut first = rows.start;
-            while first < rows.end {
-                let day = ledger.day[first];
-                let begun = delta.len();
-                let mut left = mrr;
-                while first < rows.end && ledger.day[first] == day {
-                    let item = ledger.subscription[first] - least + first_item;
-                    let plan = plans.of_offer[ledger.offer[first] as usize];
-                    left += ledger.delta_micros[first];
-                    let last = delta.len().checked_sub(1).filter(|last| *last >= begun);
-                    match last.filter(|last| items[*last] == item && own_plans[*last] == plan) {
-                        Some(last) => delta[last] += ledger.delta_micros[first],
-                        None => {
-                            if last.is_some_and(|last| delta[last] == 0) {
-                                delta.pop();
-                                items.pop();
-                                own_plans.pop();
-                                kinds.pop();
-                            }
-                            items.push(item);
-                            own_plans.push(plan);
-                            kinds.push(ledger.kind[first] as u32);
-                            delta.push(ledger.delta_micros[first]);
-                        }
-                    }
-                    first += 1;
-                }
-                if delta.len() > begun && delta.last() == Some(&0) {
-                    delta.pop();
-                    items.pop();
-                    own_plans.pop();
-                    kinds.pop();
-                }
-                let count = delta.len();
-                of.resize(count, (first_customer + customer - start) as u32);
-                days.resize(count, day);
-                before.resize(count, mrr);
-                after.resize(count, left);
-                mrr = left;
+    /// The numbers that the next customer and the next item get.
+    fn next_keys(&self) -> (u32, u32) {
+        (self.customers.len() as u32, self.items.len() as u32)
+    }
+
+    /// Takes in customers and items that follow those that were taken in.
+    fn take_keys(&mut self, customers: &[Key], items: &[Key]) {
+        self.customers.extend_from_slice(customers);
+        self.items.extend_from_slice(items);
+    }
+
+    /// Takes in some customers of a ledger. `customers` and `items` are the keys of all of it.
+    fn take_ledger(&mut self, ledger: &Ledger, range: Range<usize>, customers: &[Key], items: &[Key], plans: &Plans) {
+        let rows = ledger.of_customer(range.start).start..ledger.of_customer(range.end - 1).end;
+        let spoken_of = ledger.subscription.get(rows).unwrap_or_default();
+        let least = spoken_of.iter().min().copied().unwrap_or_default();
+        let end = spoken_of.iter().max().map_or(least, |greatest| greatest + 1);
+        let (first_customer, first_item) = self.next_keys();
+        let mut movements = Vec::new();
+        for (number, customer) in (first_customer..).zip(range.clone()) {
+            movements.clear();
+            movements.extend(ledger.of_customer(customer).filter_map(|row| ledger.movement(row)));
+            for movement in &mut movements {
+                movement.subscription -= least;
             }
+            self.take(number, first_item, &movements, plans);
+        }
+        self.take_keys(
+            customers.get(range).unwrap_or_default(),
+            items.get(least as usize..end as usize).unwrap_or_default(),
+        );
+    }
+
+    /// Takes in the movements of a customer: those of one day, item and plan are one row, and what comes to nothing is
+    /// none. The items of `movements` are numbered from `first_item` on.
+    fn take(&mut self, customer: u32, first_item: u32, movements: &[Movement], plans: &Plans) {
+        let mut mrr = 0i64;
+        let mut rest = movements;
+        while let Some(first) = rest.first() {
+            let day = first.day;
+            let count = rest.iter().take_while(|movement| movement.day == day).count();
+            let (own, after) = rest.split_at(count);
+            rest = after;
+            let begun = self.delta.len();
+            let mut left = mrr;
+            for movement in own {
+                let item = first_item + movement.subscription;
+                let plan = plans.of_offer[movement.offer as usize];
+                left += movement.delta_micros;
+                let last = self.delta.len().checked_sub(1).filter(|last| *last >= begun);
+                match last.filter(|last| self.subscription[*last] == item && self.plan[*last] == plan) {
+                    Some(last) => self.delta[last] += movement.delta_micros,
+                    None => {
+                        self.leave_out_nothing(begun);
+                        self.subscription.push(item);
+                        self.plan.push(plan);
+                        self.kind.push(movement.kind as u32);
+                        self.delta.push(movement.delta_micros);
+                    }
+                }
+            }
+            self.leave_out_nothing(begun);
+            let count = self.delta.len();
+            self.customer.resize(count, customer);
+            self.day.resize(count, day);
+            self.before.resize(count, mrr);
+            self.after.resize(count, left);
+            mrr = left;
+        }
+    }
+
+    /// Leaves out the last row, if it was taken in since there were so many and comes to nothing.
+    fn leave_out_nothing(&mut self, begun: usize) {
+        if self.delta.len() > begun && self.delta.last() == Some(&0) {
+            self.delta.pop();
+            self.subscription.pop();
+            self.plan.pop();
+            self.kind.pop();
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 use revenue::{
     fact::Ticks,
     ledger::{Builder, Share},
-    movement::Context,
+    movement::{Context, Movement},
     policy::Policy,
     timeline::{Plain, PlainRow},
 };
@@ -47,10 +47,10 @@ pub struct Basin {
     builder: Builder,
 }
 
-/// What was made of a pile: its part of the ledger, where customers and subscription items are numbered from 0.
+/// Of what a pile was made, besides its movements. In those, customers and subscription items are numbered from 0.
 pub struct Made<'a> {
-    /// The movements, and what was odd about the facts.
-    pub share: &'a Share,
+    /// What was odd about the facts; its ledger is empty.
+    pub odd: &'a Share,
     /// Keys of the customers.
     pub customers: &'a [Key],
     /// Keys of the subscription items.
@@ -95,11 +95,18 @@ impl Flow {
         runs
     }
 
-    /// Works out a pile. Of `context` all but the terms is used; its policy is the one that the flow was opened with.
+    /// Works out a pile: `take` sees the movements of each customer, in order. Of `context` all but the terms is used; its
+    /// policy is the one that the flow was opened with.
     ///
     /// # Errors
     /// When a price is worth more a month than the ledger holds.
-    pub fn make<'a>(&self, pile: usize, context: &Context<'_>, basin: &'a mut Basin) -> Result<Made<'a>, BooksError> {
+    pub fn make<'a>(
+        &self,
+        pile: usize,
+        context: &Context<'_>,
+        basin: &'a mut Basin,
+        mut take: impl FnMut(u32, &[Movement]),
+    ) -> Result<Made<'a>, BooksError> {
         let Basin { room, portion, plain_rows, builder } = basin;
         self.piles.sort(pile, room);
         builder.share.clear();
@@ -108,13 +115,16 @@ impl Flow {
         for (customer, end) in (0u32..).zip(stand.customer_ends) {
             let facts = first..*end as usize;
             first = facts.end;
-            if !self.facts.append_plain(stand, facts, item, (&self.plain, context), plain_rows, builder) {
-                self.facts
-                    .fill(stand, customer..customer + 1, context.policy, portion)
-                    .map_err(|too_dear| self.facts.too_large(too_dear))?;
-                let Portion { rows, terms, worth } = &mut *portion;
-                let context = Context { terms, ..*context };
-                builder.append(rows, customer..customer + 1, worth, &self.facts.recorded, &context, |_, _| {});
+            match self.facts.work_out_plain(stand, facts, item, (&self.plain, context), plain_rows, builder) {
+                Some(movements) => take(customer, movements),
+                None => {
+                    self.facts
+                        .fill(stand, customer..customer + 1, context.policy, portion)
+                        .map_err(|too_dear| self.facts.too_large(too_dear))?;
+                    let Portion { rows, terms, worth } = &mut *portion;
+                    let context = Context { terms, ..*context };
+                    take(customer, builder.work_out(customer, rows, worth, &self.facts.recorded, &context, |_, _| {}));
+                }
             }
             while stand.item_ends.get(item).is_some_and(|item_end| item_end <= end) {
                 item += 1;
@@ -122,7 +132,7 @@ impl Flow {
         }
         let mixed = room.items.iter().map(|key| key.mixed());
         self.items.lock().unwrap_or_else(PoisonError::into_inner).extend(mixed);
-        Ok(Made { share: &builder.share, customers: &room.customers, items: &room.items })
+        Ok(Made { odd: &builder.share, customers: &room.customers, items: &room.items })
     }
 
     /// Whether, of what was worked out, several customers may claim one subscription item. Then versions of one fact

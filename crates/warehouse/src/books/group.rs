@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use hashbrown::{HashMap, hash_map::Entry};
+use hashbrown::HashMap;
 use revenue::{
     calendar::{Day, Moment},
     fact::{NEVER, Tick, Ticks},
@@ -101,7 +101,7 @@ pub(super) struct Group {
     pub(super) times: Vec<RareTimes>,
     buffers: Buffers,
     spare: Vec<Vec<u32>>,
-    mixed: Vec<u64>,
+    mixtures: Mixtures,
 }
 
 /// A column in few values.
@@ -235,7 +235,8 @@ impl Group {
     ) -> Result<(), BooksError> {
         let rows = source.rows(group);
         let mut texts: Vec<Few> = Vec::new();
-        let mut mixed = Mixed::begin(std::mem::take(&mut self.mixed), rows);
+        let mixtures = &mut self.mixtures;
+        mixtures.begin(std::mem::take(&mut self.classes), rows);
         for name in TEXTS {
             let mut few = Few { codes: self.spare.pop().unwrap_or_default(), values: Coded::default() };
             few.codes.clear();
@@ -248,7 +249,7 @@ impl Group {
                 } else {
                     let values = &mut few.values;
                     chunk.read(0, &mut self.buffers, &mut few.codes, &mut |raw| Ok(values.number(raw.bytes())))?;
-                    mixed.add(&few.codes, few.values.values().len() as u64 + 1);
+                    mixtures.add(&few.codes, few.values.values().len() + 1);
                 }
             }
             texts.push(few);
@@ -274,44 +275,31 @@ impl Group {
                     _ if chunk.shape == Shape::Integer => 1,
                     _ => return Err(wrong(name, "a number")),
                 };
+                // Of small numbers the code is at hand.
+                let mut small = [0; 64];
                 let mut last = (i128::MIN, 0);
                 chunk.read(0, &mut self.buffers, &mut few.codes, &mut |raw| {
-                    let number = raw.number().saturating_mul(times);
+                    let number = raw.number();
+                    if let Some(code) = usize::try_from(number).ok().and_then(|number| small.get_mut(number)) {
+                        if *code == 0 {
+                            *code = values.number(&number.saturating_mul(times).to_le_bytes());
+                        }
+                        return Ok(*code);
+                    }
                     if number != last.0 {
-                        last = (number, values.number(&number.to_le_bytes()));
+                        last = (number, values.number(&number.saturating_mul(times).to_le_bytes()));
                     }
                     Ok(last.1)
                 })?;
             }
             if !few.codes.is_empty() {
-                mixed.add(&few.codes, few.values.values().len() as u64 + 1);
+                mixtures.add(&few.codes, few.values.values().len() + 1);
             }
             numbers.push(few);
         }
-
-        // The first row of each mixture says what it is made of.
-        let mut known_mixtures: HashMap<u64, u32> = HashMap::new();
-        let mut first_rows: Vec<usize> = Vec::new();
-        self.classes.clear();
-        let mut last = (u64::MAX, 0);
-        for (row, mixture) in mixed.codes.iter().enumerate() {
-            if known.is_some_and(|known| !known.get(row).copied().unwrap_or(false)) {
-                self.classes.push(0);
-                continue;
-            }
-            if *mixture != last.0 {
-                let number = match known_mixtures.entry(*mixture) {
-                    Entry::Occupied(entry) => *entry.get(),
-                    Entry::Vacant(entry) => {
-                        first_rows.push(row);
-                        *entry.insert(first_rows.len() as u32 - 1)
-                    }
-                };
-                last = (*mixture, number);
-            }
-            self.classes.push(last.1);
+        if let Some(known) = known {
+            mixtures.leave_out(known);
         }
-        self.mixed = mixed.codes;
 
         let mut shared = reading.shared.lock().unwrap_or_else(PoisonError::into_inner);
         // Texts that rows of unknown imports alone have are numbered as well, which gives no class.
@@ -320,8 +308,9 @@ impl Group {
             .zip(&mut shared.classes.texts)
             .map(|(few, all)| few.values.values().iter().map(|value| all.number(value)).collect())
             .collect();
-        let mut of_class = Vec::with_capacity(first_rows.len());
-        for row in first_rows {
+        // The first row of each mixture says what it is made of.
+        let mut of_mixture = Vec::with_capacity(mixtures.firsts.len());
+        for row in mixtures.firsts.iter().map(|row| *row as usize) {
             let number = |index: usize| {
                 let few = numbers.get(index)?;
                 let bytes = few.values.value(few.codes.get(row).copied().unwrap_or(0))?;
@@ -346,12 +335,13 @@ impl Group {
                 discount_amount_picos: discount.unwrap_or(0),
                 discount_percent_picos: percent.unwrap_or(0),
             };
-            of_class.push(shared.classes.number(class)?);
+            of_mixture.push(shared.classes.number(class)?);
         }
         drop(shared);
         self.spare.extend(texts.into_iter().chain(numbers).map(|few| few.codes));
+        self.classes = std::mem::take(&mut mixtures.of_rows);
         for class in &mut self.classes {
-            *class = of_class.get(*class as usize).copied().unwrap_or_default();
+            *class = of_mixture.get(*class as usize).copied().unwrap_or_default();
         }
         Ok(())
     }
@@ -367,39 +357,75 @@ const DISCOUNT: usize = 3;
 const DISCOUNT_END: usize = 4;
 const WITHDRAWN: usize = 5;
 
-/// Codes of several columns as one number a row.
-struct Mixed {
-    codes: Vec<u64>,
-    /// How many different ones there can be.
-    size: u64,
+/// Which codes of several columns rows have together: each mixture that occurs has a number, in the order of first rows.
+#[derive(Debug, Default)]
+struct Mixtures {
+    of_rows: Vec<u32>,
+    /// The first row of each mixture.
+    firsts: Vec<u32>,
+    /// Numbers of mixtures, by what they were before a column and by its code.
+    table: Vec<u32>,
 }
 
-impl Mixed {
-    fn begin(mut codes: Vec<u64>, rows: usize) -> Self {
-        codes.clear();
-        codes.resize(rows, 0);
-        Self { codes, size: 1 }
+impl Mixtures {
+    /// No number of a mixture: there are no more of them than rows.
+    const NONE: u32 = u32::MAX;
+
+    /// All rows are alike as yet.
+    fn begin(&mut self, mut of_rows: Vec<u32>, rows: usize) {
+        of_rows.clear();
+        of_rows.resize(rows, 0);
+        self.of_rows = of_rows;
+        self.firsts.clear();
+        self.firsts.extend((rows > 0).then_some(0));
     }
 
     /// Mixes in a column with so many different codes.
-    fn add(&mut self, codes: &[u32], different: u64) {
-        let size = match self.size.checked_mul(different) {
-            Some(size) => size,
-            None => {
-                // Those that occur are numbered anew: there are no more of them than rows.
-                let mut numbers: HashMap<u64, u64> = HashMap::new();
-                for code in &mut self.codes {
-                    let next = numbers.len() as u64;
-                    *code = *numbers.entry(*code).or_insert(next);
-                }
-                self.size = numbers.len() as u64;
-                self.size.saturating_mul(different)
-            }
+    fn add(&mut self, codes: &[u32], different: usize) {
+        /// Places of a table that stays in the cache.
+        const PLACES: usize = 1 << 18;
+        let before = self.firsts.len();
+        self.firsts.clear();
+        let firsts = &mut self.firsts;
+        let mut next = |row: u32| {
+            firsts.push(row);
+            firsts.len() as u32 - 1
         };
-        for (mixed, code) in self.codes.iter_mut().zip(codes) {
-            *mixed = *mixed * different + u64::from(*code);
+        let rows = self.of_rows.iter_mut().zip(codes).zip(0..);
+        if before.saturating_mul(different) <= PLACES {
+            self.table.clear();
+            self.table.resize(before * different, Self::NONE);
+            for ((mixture, code), row) in rows {
+                let known = &mut self.table[*mixture as usize * different + *code as usize];
+                if *known == Self::NONE {
+                    *known = next(row);
+                }
+                *mixture = *known;
+            }
+        } else {
+            let mut known: HashMap<(u32, u32), u32> = HashMap::new();
+            for ((mixture, code), row) in rows {
+                *mixture = *known.entry((*mixture, *code)).or_insert_with(|| next(row));
+            }
         }
-        self.size = size;
+    }
+
+    /// Rows that do not count make no mixture; they are given the number of the first.
+    fn leave_out(&mut self, known: &[bool]) {
+        let mut numbers = vec![Self::NONE; self.firsts.len()];
+        self.firsts.clear();
+        for (row, mixture) in self.of_rows.iter_mut().enumerate() {
+            if !known.get(row).copied().unwrap_or(false) {
+                *mixture = 0;
+                continue;
+            }
+            let number = &mut numbers[*mixture as usize];
+            if *number == Self::NONE {
+                self.firsts.push(row as u32);
+                *number = self.firsts.len() as u32 - 1;
+            }
+            *mixture = *number;
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use revenue::{
     fact::{Conflict, Offer, Recorded, Row, Terms, Tick, Ticks, resolve},
     ledger::Builder,
     money::MoneyError,
-    movement::Context,
+    movement::{Context, Movement},
     policy::Policy,
     timeline::{Plain, PlainRow, Worth},
 };
@@ -707,29 +707,29 @@ impl SubscriptionFacts {
         self.classes.iter().map(|terms| Plain::of(terms, policy)).collect()
     }
 
-    /// Appends the ledger of a customer whose facts stand in a range, if all of them are plain. `first_item` is the
-    /// customer's first subscription item, and `rows` is room for the facts.
-    pub(super) fn append_plain(
+    /// The movements of a customer whose facts stand in a range, if all of them are plain. `first_item` is the customer's
+    /// first subscription item, and `rows` is room for the facts.
+    pub(super) fn work_out_plain<'a>(
         &self,
         stand: Stand<'_>,
         facts: Range<usize>,
         first_item: usize,
         (plain, context): (&[Option<Plain>], &Context<'_>),
         rows: &mut Vec<PlainRow>,
-        builder: &mut Builder,
-    ) -> bool {
+        builder: &'a mut Builder,
+    ) -> Option<&'a [Movement]> {
         rows.clear();
         for packed in stand.facts.get(facts.clone()).unwrap_or_default() {
             let fact = Fact::of(*packed);
-            let Some(Some(stated)) = plain.get(fact.class as usize) else { return false };
+            let Some(Some(stated)) = plain.get(fact.class as usize) else { return None };
             if !self.times.is_empty() && self.times.get(fact.fact as usize).is_some_and(|times| *times != NO_TIMES) {
-                return false;
+                return None;
             }
             let mut monthly_micros = 0;
             if stated.pays {
                 match stated.rate.monthly_micros(self.wide.picos(fact.amount), fact.quantity) {
                     Some(micros) => monthly_micros = micros,
-                    None => return false,
+                    None => return None,
                 }
             }
             let Fact { fact, class, start, end, amount, quantity } = fact;
@@ -742,7 +742,7 @@ impl SubscriptionFacts {
             begin = end;
             own
         });
-        builder.append_plain(rows, items, &self.classes, plain, context)
+        builder.work_out_plain(rows, items, &self.classes, plain, context)
     }
 
     /// Says of a price what it is and that it does not fit.
