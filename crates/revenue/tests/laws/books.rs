@@ -6,7 +6,7 @@ use revenue::{
     calendar::Day,
     fact::{NEVER, Offer, Reason, Recorded, Row, Terms, Tick, Ticks},
     ledger::{self, Builder, Ledger, Share},
-    movement::{Cause, Context, Kind},
+    movement::{Cause, Context, Kind, Movement},
     naive::{self, Evaluation},
     timeline::{Confidence, Plain, PlainRow, Span, Worth},
 };

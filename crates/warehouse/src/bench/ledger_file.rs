@@ -45,7 +45,7 @@ const SCHEMA: &str = "message ledger {
 }";
 
 /// Rows of a row group, more or less: it ends with a customer.
-const GROUP_ROWS: usize = 262_144;
+const GROUP_ROWS: usize = 65_536;
 
 /// Writes the ledger of facts in full as it is made; says how many rows there are, and nothing where facts moved between
 /// customers, so that only whole books tell. Of `context` all but the terms is used.
@@ -291,7 +291,7 @@ impl Rows {
         Ok(vec![
             // Rows of one customer follow each other, and mostly those of one item.
             in_dictionary(&self.customer, customers, Places::Runs, next()?)?,
-            in_differences(&self.day.iter().map(|day| i64::from(*day)).collect::<Vec<_>>(), next()?)?,
+            in_differences(&self.day, next()?)?,
             in_dictionary(&self.subscription, items, Places::Runs, next()?)?,
             in_dictionary(&self.plan, plans, Places::Packed, next()?)?,
             in_dictionary(&self.kind, kinds, Places::Packed, next()?)?,
@@ -434,8 +434,12 @@ fn in_dictionary(
         }
         Places::Packed => {
             varint((numbers.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
-            let count = numbers.len().next_multiple_of(8);
-            pack(numbers.iter().map(|number| u64::from(*number)), count, width, &mut packed);
+            if width <= 8 {
+                pack_narrow(numbers, width, &mut packed);
+            } else {
+                let count = numbers.len().next_multiple_of(8);
+                pack(numbers.iter().map(|number| u64::from(*number)), count, width, &mut packed);
+            }
         }
     }
     let page = Page::DictionaryPage {
@@ -449,21 +453,23 @@ fn in_dictionary(
 }
 
 /// A column as differences between neighbours, in blocks of 128, of which each 32 have as many bits as they need.
-fn in_differences(values: &[i64], column: ColumnDescPtr) -> Result<Chunk, ParquetError> {
+fn in_differences<T: Copy + Into<i64>>(values: &[T], column: ColumnDescPtr) -> Result<Chunk, ParquetError> {
     const BLOCK: usize = 128;
     const PART: usize = 32;
-    let mut packed = Vec::with_capacity(values.len() * 5);
+    // More than there can be: of room that is not used nothing is touched.
+    let mut packed = Vec::with_capacity(values.len() * 9 + 1_024);
     varint(BLOCK as u64, &mut packed);
     varint((BLOCK / PART) as u64, &mut packed);
     varint(values.len() as u64, &mut packed);
-    let mut before = values.first().copied().unwrap_or_default();
+    let mut before = values.first().map_or(0, |first| (*first).into());
     varint(zigzag(before), &mut packed);
     let mut differences = [0i64; BLOCK];
     for block in values.get(1..).unwrap_or_default().chunks(BLOCK) {
         for (difference, value) in differences.iter_mut().zip(block) {
             // In 32 bits a difference of days is one of 64 bits, and in 64 bits it wraps as the format says.
+            let value = (*value).into();
             *difference = value.wrapping_sub(before);
-            before = *value;
+            before = value;
         }
         let known = &mut differences[..block.len()];
         let least = known.iter().min().copied().unwrap_or_default();
@@ -568,4 +574,36 @@ fn pack(values: impl Iterator<Item = u64>, count: usize, width: u32, out: &mut V
     let left = held.to_le_bytes();
     out.extend_from_slice(&left[..(bits as usize).div_ceil(8)]);
     out.resize(end, 0);
+}
+
+/// As [`pack`], of numbers that have at most eight bits, up to a multiple of 8.
+fn pack_narrow(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
+    let (eights, rest) = numbers.as_chunks::<8>();
+    for eight in eights {
+        let bits = (0..).zip(eight).fold(0, |bits, (place, number)| bits | u64::from(*number) << (place * width));
+        let end = out.len() + width as usize;
+        out.extend_from_slice(&bits.to_le_bytes());
+        out.truncate(end);
+    }
+    pack(rest.iter().map(|number| u64::from(*number)), rest.len().next_multiple_of(8), width, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_numbers_are_packed_as_wide_ones_are() {
+        for width in 0..=8 {
+            for count in [0, 1, 7, 8, 9, 24, 131u32] {
+                let numbers: Vec<u32> =
+                    (0..count).map(|number| number.wrapping_mul(0x9e37_79b9) & ((1 << width) - 1)).collect();
+                let (mut narrow, mut wide) = (vec![1, 2], vec![1, 2]);
+                pack_narrow(&numbers, width, &mut narrow);
+                let padded = numbers.len().next_multiple_of(8);
+                pack(numbers.iter().map(|number| u64::from(*number)), padded, width, &mut wide);
+                assert_eq!(narrow, wide, "{count} numbers of {width} bits");
+            }
+        }
+    }
 }

@@ -96,7 +96,12 @@ fn what_is_written_as_it_is_made_is_what_books_hold() {
     let short = |kind: &str, number: u64| format!("{kind}_{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20);
     let long = |kind: &str, number: u64| format!("a-rather-long-beginning-{number}-{kind}-and-a-long-end-of-an-id");
     let mixed = |kind: &str, number: u64| if number == 7 { String::new() } else { short(kind, number) };
-    for rows in [periods(short), periods(long), periods(mixed)] {
+    // Some fill a key, others do not.
+    let full = |kind: &str, number: u64| match number % 3 {
+        0 => short(kind, number),
+        _ => format!("{kind}_{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+    };
+    for rows in [periods(short), periods(long), periods(mixed), periods(full)] {
         file_of(&rows, &file);
         let books = open(periods_file).unwrap();
         let keys = (books.customers.as_slice(), books.subscriptions.as_slice());

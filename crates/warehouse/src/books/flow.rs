@@ -65,7 +65,9 @@ impl Flow {
     pub fn open(files: &[FactFile], policy: &Policy, ticks: &Ticks, choice: &Choice<'_>) -> Result<Self, BooksError> {
         let OnPiles { facts, piles, .. } = read(files, ticks, choice)?;
         let plain = facts.plain_classes(policy);
-        Ok(Self { facts, piles, plain, items: Mutex::default() })
+        // Of room that is not used nothing is touched, and a list that grows is copied.
+        let items = Mutex::new(Vec::with_capacity((0..piles.len()).map(|pile| piles.size(pile)).sum()));
+        Ok(Self { facts, piles, plain, items })
     }
 
     /// What is said of all facts: what is sold, and what reads keys.

@@ -594,3 +594,44 @@ fn to_picos(shape: Shape, name: &str) -> Result<i128, BooksError> {
 fn wrong(name: &str, wanted: &str) -> BooksError {
     BooksError::WrongColumn { column: name.to_owned(), found: "something else".to_owned(), wanted: wanted.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mixtures_are_numbered_in_the_order_of_their_first_rows() {
+        let rows = 3_000;
+        let column =
+            |step: u32, different: u32| (0..rows).map(|row| row * row / step % different).collect::<Vec<u32>>();
+        // The last two have too many codes for a table.
+        let columns =
+            [(3, 5), (17, 4), (1, 7), (5, 2_900), (2, 2_000)].map(|(step, different)| column(step, different));
+        let known: Vec<bool> = (0..rows).map(|row| row % 11 > 2).collect();
+        for count in 0..=columns.len() {
+            for known in [None, Some(&known)] {
+                let mut mixtures = Mixtures::default();
+                mixtures.begin(vec![9; 4], rows as usize);
+                for codes in &columns[..count] {
+                    let different = codes.iter().max().map_or(1, |most| *most as usize + 1);
+                    mixtures.add(codes, different);
+                }
+                known.into_iter().for_each(|known| mixtures.leave_out(known));
+                let counts = |row: usize| known.is_none_or(|known| known[row]);
+                let mut numbers: HashMap<Vec<u32>, u32> = HashMap::new();
+                let mut firsts = Vec::new();
+                for row in (0..rows as usize).filter(|row| counts(*row)) {
+                    let mixture: Vec<u32> = columns[..count].iter().map(|codes| codes[row]).collect();
+                    let next = numbers.len() as u32;
+                    let number = *numbers.entry(mixture).or_insert_with(|| {
+                        firsts.push(row as u32);
+                        next
+                    });
+                    assert_eq!(mixtures.of_rows[row], number, "row {row} of {count} columns");
+                }
+                assert_eq!(mixtures.firsts, firsts);
+                assert_eq!(mixtures.of_rows.len(), rows as usize);
+            }
+        }
+    }
+}

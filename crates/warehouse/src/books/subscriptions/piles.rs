@@ -3,22 +3,23 @@
 //! Memory that is touched first costs more than anything done with it, so a fact is written once when it is read, beside
 //! others of its pile, and a pile is sorted within the cache when it is wanted.
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 use rayon::prelude::*;
+use revenue::fact::NEVER;
 
 use super::{
     BooksError, Fact, Group, Packed, Part, RareTimes, Reading, Source, Stand, Tick, customers_of, times_by_fact,
 };
 use crate::books::{ids::Key, pages::Buffers};
 
-/// The customer's and the subscription item's key of a fact, four words each with the first deciding first, and the fact:
+/// The customer's and the subscription item's key of a fact, each as two halves with their lower words first, and the fact:
 /// its number, its start and its end, its class with its quantity, and its amount. What is shorter is read sooner.
 type Record = [u32; 13];
 
 /// The owners of a record: the customer's and the item's key.
 fn owners(record: &Record) -> [u64; 4] {
-    let two = |place: usize| u64::from(record[place]) << 32 | u64::from(record[place + 1]);
+    let two = |place: usize| u64::from(record[place]) | u64::from(record[place + 1]) << 32;
     [two(0), two(2), two(4), two(6)]
 }
 
@@ -92,61 +93,110 @@ impl Ranges {
     }
 }
 
-/// What was read of some parts that follow each other: blocks of records, each of one pile.
-struct Hand {
-    records: Vec<Record>,
+/// A record of a fact that is as short as most. Of keys the last two bytes are none, and of days there are no more than
+/// sixteen bits say. It has the first halves of both keys, what is left of the second ones, and the fact: its number, its
+/// start with how long it lasts, its class with its quantity, and its amount.
+type Short = [u32; 11];
+
+/// How long a fact lasts that has no end; none that is short lasts as long.
+const ENDLESS: u32 = 0xffff;
+
+/// The start of a short record and how long it lasts, if they fit.
+#[inline]
+fn time_of(start: Tick, end: Tick) -> Option<u32> {
+    let first = u32::try_from(start).ok().filter(|first| *first <= 0xffff)?;
+    let lasts = match end {
+        NEVER => ENDLESS,
+        _ => u32::try_from(end.checked_sub(start)?).ok().filter(|lasts| *lasts < ENDLESS)?,
+    };
+    Some(first << 16 | lasts)
+}
+
+/// The record of a short one.
+#[inline]
+fn lengthen([a, b, c, d, e, f, both, fact, time, class, amount]: &Short) -> Record {
+    let (start, lasts) = (time >> 16, time & 0xffff);
+    let end = if lasts == ENDLESS { NEVER.cast_unsigned() } else { start + lasts };
+    [*a, *b, both & 0xffff_0000, *e, *c, *d, both << 16, *f, *fact, start, end, *class, *amount]
+}
+
+/// Blocks of records, each of one pile.
+struct Blocks<T> {
+    records: Vec<T>,
     /// Where the blocks of each pile begin.
-    blocks: Vec<Vec<u32>>,
+    of_pile: Vec<Vec<u32>>,
     /// Where the next record of each pile goes; a whole number of blocks when its last block is full.
     next: Vec<u32>,
     /// Where the next block begins.
     unused: u32,
-    /// Of facts whose class, amount or quantity does not fit a record.
-    wide: Vec<Wide>,
 }
 
-impl Hand {
+impl<const WORDS: usize> Blocks<[u32; WORDS]> {
     /// Records of a block.
     const BLOCK: u32 = 16;
 
-    /// Room for so many records on so many piles. None of it is touched yet.
-    fn with_room(records: usize, piles: usize) -> Result<Self, BooksError> {
+    /// Room for so many records on so many piles, not touched yet. It is there at once where nearly all records are
+    /// expected: what is put into it then is written once. Elsewhere each block is made when it is wanted, for zeros that
+    /// nobody needs may have to be written.
+    fn with_room(records: usize, piles: usize, is_expected: bool) -> Result<Self, BooksError> {
         let room = records + piles * Self::BLOCK as usize;
         u32::try_from(room).map_err(|_| BooksError::TooMany { what: "facts" })?;
-        Ok(Self {
-            records: vec![[0; 13]; room],
-            blocks: vec![Vec::new(); piles],
-            next: vec![0; piles],
-            unused: 0,
-            wide: Vec::new(),
-        })
+        let records = if is_expected { vec![[0; WORDS]; room] } else { Vec::with_capacity(room) };
+        Ok(Self { records, of_pile: vec![Vec::new(); piles], next: vec![0; piles], unused: 0 })
     }
 
     #[inline]
-    fn put(&mut self, pile: usize, record: Record) {
+    fn put(&mut self, pile: usize, record: [u32; WORDS]) {
         let next = &mut self.next[pile];
         if next.is_multiple_of(Self::BLOCK) {
             *next = self.unused;
             self.unused += Self::BLOCK;
-            self.blocks[pile].push(*next);
+            self.of_pile[pile].push(*next);
+            if self.records.len() < self.unused as usize {
+                self.records.resize(self.unused as usize, [0; WORDS]);
+            }
         }
         self.records[*next as usize] = record;
         *next += 1;
     }
 
-    /// Where the records of a pile are, in the order in which they came.
-    fn of_pile(&self, pile: usize) -> impl Iterator<Item = Range<u32>> {
-        let blocks = &self.blocks[pile];
+    /// The records of a pile, in the order in which they came.
+    fn of_pile(&self, pile: usize) -> impl Iterator<Item = &[[u32; WORDS]]> {
+        let blocks = &self.of_pile[pile];
         blocks.iter().enumerate().map(move |(number, first)| {
             let end = if number + 1 == blocks.len() { self.next[pile] } else { first + Self::BLOCK };
-            *first..end
+            &self.records[*first as usize..end as usize]
+        })
+    }
+}
+
+/// What was read of some parts that follow each other.
+struct Hand {
+    short: Blocks<Short>,
+    long: Blocks<Record>,
+    /// Of facts whose class, amount or quantity does not fit a record.
+    wide: Vec<Wide>,
+}
+
+impl Hand {
+    /// Room for so many records on so many piles. None of it is touched yet.
+    fn with_room(records: usize, piles: usize) -> Result<Self, BooksError> {
+        Ok(Self {
+            short: Blocks::with_room(records, piles, true)?,
+            long: Blocks::with_room(records, piles, false)?,
+            wide: Vec::new(),
         })
     }
 
-    /// The record of a fact of some customer.
+    /// How many records of a pile it has.
+    fn size(&self, pile: usize) -> usize {
+        let short: usize = self.short.of_pile(pile).map(<[_]>::len).sum();
+        short + self.long.of_pile(pile).map(<[_]>::len).sum::<usize>()
+    }
+
+    /// Puts a fact of some customer on a pile.
     #[inline]
-    fn record(&mut self, [first, second]: [u64; 2], [third, fourth]: [u64; 2], fact: Fact) -> Record {
-        let high = |half: u64| (half >> 32) as u32;
+    fn put(&mut self, pile: usize, customer: Key, item: Key, fact: Fact) {
         let class_and_quantity = u32::try_from(fact.quantity)
             .ok()
             .filter(|quantity| *quantity < 1 << QUANTITY_BITS && fact.class < WIDE >> QUANTITY_BITS)
@@ -160,21 +210,22 @@ impl Hand {
                 (WIDE, (self.wide.len() - 1) as u32)
             }
         };
-        [
-            high(first),
-            first as u32,
-            high(second),
-            second as u32,
-            high(third),
-            third as u32,
-            high(fourth),
-            fourth as u32,
-            fact.fact,
-            fact.start.cast_unsigned(),
-            fact.end.cast_unsigned(),
-            class,
-            amount,
-        ]
+        let ([a, b], [c, d]) = (customer.halves(), item.halves());
+        let high = |half: u64| (half >> 32) as u32;
+        match time_of(fact.start, fact.end).filter(|_| (b | d) & 0xffff == 0) {
+            Some(time) => {
+                let both = b as u32 | d as u32 >> 16;
+                let own =
+                    [a as u32, high(a), c as u32, high(c), high(b), high(d), both, fact.fact, time, class, amount];
+                self.short.put(pile, own);
+            }
+            None => {
+                let keys = [a as u32, high(a), b as u32, high(b), c as u32, high(c), d as u32, high(d)];
+                let [a, b, c, d, e, f, g, h] = keys;
+                let (start, end) = (fact.start.cast_unsigned(), fact.end.cast_unsigned());
+                self.long.put(pile, [a, b, c, d, e, f, g, h, fact.fact, start, end, class, amount]);
+            }
+        }
     }
 }
 
@@ -251,15 +302,16 @@ impl Piles {
 
     /// How many facts a pile has.
     pub(in crate::books) fn size(&self, pile: usize) -> usize {
-        self.hands.iter().flat_map(|hand| hand.of_pile(pile)).map(|range| range.len()).sum()
+        self.hands.iter().map(|hand| hand.size(pile)).sum()
     }
 
     /// Sorts a pile by customer, subscription, start and fact.
     pub(in crate::books) fn sort(&self, pile: usize, room: &mut Room) {
-        let Room { records, wide, order, own, facts, customers, customer_ends, items, item_ends } = room;
+        let Room { short, records, wide, bytes, order, buckets, facts, customers, customer_ends, items, item_ends } =
+            room;
         records.clear();
         wide.clear();
-        order.clear();
+        bytes.clear();
         facts.clear();
         customers.clear();
         customer_ends.clear();
@@ -267,8 +319,14 @@ impl Piles {
         item_ends.clear();
         for hand in &self.hands {
             let begun = records.len();
-            for range in hand.of_pile(pile) {
-                records.extend_from_slice(&hand.records[range.start as usize..range.end as usize]);
+            // Copying alone waits for several blocks at a time.
+            short.clear();
+            for block in hand.short.of_pile(pile) {
+                short.extend_from_slice(block);
+            }
+            records.extend(short.iter().map(lengthen));
+            for block in hand.long.of_pile(pile) {
+                records.extend_from_slice(block);
             }
             if !hand.wide.is_empty() {
                 for record in records[begun..].iter_mut().filter(|record| record[CLASS] == WIDE) {
@@ -277,31 +335,29 @@ impl Piles {
                 }
             }
         }
-        let first_half = |record: &Record| u64::from(record[0]) << 32 | u64::from(record[1]);
-        let (least, greatest) = records.iter().fold((u64::MAX, 0), |(least, greatest), record| {
-            let half = first_half(record);
-            (half.min(least), half.max(greatest))
-        });
-        // The beginning of a key and the index tell nearly all of the order. Facts of a pile come in the order of their
-        // numbers, which most files have by start, so little is left to sort where beginnings are the same.
-        let bits = usize::BITS - records.len().leading_zeros();
-        let surplus = (u64::BITS - greatest.saturating_sub(least).leading_zeros() + bits).saturating_sub(u64::BITS);
-        let entry = |(record, index): (&Record, u64)| (first_half(record) - least) >> surplus << bits | index;
-        order.extend(records.iter().zip(0u64..).map(entry));
-        order.sort_unstable();
-        for alike in order.chunk_by(|a, b| a >> bits == b >> bits) {
-            own.clear();
-            own.extend(alike.iter().map(|entry| (entry & ((1 << bits) - 1)) as u32));
-            // Nearly always the facts of a customer are of one subscription and begin one after the other.
-            let follows = |[a, b]: [u32; 2]| {
-                let (a, b) = (&records[a as usize], &records[b as usize]);
-                a[..FACT] == b[..FACT] && start_of(a) <= start_of(b)
+        let key = |record: &Record| {
+            let [first, second, ..] = owners(record);
+            Key::of_halves([first, second])
+        };
+        let (least, greatest) = records
+            .iter()
+            .map(key)
+            .fold((Key::NONE, Key::default()), |(least, greatest), key| (key.min(least), key.max(greatest)));
+        // What all keys of a pile begin with tells nothing of the order, and the bytes after it nearly all.
+        let alike = ((u128::from(least) ^ u128::from(greatest)).leading_zeros() / 8 * 8).min(64);
+        bytes.extend(records.iter().map(|record| (u128::from(key(record)) << alike >> 64) as u64));
+        buckets.each(bytes, order, |own| {
+            let order_of = |a: u32, b: u32| {
+                let (first, second) = (&records[a as usize], &records[b as usize]);
+                let by_owners = match first[..FACT] == second[..FACT] {
+                    true => Ordering::Equal,
+                    false => bytes[a as usize].cmp(&bytes[b as usize]).then_with(|| owners(first).cmp(&owners(second))),
+                };
+                by_owners.then_with(|| (start_of(first), first[FACT]).cmp(&(start_of(second), second[FACT])))
             };
-            if !own.array_windows().all(|pair| follows(*pair)) {
-                own.sort_unstable_by_key(|index| {
-                    let record = &records[*index as usize];
-                    (owners(record), start_of(record), record[FACT])
-                });
+            // Facts of a pile come in the order of their numbers, which most files have by start.
+            if !own.array_windows().all(|[a, b]| order_of(*a, *b) == Ordering::Less) {
+                own.sort_unstable_by(|a, b| order_of(*a, *b));
             }
             for index in own.iter() {
                 let record = &records[*index as usize];
@@ -323,7 +379,7 @@ impl Piles {
                     }
                 }
             }
-        }
+        });
     }
 }
 
@@ -346,8 +402,7 @@ fn read_part(
     }
     let rows = (0..group.starts.len()).filter(|row| part.counts(*row));
     for ((row, customer), fact) in rows.zip(customers.iter()).zip(part.first..) {
-        let record = hand.record(customer.halves(), group.subscriptions[row].halves(), Fact::of_row(group, row, fact));
-        hand.put(ranges.of_customer(*customer), record);
+        hand.put(ranges.of_customer(*customer), *customer, group.subscriptions[row], Fact::of_row(group, row, fact));
     }
     Ok(Ok(()))
 }
@@ -400,13 +455,90 @@ fn are_alike(sources: &[Source], parts: &[Part], reading: &Reading<'_>) -> Resul
     Ok(first_end.saturating_sub(last_start) >= (greatest - least).div_ceil(2))
 }
 
+/// Sorting by the first bytes that tell something: numbers are laid in buckets, in the order of those bytes, and what meets
+/// in one is sorted by what else there is. Of ids of letters and digits nearly every one has a bucket of its own.
+#[derive(Debug, Default)]
+struct Buckets {
+    /// The bucket of each number.
+    of: Vec<u32>,
+    /// Where each bucket ends.
+    ends: Vec<u32>,
+}
+
+impl Buckets {
+    /// Bytes that are looked at.
+    const BYTES: usize = 4;
+
+    /// Shows the places of some numbers bucket by bucket, those of each in the order in which they came.
+    fn each(&mut self, numbers: &[u64], order: &mut Vec<u32>, mut visit: impl FnMut(&mut [u32])) {
+        // Of 256 bytes letters and digits are few, so buckets are counted by those that occur: each byte adds its rank
+        // among them, times the buckets that the bytes after it make.
+        let mut weights = [[0u32; 256]; Self::BYTES];
+        for number in numbers {
+            for (weights, byte) in weights.iter_mut().zip(number.to_be_bytes()) {
+                weights[usize::from(byte)] = 1;
+            }
+        }
+        let different = weights.map(|occurs| occurs.iter().sum::<u32>());
+        let most = u32::try_from(numbers.len()).unwrap_or(u32::MAX).saturating_mul(4);
+        let used = (1..=Self::BYTES)
+            .rev()
+            .find(|used| different[..*used].iter().fold(1, |all: u32, own| all.saturating_mul(*own)) <= most)
+            .unwrap_or(0);
+        let mut buckets = 1;
+        for (place, weights) in weights.iter_mut().enumerate().rev() {
+            let mut rank = 0;
+            for weight in weights.iter_mut() {
+                let occurs = std::mem::replace(weight, if place < used { rank * buckets } else { 0 });
+                rank += occurs;
+            }
+            if place < used {
+                buckets *= different[place];
+            }
+        }
+        let Self { of, ends } = self;
+        of.clear();
+        ends.clear();
+        ends.resize(buckets as usize + 1, 0);
+        for number in numbers {
+            let bytes = number.to_be_bytes();
+            let bucket: u32 = weights.iter().zip(bytes).map(|(weights, byte)| weights[usize::from(byte)]).sum();
+            of.push(bucket);
+            ends[bucket as usize + 1] += 1;
+        }
+        let mut before = 0;
+        for end in ends.iter_mut() {
+            before += *end;
+            *end = before;
+        }
+        // Where a bucket begins moves on to where it ends.
+        order.clear();
+        order.resize(numbers.len(), 0);
+        for (index, bucket) in (0..).zip(of.iter()) {
+            let next = &mut ends[*bucket as usize];
+            order[*next as usize] = index;
+            *next += 1;
+        }
+        let mut first = 0;
+        for end in ends.iter().take(buckets as usize) {
+            let own = &mut order[first..*end as usize];
+            first = *end as usize;
+            if !own.is_empty() {
+                visit(own);
+            }
+        }
+    }
+}
+
 /// One sorted pile at a time, in room that is used again.
 #[derive(Debug, Default)]
 pub(in crate::books) struct Room {
+    short: Vec<Short>,
     records: Vec<Record>,
     wide: Vec<Wide>,
-    order: Vec<u64>,
-    own: Vec<u32>,
+    bytes: Vec<u64>,
+    order: Vec<u32>,
+    buckets: Buckets,
     /// The facts, sorted.
     pub(super) facts: Vec<Packed>,
     /// The customers, in order.
@@ -423,5 +555,82 @@ impl Room {
     /// The facts, as they stand.
     pub(in crate::books) fn stand(&self) -> Stand<'_> {
         Stand { facts: &self.facts, customer_ends: &self.customer_ends, item_ends: &self.item_ends }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that look drawn.
+    fn drawn() -> impl FnMut(u64) -> u64 {
+        let mut state = 7u64;
+        move |sides| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % sides
+        }
+    }
+
+    #[test]
+    fn a_pile_stands_in_the_order_of_keys_starts_and_facts_however_its_records_are_kept() {
+        let mut dice = drawn();
+        for letters in [1, 9, 62] {
+            let mut key = |length: u64| {
+                let spelled = |byte: u64| if byte < 10 { b'0' + byte as u8 } else { b'A' + (byte - 10) as u8 };
+                let text = (0..length).fold(0u128, |text, _| text << 8 | u128::from(spelled(dice(letters))));
+                Key::from(text << (128 - 8 * length))
+            };
+            let customers: Vec<Key> = (0..200).map(|number| key([3, 14, 16][number % 3])).collect();
+            let items: Vec<Key> = (0..40).map(|number| key([14, 15][number % 2])).collect();
+            let mut hands = vec![Hand::with_room(1_500, 1).unwrap(), Hand::with_room(1_500, 1).unwrap()];
+            let mut wanted = Vec::new();
+            for fact in 0..3_000u32 {
+                let (customer, item) = (customers[dice(200) as usize], items[dice(40) as usize]);
+                let start = [17_000 + dice(9) as i32, -5, 70_000, 0][dice(40).saturating_sub(36) as usize];
+                let end = [start + 1 + dice(400) as i32, start, start + 0xffff, start.saturating_add(1 << 20), NEVER];
+                let fact = Fact {
+                    fact,
+                    class: [dice(30) as u32, 1 << 20][dice(30) as usize / 29],
+                    start,
+                    end: end[dice(5) as usize],
+                    amount: [dice(9_999) as i64 * HUNDREDTH, 1, i64::MIN + 1][dice(40).saturating_sub(37) as usize],
+                    quantity: [dice(50) as i64, 1 << 40, -1][dice(40).saturating_sub(37) as usize],
+                };
+                hands[(fact.fact / 1_500) as usize].put(0, customer, item, fact);
+                wanted.push((customer, item, fact));
+            }
+            assert!(hands.iter().all(|hand| hand.short.next[0] > 0 && hand.long.next[0] > 0 && !hand.wide.is_empty()));
+            let piles = Piles { ranges: Ranges::of(Vec::new(), 0), hands };
+            assert_eq!((piles.len(), piles.size(0)), (1, 3_000));
+            let mut room = Room::default();
+            piles.sort(0, &mut room);
+            wanted.sort_by_key(|(customer, item, fact)| (*customer, *item, fact.start, fact.fact));
+            let (mut customer, mut item) = (0, 0);
+            for (place, (owner, of, fact)) in wanted.iter().enumerate() {
+                customer += usize::from(room.customer_ends[customer] as usize == place);
+                item += usize::from(room.item_ends[item] as usize == place);
+                assert_eq!((room.customers[customer], room.items[item]), (*owner, *of));
+                assert_eq!(Fact::of(room.facts[place]), *fact);
+            }
+            assert_eq!(room.facts.len(), wanted.len());
+        }
+    }
+
+    #[test]
+    fn buckets_come_in_the_order_of_numbers() {
+        let mut dice = drawn();
+        for (count, mask) in
+            [(0, 0), (1, 0), (900, u64::MAX), (900, 0), (900, 0x0303_0303_0303_0303), (50, 0xff), (900, 7 << 56)]
+        {
+            let numbers: Vec<u64> = (0..count).map(|_| (dice(1 << 32) << 32 | dice(1 << 32)) & mask).collect();
+            let (mut order, mut sorted) = (Vec::new(), Vec::new());
+            Buckets::default().each(&numbers, &mut order, |own| {
+                assert!(own.is_sorted());
+                own.sort_by_key(|index| numbers[*index as usize]);
+                sorted.extend(own.iter().map(|index| numbers[*index as usize]));
+            });
+            assert!(sorted.is_sorted());
+            assert_eq!(sorted.len(), count);
+        }
     }
 }
