@@ -119,7 +119,7 @@ impl Judged {
         })?;
         let history = playbook.complete(&given);
         let currency = options.currency.as_deref().map_or(Ok(Currency::USD), session::currency_of)?;
-        let ground = Ground { history, place, picked: Default::default(), calls: Vec::new() };
+        let ground = Ground { history, place, picked: Default::default(), calls: Default::default() };
         Ok(Self { playbook, ground, currency, language: session::language(options)?, month })
     }
 

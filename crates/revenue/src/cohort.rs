@@ -97,15 +97,26 @@ struct Slot {
 ///
 /// Cohorts are the whole periods of `grain` from the one that holds `from` on; ages are the whole periods that end by
 /// `through` (the first day no longer counted). `segment_of` numbers each customer's segment, which stays the same
-/// through all ages. A customer who came back after so long that the policy calls it new again stays in the cohort
-/// of the first payment: a cohort never grows.
-pub fn triangle(ledger: &Ledger, grain: Grain, from: Day, through: Day, segment_of: &dyn Fn(u32) -> u32) -> Vec<Cell> {
-    let customers = 0..u32::try_from(ledger.customers()).unwrap_or(u32::MAX);
-    let members = customers.filter_map(|customer| {
-        let first = first_payment(ledger, ledger.of_customer(customer as usize))?;
-        Some(Member { start: Day(ledger.day[first]), segment: segment_of(customer), customer: Some(customer) })
-    });
-    triangle_of(ledger, grain, from, through, members)
+/// through all ages; nothing for one who is not looked at. A customer who came back after so long that the policy calls it
+/// new again stays in the cohort of the first payment: a cohort never grows.
+pub fn triangle(
+    ledger: &Ledger,
+    grain: Grain,
+    from: Day,
+    through: Day,
+    segment_of: impl Fn(u32) -> Option<u32>,
+) -> Vec<Cell> {
+    let mut sums = Sums::new(ledger, Periods::new(from, through, grain));
+    for customer in 0..u32::try_from(ledger.customers()).unwrap_or(u32::MAX) {
+        let rows = ledger.of_customer(customer as usize);
+        let Some(first) = first_payment(ledger, rows.clone()) else { continue };
+        // Most began at another time, which costs less to see than where they are.
+        let Some(cohort) = sums.periods.of(ledger.day[first]) else { continue };
+        if let Some(segment) = segment_of(customer) {
+            sums.add(cohort, segment, rows);
+        }
+    }
+    sums.cells()
 }
 
 /// The triangle of members who may begin before they pay, such as those who signed up; who never paid counts in the size
@@ -117,26 +128,60 @@ pub fn triangle_of(
     through: Day,
     members: impl Iterator<Item = Member>,
 ) -> Vec<Cell> {
-    let periods = Periods::new(from, through, grain);
-    let mut numbers: HashMap<(usize, u32), usize> = HashMap::new();
-    let mut slots: Vec<Slot> = Vec::new();
-    let mut steps: Vec<Step> = Vec::new();
+    let mut sums = Sums::new(ledger, Periods::new(from, through, grain));
     for Member { start, segment, customer } in members {
-        let Some(cohort) = periods.of(start.0) else { continue };
-        let number = match numbers.entry((cohort, segment)) {
+        let Some(cohort) = sums.periods.of(start.0) else { continue };
+        sums.add(cohort, segment, customer.map_or(0..0, |customer| ledger.of_customer(customer as usize)));
+    }
+    sums.cells()
+}
+
+/// A triangle while it is summed.
+struct Sums<'a> {
+    ledger: &'a Ledger,
+    periods: Periods,
+    /// The slot of each cohort and segment.
+    numbers: HashMap<(usize, u32), usize>,
+    /// Of each cohort the segment that was looked for last, and its slot.
+    latest: Vec<Option<(u32, usize)>>,
+    slots: Vec<Slot>,
+    steps: Vec<Step>,
+}
+
+impl<'a> Sums<'a> {
+    fn new(ledger: &'a Ledger, periods: Periods) -> Self {
+        let latest = vec![None; periods.firsts.len()];
+        Self { ledger, periods, numbers: HashMap::new(), latest, slots: Vec::new(), steps: Vec::new() }
+    }
+
+    fn slot(&mut self, cohort: usize, segment: u32) -> usize {
+        if let Some((latest, slot)) = self.latest[cohort]
+            && latest == segment
+        {
+            return slot;
+        }
+        let slot = match self.numbers.entry((cohort, segment)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(unknown) => {
-                let begin = steps.len();
-                steps.resize(begin + periods.ages(cohort), Step::default());
-                slots.push(Slot { cohort, segment, size_customers: 0, size_micros: 0, steps: begin..steps.len() });
-                *unknown.insert(slots.len() - 1)
+                let begin = self.steps.len();
+                self.steps.resize(begin + self.periods.ages(cohort), Step::default());
+                let steps = begin..self.steps.len();
+                self.slots.push(Slot { cohort, segment, size_customers: 0, size_micros: 0, steps });
+                *unknown.insert(self.slots.len() - 1)
             }
         };
-        let slot = &mut slots[number];
+        self.latest[cohort] = Some((segment, slot));
+        slot
+    }
+
+    /// Adds a member by the rows of the customer whom they became.
+    fn add(&mut self, cohort: usize, segment: u32, rows: Range<usize>) {
+        let slot = self.slot(cohort, segment);
+        let Self { ledger, periods, slots, steps, .. } = self;
+        let slot = &mut slots[slot];
         let ages = &mut steps[slot.steps.clone()];
         slot.size_customers += 1;
-        let Some(rows) = customer.map(|customer| ledger.of_customer(customer as usize)) else { continue };
-        let Some(first_day) = first_payment(ledger, rows.clone()).map(|first| ledger.day[first]) else { continue };
+        let Some(first_day) = first_payment(ledger, rows.clone()).map(|first| ledger.day[first]) else { return };
         let begin = periods.firsts[cohort].0;
         let mut pays = false;
         let mut still_first = true;
@@ -155,25 +200,28 @@ pub fn triangle_of(
             pays = pays_now;
         }
     }
-    slots.sort_unstable_by_key(|slot| (slot.cohort, slot.segment));
-    let mut cells = Vec::with_capacity(steps.len());
-    for slot in &slots {
-        let mut standing = Step::default();
-        for (age, step) in (0u32..).zip(&steps[slot.steps.clone()]) {
-            standing.customers += step.customers;
-            standing.micros += step.micros;
-            cells.push(Cell {
-                cohort: periods.firsts[slot.cohort],
-                segment: slot.segment,
-                age,
-                size_customers: slot.size_customers,
-                size_micros: slot.size_micros,
-                customers: u64::try_from(standing.customers).unwrap_or(0),
-                micros: standing.micros,
-            });
+
+    fn cells(mut self) -> Vec<Cell> {
+        self.slots.sort_unstable_by_key(|slot| (slot.cohort, slot.segment));
+        let mut cells = Vec::with_capacity(self.steps.len());
+        for slot in &self.slots {
+            let mut standing = Step::default();
+            for (age, step) in (0u32..).zip(&self.steps[slot.steps.clone()]) {
+                standing.customers += step.customers;
+                standing.micros += step.micros;
+                cells.push(Cell {
+                    cohort: self.periods.firsts[slot.cohort],
+                    segment: slot.segment,
+                    age,
+                    size_customers: slot.size_customers,
+                    size_micros: slot.size_micros,
+                    customers: u64::try_from(standing.customers).unwrap_or(0),
+                    micros: standing.micros,
+                });
+            }
         }
+        cells
     }
-    cells
 }
 
 /// The row of a customer's first payment.

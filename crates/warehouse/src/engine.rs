@@ -7,6 +7,7 @@
 pub mod anomalies;
 pub mod billing;
 pub mod business;
+pub mod cohorts;
 pub mod collection;
 pub mod contribution;
 pub mod cube;
@@ -53,7 +54,7 @@ use revenue::{
 };
 
 use crate::{
-    books::{Books, BooksError},
+    books::{Attributes, Books, BooksError},
     catalogue::{
         Adds, Input, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
         measure::Setting, need,
@@ -63,14 +64,16 @@ use crate::{
 };
 use billing::Billing;
 use business::Business;
+use cohorts::Triangle;
 use cube::{Cube, Days, Wanted, cube, sum};
 use evidence::{Entry, Evidence};
 use health::Model;
 use journey::Traveller;
+use judgement::Call;
 use label::Labels;
 use people::{Attribution, People};
 use segment::{Filter, STANDING, Segmentation};
-use standing::{Census, Known, Standings};
+use standing::{Census, Known, Place, Standings};
 use tally::{
     Tallies,
     classify::{ACROSS, Classifier},
@@ -81,6 +84,14 @@ use tally::{
 #[derive(Default)]
 pub struct Cubes {
     kept: std::sync::Mutex<Vec<(Split, Arc<Made>)>>,
+    /// Windows that will be asked for, so that one pass makes them all.
+    announced: std::sync::Mutex<Vec<(Split, Vec<Days>)>>,
+    triangles: std::sync::Mutex<Vec<(TriangleAsked, Arc<Triangle>)>>,
+    answers: std::sync::Mutex<Vec<(Question, Arc<Vec<Figure>>)>>,
+    calls: std::sync::Mutex<Vec<((Day, Day), Arc<Vec<Call>>)>>,
+    at_risk: std::sync::Mutex<Vec<(Day, Arc<Vec<Place>>)>>,
+    attributes: std::sync::Mutex<BTreeMap<String, Arc<Attributes>>>,
+    first_movement: std::sync::OnceLock<Option<Day>>,
     people: std::sync::Mutex<Vec<(PeopleAsked, Arc<People>)>>,
     health: std::sync::Mutex<Option<Arc<Model>>>,
     known: std::sync::Mutex<Option<Arc<Known>>>,
@@ -97,6 +108,16 @@ struct Split {
     attribution: Attribution,
 }
 
+impl Split {
+    fn of(question: &Question) -> Self {
+        let attribution = question.assumptions.attribution;
+        Self { by: question.by.clone(), filters: question.filters.clone(), attribution }
+    }
+}
+
+/// Which triangle was asked for: its split, the length of a period, the first day and the first day no more.
+type TriangleAsked = (Split, Grain, Day, Day);
+
 /// A split with what was summed over it.
 struct Made {
     segmentation: Segmentation,
@@ -108,11 +129,91 @@ struct Made {
 impl Cubes {
     /// How many splits are kept; each may take some tens of megabytes.
     const KEPT: usize = 16;
+    /// How many attributes are kept: each takes eight bytes a customer.
+    const ATTRIBUTES: usize = 8;
+    /// An answer of more figures is not kept.
+    const FIGURES: usize = 20_000;
 
     fn find(&self, split: &Split, windows: &[Days], wanted: &Wanted) -> Option<Arc<Made>> {
-        let kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let kept = hold(&self.kept);
         let fits = |made: &Made| windows.iter().all(|days| made.windows.contains(days)) && made.wanted.covers(wanted);
         kept.iter().find(|(other, made)| other == split && fits(made)).map(|(_, made)| Arc::clone(made))
+    }
+
+    /// Says which windows of a split will be asked for.
+    fn announce(&self, split: &Split, windows: &[Days]) {
+        let mut announced = hold(&self.announced);
+        match announced.iter_mut().find(|(other, _)| other == split) {
+            Some((_, known)) => known.extend_from_slice(windows),
+            None => keep(&mut announced, (split.clone(), windows.to_vec())),
+        }
+    }
+
+    /// The windows that were said of a split.
+    fn announced(&self, split: &Split) -> Vec<Days> {
+        let mut announced = hold(&self.announced);
+        let place = announced.iter().position(|(other, _)| other == split);
+        place.map_or_else(Vec::new, |place| announced.remove(place).1)
+    }
+
+    /// Attributes of earlier questions, and those that `load` reads. One question reads at a time: another one that asks
+    /// meanwhile is served when they are there.
+    pub(crate) fn attributes(
+        &self,
+        names: BTreeSet<String>,
+        load: impl FnOnce(&[String]) -> Result<BTreeMap<String, Attributes>, EngineError>,
+    ) -> Result<BTreeMap<String, Arc<Attributes>>, EngineError> {
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut kept = hold(&self.attributes);
+        let mut found: BTreeMap<String, Arc<Attributes>> = BTreeMap::new();
+        let mut missing = Vec::new();
+        for name in names {
+            if let Some(attributes) = kept.get(&name) {
+                found.insert(name, Arc::clone(attributes));
+            } else {
+                missing.push(name);
+            }
+        }
+        if !missing.is_empty() {
+            for (name, attributes) in load(&missing)? {
+                let attributes = Arc::new(attributes);
+                if kept.len() >= Self::ATTRIBUTES {
+                    kept.pop_first();
+                }
+                kept.insert(name.clone(), Arc::clone(&attributes));
+                found.insert(name, attributes);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The triangle of an earlier question, or of this one.
+    fn triangle(
+        &self,
+        asked: TriangleAsked,
+        make: impl FnOnce() -> Result<Triangle, EngineError>,
+    ) -> Result<Arc<Triangle>, EngineError> {
+        find_or_make(&self.triangles, asked, make)
+    }
+
+    /// The customers to call of an earlier question, or of this one.
+    fn calls(
+        &self,
+        asked: (Day, Day),
+        make: impl FnOnce() -> Result<Vec<Call>, EngineError>,
+    ) -> Result<Arc<Vec<Call>>, EngineError> {
+        find_or_make(&self.calls, asked, make)
+    }
+
+    /// The customers at risk of an earlier question, or of this one.
+    fn at_risk(
+        &self,
+        end: Day,
+        make: impl FnOnce() -> Result<Vec<Place>, EngineError>,
+    ) -> Result<Arc<Vec<Place>>, EngineError> {
+        find_or_make(&self.at_risk, end, make)
     }
 
     /// The people of an earlier question, or of this one.
@@ -121,19 +222,7 @@ impl Cubes {
         asked: PeopleAsked,
         load: impl FnOnce() -> Result<People, EngineError>,
     ) -> Result<Arc<People>, EngineError> {
-        let find = |kept: &[(PeopleAsked, Arc<People>)]| {
-            kept.iter().find(|(other, _)| *other == asked).map(|(_, people)| Arc::clone(people))
-        };
-        if let Some(people) = find(&self.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner)) {
-            return Ok(people);
-        }
-        let people = Arc::new(load()?);
-        let mut kept = self.people.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if kept.len() >= Self::KEPT {
-            kept.remove(0);
-        }
-        kept.push((asked, Arc::clone(&people)));
-        Ok(people)
+        find_or_make(&self.people, asked, load)
     }
 
     /// How health is judged. One question learns at a time: another one that asks meanwhile is served when it is known.
@@ -147,12 +236,34 @@ impl Cubes {
     }
 
     fn keep(&self, split: Split, made: Arc<Made>) {
-        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if kept.len() >= Self::KEPT {
-            kept.remove(0);
-        }
-        kept.push((split, made));
+        keep(&mut hold(&self.kept), (split, made));
     }
+}
+
+/// What was made for an earlier question, or is made now.
+fn find_or_make<K: PartialEq, T>(
+    kept: &std::sync::Mutex<Vec<(K, Arc<T>)>>,
+    asked: K,
+    make: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<Arc<T>, EngineError> {
+    if let Some((_, made)) = hold(kept).iter().find(|(other, _)| *other == asked) {
+        return Ok(Arc::clone(made));
+    }
+    let made = Arc::new(make()?);
+    keep(&mut hold(kept), (asked, Arc::clone(&made)));
+    Ok(made)
+}
+
+/// Keeps one more; the oldest makes room for it.
+fn keep<T>(kept: &mut Vec<T>, one: T) {
+    if kept.len() >= Cubes::KEPT {
+        kept.remove(0);
+    }
+    kept.push(one);
+}
+
+fn hold<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// What was made before, or is made now.
@@ -160,13 +271,21 @@ fn once<T>(
     kept: &std::sync::Mutex<Option<Arc<T>>>,
     load: impl FnOnce() -> Result<T, EngineError>,
 ) -> Result<Arc<T>, EngineError> {
-    let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut kept = hold(kept);
     if let Some(made) = kept.as_ref() {
         return Ok(Arc::clone(made));
     }
     let made = Arc::new(load()?);
     *kept = Some(Arc::clone(&made));
     Ok(made)
+}
+
+impl Books {
+    /// The day of the first movement of the ledger; nothing while there is none.
+    #[must_use]
+    pub fn first_movement(&self) -> Option<Day> {
+        *self.cubes.first_movement.get_or_init(|| self.ledger.day.iter().min().map(|day| Day(*day)))
+    }
 }
 
 /// Why a question has no answer.
@@ -234,6 +353,15 @@ pub struct Question {
 }
 
 impl Question {
+    /// Whether another one is the same, of the same catalogue.
+    fn is(&self, other: &Question) -> bool {
+        let Question { metrics, grain, from, to, by, filters, assumptions } = self;
+        (grain, from, to, by, filters) == (&other.grain, &other.from, &other.to, &other.by, &other.filters)
+            && metrics.len() == other.metrics.len()
+            && metrics.iter().zip(&other.metrics).all(|(one, other)| Arc::ptr_eq(one, other))
+            && *assumptions == other.assumptions
+    }
+
     /// The measures that its metrics are made of, each once.
     fn measures(&self) -> Vec<&'static Measure> {
         let inputs = self.metrics.iter().flat_map(|metric| &metric.inputs);
@@ -448,6 +576,24 @@ pub struct Ahead {
 /// # Errors
 /// When facts cannot be read, a dimension is not known, or the answer is too large.
 pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineError> {
+    // What is a sum of a cube is looked up there.
+    if question.measures().iter().all(|measure| of_cube(&Cube::default(), 0, measure.id).is_some()) {
+        return work_out(books, question);
+    }
+    let answers = &books.cubes.answers;
+    let found = hold(answers).iter().find(|(other, _)| question.is(other)).map(|(_, figures)| Arc::clone(figures));
+    if let Some(figures) = found {
+        return Ok(figures.to_vec());
+    }
+    let figures = work_out(books, question)?;
+    if figures.len() <= Cubes::FIGURES {
+        keep(&mut hold(answers), (question.clone(), Arc::new(figures.clone())));
+    }
+    Ok(figures)
+}
+
+/// Answers a question that nobody asked before.
+fn work_out(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineError> {
     let counted = share::Counted::of(question);
     let mut solver = Solver::new(books, &counted)?;
     // A split shows the segments in which something ever was; a whole is shown also when it is empty. Of facts that have
@@ -488,6 +634,81 @@ pub fn answer(books: &Books, question: &Question) -> Result<Vec<Figure>, EngineE
     Ok(figures)
 }
 
+/// The windows that the measures of a question are taken over.
+struct Windows {
+    /// The periods, each with the part of it that has begun.
+    asked: Vec<(Period, Option<Period>)>,
+    /// Each once, in order.
+    windows: Vec<Days>,
+}
+
+impl Windows {
+    /// Those of a question whose periods begin on a day.
+    fn of(books: &Books, question: &Question, from: Day) -> Self {
+        let to_come = books.first_day_to_come();
+        let first_fact = books.first_movement().unwrap_or(question.from);
+        let asked: Vec<(Period, Option<Period>)> = periods(from, question.to, question.grain)
+            .into_iter()
+            .map(|period| {
+                let counted = (period.start < to_come).then(|| Period { end: period.end.min(to_come), ..period });
+                (period, counted)
+            })
+            .collect();
+        let windows_used: BTreeSet<Window> =
+            question.metrics.iter().flat_map(|metric| &metric.inputs).map(|input| input.window).collect();
+        let mut windows: Vec<Days> = Vec::new();
+        for (_, counted) in &asked {
+            for window in &windows_used {
+                windows.extend(counted.iter().map(|period| window_days(*window, period, question.grain, first_fact)));
+            }
+        }
+        let lead = question.assumptions.cac_lead_days;
+        if lead != 0 {
+            let earlier = windows.iter().map(|days| Days { start: days.start.plus_days(-lead), ..*days });
+            windows.extend(earlier.collect::<Vec<_>>());
+        }
+        windows.sort_unstable();
+        windows.dedup();
+        Self { asked, windows }
+    }
+}
+
+/// The windows of a question with others that cost next to nothing besides: those that were announced, and those of longer
+/// series, which somebody will ask for who looks at this one.
+fn further_windows(
+    books: &Books,
+    question: &Question,
+    mut windows: Vec<Days>,
+    segmentation: &Segmentation,
+    wanted: &Wanted,
+    split: &Split,
+) -> Vec<Days> {
+    /// So many periods are the longest series that is foreseen.
+    const PERIODS: i32 = 120;
+    /// So many cells take some megabytes.
+    const CELLS: usize = 4_096;
+    let mut further = books.cubes.announced(split);
+    // What is kept by customer is kept for each window.
+    let is_of_sums = !wanted.spread && !wanted.survival && wanted.subscriptions.is_none();
+    let last = question.to.plus_days(-1).first_of(question.grain);
+    let from = match question.grain {
+        Grain::Day => last.plus_days(1 - PERIODS),
+        Grain::Week => last.plus_days(7 * (1 - PERIODS)),
+        Grain::Month => last.plus_months(1 - PERIODS),
+        Grain::Quarter => last.plus_months(3 * (1 - PERIODS)),
+        Grain::Year => last.plus_months(12 * (1 - PERIODS)),
+    };
+    if is_of_sums && from < question.from {
+        further.extend(Windows::of(books, question, from).windows);
+    }
+    if segmentation.len().saturating_mul(windows.len() + further.len()) <= CELLS {
+        windows.append(&mut further);
+    }
+    windows.sort_unstable();
+    windows.dedup();
+    windows
+}
+
 struct Solver<'a> {
     books: &'a Books,
     question: &'a Question,
@@ -512,30 +733,8 @@ impl<'a> Solver<'a> {
     /// Computes every measure that a question needs.
     fn new(books: &'a Books, counted: &'a share::Counted) -> Result<Self, EngineError> {
         let question = &counted.question;
-        let to_come = books.first_day_to_come();
-        let first_fact = books.ledger.day.iter().min().map_or(question.from, |day| Day(*day));
-        let asked: Vec<(Period, Option<Period>)> = periods(question.from, question.to, question.grain)
-            .into_iter()
-            .map(|period| {
-                let counted = (period.start < to_come).then(|| Period { end: period.end.min(to_come), ..period });
-                (period, counted)
-            })
-            .collect();
-        let windows_used: BTreeSet<Window> =
-            question.metrics.iter().flat_map(|metric| &metric.inputs).map(|input| input.window).collect();
-        let mut windows: Vec<Days> = Vec::new();
-        for (_, counted) in &asked {
-            for window in &windows_used {
-                windows.extend(counted.iter().map(|period| window_days(*window, period, question.grain, first_fact)));
-            }
-        }
-        let lead = question.assumptions.cac_lead_days;
-        if lead != 0 {
-            let earlier = windows.iter().map(|days| Days { start: days.start.plus_days(-lead), ..*days });
-            windows.extend(earlier.collect::<Vec<_>>());
-        }
-        windows.sort_unstable();
-        windows.dedup();
+        let first_fact = books.first_movement().unwrap_or(question.from);
+        let Windows { asked, windows } = Windows::of(books, question, question.from);
         let uses = |names: &[&str]| {
             question.metrics.iter().flat_map(|metric| &metric.inputs).any(|input| names.contains(&input.measure.id))
         };
@@ -547,7 +746,7 @@ impl<'a> Solver<'a> {
         };
         let measures = question.measures();
         let attribution = question.assumptions.attribution;
-        let split = Split { by: question.by.clone(), filters: question.filters.clone(), attribution };
+        let split = Split::of(question);
         let kept = books.cubes.find(&split, &windows, &wanted);
         let dimensions: Vec<String> = question.dimensions().into_iter().collect();
         let stated = match &kept {
@@ -569,9 +768,10 @@ impl<'a> Solver<'a> {
                 if segmentation.len().saturating_mul(windows.len()) > CELLS {
                     return Err(EngineError::TooMany { segments: segmentation.len(), windows: windows.len() });
                 }
+                let windows = further_windows(books, question, windows.clone(), &segmentation, &wanted, &split);
                 let free = books.view.policy.free_is_customer;
                 let cube = cube(&books.ledger, &segmentation, &windows, &wanted, free);
-                let made = Made { segmentation, cube, windows: windows.iter().copied().collect(), wanted };
+                let made = Made { segmentation, cube, windows: windows.into_iter().collect(), wanted };
                 let made = Arc::new(made);
                 books.cubes.keep(split, Arc::clone(&made));
                 made
@@ -628,8 +828,10 @@ impl<'a> Solver<'a> {
         }
         let shares = share::Shares::new(counted, &mut labels);
         let mut lacking: HashMap<&'static str, bool> = HashMap::new();
-        for need in need::NEEDS {
-            lacking.insert(need.id, !has_needed(books, need.id)?);
+        for need in question.metrics.iter().flat_map(|metric| &metric.needs) {
+            if !lacking.contains_key(need) {
+                lacking.insert(*need, !has_needed(books, need)?);
+            }
         }
         Ok(Self {
             books,
@@ -1089,6 +1291,9 @@ fn is_column_of(measures: &[&'static Measure], name: &str) -> bool {
 /// When the catalogue of the lake, or the customers, cannot be read.
 pub fn prepare<'q>(books: &Books, questions: impl Iterator<Item = &'q Question>) -> Result<(), EngineError> {
     for question in questions {
+        let counted = share::Counted::of(question).question;
+        let windows = Windows::of(books, &counted, counted.from).windows;
+        books.cubes.announce(&Split::of(&counted), &windows);
         let measures = question.measures();
         let dimensions: Vec<String> = question.dimensions().into_iter().collect();
         let stated = segment::stated_in_facts(books, &question.by, &question.filters)?;
@@ -1230,7 +1435,7 @@ fn months_in(days: Days) -> BigRational {
 /// The first day that a window of the period `[from, to)` looks at.
 #[must_use]
 pub fn window_start(window: Window, from: Day, to: Day, grain: Grain, books: &Books) -> Day {
-    let first_fact = books.ledger.day.iter().min().map_or(from, |day| Day(*day));
+    let first_fact = books.first_movement().unwrap_or(from);
     window_days(window, &Period { label: from, start: from, end: to, whole: true }, grain, first_fact).start
 }
 

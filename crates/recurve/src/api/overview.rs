@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use warehouse::{
     books::Books,
     catalogue::ResolvedMetric,
-    engine::{self, Question, standing::Standings},
+    engine::{self, Question, health::Model, standing::Standings},
 };
 
 use super::{
@@ -271,20 +271,18 @@ fn at_risk(
     books: &Books,
     filters: &[String],
 ) -> Result<(Option<Vec<AtRisk>>, Option<Words>), CommandError> {
-    let standings = Standings::new(books)?;
-    let Some(model) = &standings.model else {
+    // Who is known is looked for only where somebody may be at risk.
+    let Some(model) = Model::of(books)? else {
         return Ok((None, Some(NEEDS_EVENTS)));
     };
+    let standings = Standings::new(books)?;
     let filters = session::filters(filters)?;
     let segmentation = engine::survival::customers_by(books, &session.assumptions()?, &[], &filters)?;
     let end = books.first_day_to_come();
-    let mut places = standings.before(end);
-    places.retain(|place| {
-        place.standing.is_at_risk && place.known.mrr_micros > 0 && segmentation.has_customer(place.customer as usize)
-    });
-    places.sort_by_key(|place| (std::cmp::Reverse(place.known.mrr_micros), place.customer));
+    let places = standings.paying_at_risk(end)?;
+    let places = places.iter().filter(|place| segmentation.has_customer(place.customer as usize));
     let points = |points: f64| format!("{points:.1}");
-    let listed = places.iter().take(AT_RISK).map(|place| {
+    let listed = places.take(AT_RISK).map(|place| {
         let known = place.known;
         let judgement = model.judge(place.customer, end);
         let reasons = judgement.iter().flat_map(|judgement| &judgement.reasons);

@@ -189,7 +189,7 @@ pub fn look(
     to: Day,
 ) -> Result<Report, CommandError> {
     let catalogue = session.catalogue()?;
-    let began = books.ledger.day.iter().min().map_or(told_from, |day| Day(*day)).first_of(grain);
+    let began = books.first_movement().unwrap_or(told_from).first_of(grain);
     let past = match grain {
         Grain::Day => told_from.plus_days(-70),
         Grain::Week => told_from.plus_days(-26 * 7),

@@ -208,9 +208,9 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     breaches.extend(shuffled);
     let judged = judge_by_naive(&books, arguments.thorough, &mut breaches);
     judge_history(session, &books, &mut breaches)?;
-    let first = books.ledger.day.iter().min().map_or(session.today(), |day| Day(*day));
+    let first = books.first_movement().unwrap_or(session.today());
     let last = Day(through).plus_days(1).next_of(Grain::Month).first_of(Grain::Month);
-    let cells = triangle(&books.ledger, Grain::Month, first, last, &|_| 0);
+    let cells = triangle(&books.ledger, Grain::Month, first, last, |_| Some(0));
     breaches.extend(cohorts_add_up(&books.ledger, &cells, Grain::Month, last));
     judge_currencies(&books, &mut breaches);
     judge_recognition(&books, session.today(), &mut breaches)?;

@@ -1,13 +1,18 @@
 //! `recurve cohorts`: what is left of the customers of each period.
 
+use std::sync::Arc;
+
 use revenue::{
     calendar::{Day, Grain},
-    cohort::{Cell as Triangle, triangle, triangle_of},
+    cohort::triangle_of,
     money::print_micros,
-    movement::Kind,
 };
 use warehouse::{
-    engine::{decimal, fraction, journey, segment::OUTSIDE, survival::customers_by},
+    engine::{
+        cohorts::{Triangle, of_first_payments},
+        decimal, fraction, journey,
+        segment::OUTSIDE,
+    },
     lake::Access,
 };
 
@@ -79,19 +84,15 @@ pub fn answer(session: &Session, asked: &Arguments) -> Result<Vec<Left>, Command
     let day = |text: &Option<String>, option| text.as_ref().map(|text| session::day(text, option)).transpose();
     let from = day(&asked.range.from, "from")?;
     let through = day(&asked.range.to, "to")?.unwrap_or(Day::LATEST).min(session.today());
-    let (cells, labels): (Vec<Triangle>, Vec<Vec<String>>) = match asked.start {
+    let assumptions = session.assumptions()?;
+    let triangle: Arc<Triangle> = match asked.start {
         Start::FirstPayment => {
-            let segmentation = customers_by(&books, &session.assumptions()?, &asked.by, &filters)?;
-            // A customer is in the segment of the first part that was paid.
-            let segment_of = |customer: u32| {
-                let first = ledger.of_customer(customer as usize).find(|row| ledger.kind[*row] == Kind::New);
-                first.map_or(OUTSIDE, |row| segmentation.segment(customer as usize, ledger.offer[row]))
-            };
-            let first_day = ledger.day.iter().min().map_or(session.today(), |day| Day(*day));
-            (triangle(ledger, asked.grain, from.unwrap_or(first_day), through, &segment_of), segmentation.labels)
+            let first_day = books.first_movement().unwrap_or(session.today());
+            let range = (from.unwrap_or(first_day), through);
+            of_first_payments(&books, &assumptions, &asked.by, &filters, asked.grain, range)?
         }
         Start::Signup => {
-            let signed_up = journey::signed_up(&books, &session.assumptions()?, &asked.by, &filters)?;
+            let signed_up = journey::signed_up(&books, &assumptions, &asked.by, &filters)?;
             let journey::SignedUp { members, labels } = signed_up.ok_or_else(|| {
                 CommandError::Usage(
                     "no sign-up is known, so there are no cohorts of them: `recurve import signups FILE` brings them in"
@@ -100,9 +101,10 @@ pub fn answer(session: &Session, asked: &Arguments) -> Result<Vec<Left>, Command
             })?;
             let first_day = members.iter().map(|member| member.start).min().unwrap_or(session.today());
             let cells = triangle_of(ledger, asked.grain, from.unwrap_or(first_day), through, members.into_iter());
-            (cells, labels)
+            Arc::new(Triangle { cells, labels })
         }
     };
+    let Triangle { cells, labels } = &*triangle;
     let mut left = Vec::with_capacity(cells.len());
     for cell in cells.iter().filter(|cell| cell.segment != OUTSIDE) {
         let Some(label) = labels.get(cell.segment as usize) else { continue };

@@ -90,6 +90,7 @@ impl Wanted {
 }
 
 /// Sums by window and segment.
+#[derive(Default)]
 pub struct Cube {
     windows: HashMap<Days, usize>,
     segments: usize,
@@ -189,8 +190,9 @@ pub fn cube(
             a.3.iter_mut().zip(&b.3).for_each(|(a, b)| *a += b);
             a
         });
-    let (sums, spread, survival, subscriptions) = shares
+    let (mut sums, spread, survival, subscriptions) = shares
         .unwrap_or_else(|| (vec![0; cells * SUMS], vec![Vec::new(); cells], vec![Vec::new(); cells], vec![0; cells]));
+    add_up(&mut sums, &lanes, segments * SUMS);
     Cube {
         windows: sorted.iter().enumerate().map(|(index, window)| (*window, index)).collect(),
         segments,
@@ -201,6 +203,17 @@ pub fn cube(
     }
 }
 
+/// From what each window has more than the one before it in its lane to what each has. A window takes up `width` sums.
+fn add_up(sums: &mut [i128], lanes: &[Vec<(usize, Days)>], width: usize) {
+    for lane in lanes {
+        for pair in lane.windows(2) {
+            for offset in 0..width {
+                sums[pair[1].0 * width + offset] += sums[pair[0].0 * width + offset];
+            }
+        }
+    }
+}
+
 struct Pass<'a> {
     ledger: &'a Ledger,
     segmentation: &'a Segmentation,
@@ -208,14 +221,52 @@ struct Pass<'a> {
     wanted: &'a Wanted,
     free_is_customer: bool,
     segments: usize,
+    /// What each cell has more than that of the window before it in its lane, and the same segment.
     sums: Vec<i128>,
     spread: Vec<Vec<i64>>,
     survival: Vec<Vec<Life>>,
     subscriptions: Vec<i64>,
     seen: Vec<Seen>,
     group: Vec<Seen>,
+    net: Vec<Net>,
     touched: Vec<u32>,
     items: Vec<(u32, u32, i32, i64)>,
+}
+
+/// Windows of a lane, one after another, in which a segment of a customer sees the same.
+struct Run {
+    /// Where the sums of the first of them begin.
+    first: usize,
+    /// Where those of the first one after them begin.
+    after: Option<usize>,
+}
+
+impl Run {
+    /// Adds to a sum of each of them.
+    fn add(&self, sums: &mut [i128], sum: usize, value: i64) {
+        if value == 0 {
+            return;
+        }
+        sums[self.first + sum] += i128::from(value);
+        if let Some(after) = self.after {
+            sums[after + sum] -= i128::from(value);
+        }
+    }
+}
+
+/// The sums to which a customer adds also where nothing changes.
+#[derive(Default)]
+struct Standings([(usize, i64); 7]);
+
+impl Standings {
+    /// Adds what there is more than in the windows before.
+    fn go_on_from(&self, before: &Standings, sums: &mut [i128]) {
+        for ((sum, now), (_, before)) in self.0.iter().zip(&before.0) {
+            if now != before {
+                sums[*sum] += i128::from(*now) - i128::from(*before);
+            }
+        }
+    }
 }
 
 /// Where a customer, or one segment of a customer, stands.
@@ -247,14 +298,20 @@ impl<'a> Pass<'a> {
             subscriptions: vec![0; cells],
             seen: Vec::new(),
             group: Vec::new(),
+            net: Vec::new(),
             touched: Vec::new(),
             items: Vec::new(),
         }
     }
 
     fn customer(&mut self, customer: usize) {
+        if !self.segmentation.has_customer(customer) {
+            return;
+        }
         let rows = self.ledger.of_customer(customer);
-        if rows.is_empty() || !self.segmentation.has_customer(customer) {
+        let Some(offers) = self.ledger.offer.get(rows.clone()) else { return };
+        // Most of those who have nothing in any segment are known by this.
+        if !offers.iter().any(|offer| self.segmentation.has_part(*offer)) {
             return;
         }
         self.look(customer, rows.clone());
@@ -280,6 +337,13 @@ impl<'a> Pass<'a> {
         while first < rows.end {
             let day = ledger.day[first];
             let last = (first..rows.end).find(|row| ledger.day[*row] != day).unwrap_or(rows.end);
+            if last - first == 1 {
+                let segment = self.segmentation.segment(customer, ledger.offer[first]);
+                let (kind, cause, delta) = (ledger.kind[first], ledger.cause[first], ledger.delta_micros[first]);
+                self.see(&[Seen { day, segment, kind, cause, delta, moved: delta, counts: true }]);
+                first = last;
+                continue;
+            }
             // What rates did comes before what the customer did; else the kinds come in the order of the ledger.
             let mut kinds = [Kind::Fx; KINDS + 1];
             let mut count = 1;
@@ -313,29 +377,46 @@ impl<'a> Pass<'a> {
                     }
                 }
                 if self.group.len() > 1 {
-                    share_out(&mut self.group);
+                    share_out(&mut self.group, &mut self.net);
                 }
-                for seen in &self.group {
-                    if !self.touched.contains(&seen.segment) && seen.segment != OUTSIDE {
-                        self.touched.push(seen.segment);
-                    }
-                }
-                self.seen.extend_from_slice(&self.group);
+                let group = std::mem::take(&mut self.group);
+                self.see(&group);
+                self.group = group;
             }
             first = last;
         }
     }
 
-    /// Adds up one segment of the customer over the windows of one lane.
+    fn see(&mut self, changes: &[Seen]) {
+        for seen in changes {
+            if !self.touched.contains(&seen.segment) && seen.segment != OUTSIDE {
+                self.touched.push(seen.segment);
+            }
+        }
+        self.seen.extend_from_slice(changes);
+    }
+
+    /// Adds up one segment of the customer over the windows of one lane. Windows between whose ends and those of the window
+    /// before no change lies see the same, so that a customer costs as much as changed, however many windows there are.
     fn walk(&mut self, lane: &[(usize, Days)], segment: u32) {
         let seen = std::mem::take(&mut self.seen);
         let (mut at_start, mut at_end) = (Cursor::default(), Cursor::default());
         let first_day = seen.first().map_or(i32::MAX, |seen| seen.day);
-        let last_day = seen.last().map_or(i32::MIN, |seen| seen.day);
-        let begin = lane.partition_point(|(_, window)| window.end.0 <= first_day);
-        for (index, window) in &lane[begin..] {
+        let mut rest = &lane[lane.partition_point(|(_, window)| window.end.0 <= first_day)..];
+        let mut stood = Standings::default();
+        while let Some((_, window)) = rest.first() {
             at_start.advance(&seen, window.start.0, segment);
             at_end.advance(&seen, window.end.0, segment);
+            let next_day = |cursor: &Cursor| seen.get(cursor.next).map_or(i32::MAX, |change| change.day);
+            let (next_start, next_end) = (next_day(&at_start), next_day(&at_end));
+            let is_alike = |(_, window): &(usize, Days)| window.start.0 <= next_start && window.end.0 <= next_end;
+            let (alike, others) = rest.split_at(leading(rest, is_alike));
+            let run = Run {
+                first: self.place(alike, segment),
+                after: (!others.is_empty()).then(|| self.place(others, segment)),
+            };
+            rest = others;
+
             let pays = |cursor: &Cursor| {
                 cursor.own.mrr > 0
                     || (self.free_is_customer && cursor.whole.pays && cursor.whole.mrr == 0 && cursor.own.pays)
@@ -343,62 +424,56 @@ impl<'a> Pass<'a> {
             let (own_start, own_end) = (at_start.own.mrr, at_end.own.mrr);
             let (pays_start, pays_end) = (pays(&at_start), pays(&at_end));
             let within = &seen[at_start.next..at_end.next];
-            if within.is_empty() && !pays_start && own_start == 0 {
-                // Nothing happened and nothing is there. Once the last change is past it stays so.
-                if !(self.wanted.lifetimes || self.wanted.survival) {
-                    if window.start.0 > last_day {
-                        break;
-                    }
-                    continue;
-                }
-            }
-            let place = index * self.segments + segment as usize;
-            let sums = &mut self.sums[place * SUMS..(place + 1) * SUMS];
-            let mut add = |index: usize, value: i128| sums[index] += value;
-            add(sum::MRR_OPENING, i128::from(own_start));
-            add(sum::MRR_CLOSING, i128::from(own_end));
-            add(sum::CUSTOMERS_OPENING, i128::from(pays_start));
-            add(sum::CUSTOMERS_CLOSING, i128::from(pays_end));
             let live_at_start = at_start.whole.pays;
-            let mut with = [false; KINDS];
+            let sums = &mut self.sums;
             let mut any = pays_start;
-            let mut churned = false;
-            let mut standing = own_start;
-            for change in within {
-                churned |= change.kind == Kind::Churn;
-                if change.segment != segment {
-                    continue;
-                }
-                let kind = change.kind as usize;
-                let transferred = change.delta - change.moved;
-                if change.kind != Kind::Transfer {
-                    add(sum::MOVED + kind, i128::from(change.moved));
-                    with[kind] |= change.counts;
-                    if live_at_start {
-                        add(sum::OF_OPENING + kind, i128::from(change.moved));
+            if !within.is_empty() {
+                let mut with = [false; KINDS];
+                let mut churned = false;
+                let mut standing = own_start;
+                for change in within {
+                    churned |= change.kind == Kind::Churn;
+                    if change.segment != segment {
+                        continue;
                     }
+                    let kind = change.kind as usize;
+                    let transferred = change.delta - change.moved;
+                    if change.kind != Kind::Transfer {
+                        run.add(sums, sum::MOVED + kind, change.moved);
+                        with[kind] |= change.counts;
+                        if live_at_start {
+                            run.add(sums, sum::OF_OPENING + kind, change.moved);
+                        }
+                    }
+                    let side = if transferred > 0 { sum::TRANSFERRED_IN } else { sum::TRANSFERRED_OUT };
+                    run.add(sums, side, transferred);
+                    if change.kind == Kind::Expansion {
+                        run.add(sums, sum::EXPANDED + change.cause as usize, change.moved);
+                    }
+                    standing += change.delta;
+                    any |= standing > 0
+                        || (self.free_is_customer && matches!(change.kind, Kind::New | Kind::Reactivation));
                 }
-                let side = if transferred > 0 { sum::TRANSFERRED_IN } else { sum::TRANSFERRED_OUT };
-                add(side, i128::from(transferred));
-                if change.kind == Kind::Expansion {
-                    add(sum::EXPANDED + change.cause as usize, i128::from(change.moved));
+                for (kind, has) in with.iter().enumerate() {
+                    run.add(sums, sum::CUSTOMERS_WITH + kind, i64::from(*has));
                 }
-                standing += change.delta;
-                any |= standing > 0 || (self.free_is_customer && matches!(change.kind, Kind::New | Kind::Reactivation));
+                let lost = churned && !at_end.whole.pays;
+                run.add(sums, sum::LOST, i64::from(lost && (pays_start || with[Kind::Churn as usize])));
+                run.add(sums, sum::LOST_OF_OPENING, i64::from(lost && pays_start));
             }
-            for (kind, has) in with.iter().enumerate() {
-                add(sum::CUSTOMERS_WITH + kind, i128::from(*has));
-            }
-            let lost = churned && !at_end.whole.pays;
-            add(sum::LOST, i128::from(lost && (pays_start || with[Kind::Churn as usize])));
-            add(sum::LOST_OF_OPENING, i128::from(lost && pays_start));
-            add(sum::PAYING_ANY, i128::from(any));
-            if live_at_start {
-                add(sum::RETAINED, i128::from(own_end));
-                add(sum::RETAINED_CAPPED, i128::from(own_end.min(own_start)));
-            }
+            let stands = Standings([
+                (sum::MRR_OPENING, own_start),
+                (sum::MRR_CLOSING, own_end),
+                (sum::CUSTOMERS_OPENING, i64::from(pays_start)),
+                (sum::CUSTOMERS_CLOSING, i64::from(pays_end)),
+                (sum::PAYING_ANY, i64::from(any)),
+                (sum::RETAINED, if live_at_start { own_end } else { 0 }),
+                (sum::RETAINED_CAPPED, if live_at_start { own_end.min(own_start) } else { 0 }),
+            ]);
+            stands.go_on_from(&stood, &mut sums[run.first..run.first + SUMS]);
+            stood = stands;
             if self.wanted.spread && own_end > 0 {
-                self.spread[place].push(own_end);
+                alike.iter().for_each(|(index, _)| self.spread[index * self.segments + segment as usize].push(own_end));
             }
             if (self.wanted.lifetimes || self.wanted.survival) && at_end.first_paid < window.end.0 {
                 let left = (!at_end.whole.pays).then_some(at_end.last_left);
@@ -407,21 +482,27 @@ impl<'a> Pass<'a> {
                     Some(_) => at_end.left_in == segment,
                     None => at_end.home == segment,
                 };
-                if counted {
-                    let days = left.unwrap_or(window.end.0) - at_end.first_paid;
-                    if left.is_some() {
-                        add(sum::LIFETIME_DAYS, i128::from(days));
-                        add(sum::LIFETIMES, 1);
-                    }
-                    if self.wanted.survival {
+                if let Some(left) = left.filter(|_| counted) {
+                    run.add(sums, sum::LIFETIME_DAYS, i64::from(left - at_end.first_paid));
+                    run.add(sums, sum::LIFETIMES, 1);
+                }
+                if counted && self.wanted.survival {
+                    for (index, window) in alike {
+                        let days = left.unwrap_or(window.end.0) - at_end.first_paid;
                         // Months of 365/12 days.
                         let months = u32::try_from(i64::from(days) * 12 / 365).unwrap_or(0);
-                        self.survival[place].push(Life { time: months, ended: left.is_some() });
+                        let life = Life { time: months, ended: left.is_some() };
+                        self.survival[index * self.segments + segment as usize].push(life);
                     }
                 }
             }
         }
         self.seen = seen;
+    }
+
+    /// Where the sums of the first of some windows begin.
+    fn place(&self, windows: &[(usize, Days)], segment: u32) -> usize {
+        windows.first().map_or(usize::MAX, |(index, _)| (index * self.segments + segment as usize) * SUMS)
     }
 
     /// Counts the subscriptions that pay at the end of each window.
@@ -507,9 +588,28 @@ impl Cursor {
     }
 }
 
+/// How many of the first ones are alike, where none is after one that is not: mostly one or two, or all.
+fn leading<T>(all: &[T], is_alike: impl Fn(&T) -> bool) -> usize {
+    const FEW: usize = 3;
+    if all.last().is_none_or(&is_alike) {
+        return all.len();
+    }
+    match all.iter().take(FEW).position(|one| !is_alike(one)) {
+        Some(place) => place,
+        None => FEW + all[FEW..].partition_point(is_alike),
+    }
+}
+
+/// What a segment gains or loses by one change, and its share of what is left of the change.
+struct Net {
+    segment: u32,
+    sum: i128,
+    share: i128,
+}
+
 /// Of the parts of one change that cancel out between segments, nothing is a movement: it was transferred. What is
 /// left of the change is shared out among the segments that moved its way, in proportion, the remainder to the first.
-fn share_out(group: &mut Vec<Seen>) {
+fn share_out(group: &mut Vec<Seen>, net: &mut Vec<Net>) {
     let kind = group[0].kind;
     if kind == Kind::Fx {
         return;
@@ -526,37 +626,122 @@ fn share_out(group: &mut Vec<Seen>) {
         return;
     }
     // Within a segment the causes net first: only what crosses from one segment to another is a transfer.
-    let mut net: Vec<(u32, i128)> = Vec::new();
+    net.clear();
     for seen in group.iter() {
-        match net.iter_mut().find(|(segment, _)| *segment == seen.segment) {
-            Some((_, sum)) => *sum += i128::from(seen.delta),
-            None => net.push((seen.segment, i128::from(seen.delta))),
+        match net.iter_mut().find(|net| net.segment == seen.segment) {
+            Some(net) => net.sum += i128::from(seen.delta),
+            None => net.push(Net { segment: seen.segment, sum: i128::from(seen.delta), share: 0 }),
         }
     }
-    let forward: i128 = net.iter().map(|(_, sum)| (sum * sign).max(0)).sum();
+    let forward: i128 = net.iter().map(|net| (net.sum * sign).max(0)).sum();
     let mut left = total;
-    let shares: Vec<(u32, i128)> = net
-        .iter()
-        .map(|(segment, sum)| {
-            let own = (sum * sign).max(0);
-            let share = if forward == 0 { 0 } else { total * own / forward };
-            left -= share;
-            (*segment, share)
-        })
-        .collect();
-    let first_forward = net.iter().position(|(_, sum)| sum * sign > 0);
-    for (index, (segment, share)) in shares.into_iter().enumerate() {
-        let share = if Some(index) == first_forward { share + left } else { share };
+    for net in net.iter_mut().filter(|_| forward != 0) {
+        net.share = match (net.sum * sign).max(0) {
+            0 => 0,
+            // Most have one side that moves the way of the whole.
+            own if own == forward => total,
+            own => total * own / forward,
+        };
+        left -= net.share;
+    }
+    if let Some(first_forward) = net.iter_mut().find(|net| net.sum * sign > 0) {
+        first_forward.share += left;
+    }
+    for Net { segment, share, .. } in net.iter() {
         // The movement of a segment is put on its largest part; the other causes there only carry transfers.
         let largest = group
             .iter()
             .enumerate()
-            .filter(|(_, seen)| seen.segment == segment)
+            .filter(|(_, seen)| seen.segment == *segment)
             .max_by_key(|(place, seen)| (i128::from(seen.delta) * sign, std::cmp::Reverse(*place)))
             .map(|(place, _)| place);
-        for (place, seen) in group.iter_mut().enumerate().filter(|(_, seen)| seen.segment == segment) {
-            seen.moved = if Some(place) == largest { i64::try_from(share).unwrap_or(i64::MAX) } else { 0 };
+        for (place, seen) in group.iter_mut().enumerate().filter(|(_, seen)| seen.segment == *segment) {
+            seen.moved = if Some(place) == largest { i64::try_from(*share).unwrap_or(i64::MAX) } else { 0 };
             seen.counts = seen.moved != 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use revenue::movement::{Cause, Movement};
+
+    use super::*;
+
+    /// Movements of one customer: days from one to the next, offers, amounts, kinds and causes.
+    fn movements() -> impl Strategy<Value = Vec<(i32, u32, i64, usize, usize)>> {
+        let kinds = 0..Kind::ALL.len();
+        let causes = 0..Cause::ALL.len();
+        prop::collection::vec((0i32..90, 0u32..4, -40i64..60, kinds, causes), 0..8)
+    }
+
+    fn ledger(customers: &[Vec<(i32, u32, i64, usize, usize)>]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for rows in customers {
+            let mut day = 0;
+            let mut of_customer: Vec<Movement> = Vec::new();
+            for (later, offer, delta_micros, kind, cause) in rows {
+                day += later;
+                of_customer.push(Movement {
+                    day,
+                    subscription: *offer,
+                    offer: *offer,
+                    fact: 0,
+                    delta_micros: *delta_micros,
+                    kind: Kind::ALL[*kind].0,
+                    cause: Cause::ALL[*cause].0,
+                    reason: Default::default(),
+                    confidence: revenue::timeline::Confidence::Exact,
+                });
+            }
+            ledger.push_customer(&of_customer);
+        }
+        ledger
+    }
+
+    proptest! {
+        /// What a window sees does not depend on the windows beside it, however they lie.
+        #[test]
+        fn windows_see_together_what_each_sees_alone(
+            customers in prop::collection::vec(movements(), 1..12),
+            windows in prop::collection::vec((-20i32..400, 0i32..200), 1..14),
+            months in 0i32..14,
+            outside in 0usize..12,
+            parts in prop::sample::select(vec![[0, 0, 0, 0], [0, 0, 1, OUTSIDE], [0, OUTSIDE, OUTSIDE, OUTSIDE], [0, 1, 2, 3]]),
+            free_is_customer: bool,
+            lives: bool,
+        ) {
+            let ledger = ledger(&customers);
+            let mut of_customer = vec![0; customers.len()];
+            if let Some(code) = of_customer.get_mut(outside) {
+                *code = OUTSIDE;
+            }
+            let segments = parts.iter().filter(|part| **part != OUTSIDE).max().map_or(1, |last| last + 1) as usize;
+            let segmentation = Segmentation::of_codes(of_customer, parts.to_vec(), segments);
+            let mut windows: Vec<Days> = windows
+                .into_iter()
+                .map(|(start, length)| Days { start: Day(start), end: Day(start + length) })
+                .collect();
+            windows.extend((0..months).flat_map(|month| {
+                let end = Day(30 * (month + 1));
+                [Days { start: Day(30 * month), end }, Days { start: Day(30 * (month - 11)), end }]
+            }));
+            let wanted = Wanted { spread: lives, lifetimes: lives, survival: lives, subscriptions: None };
+            let together = cube(&ledger, &segmentation, &windows, &wanted, free_is_customer);
+            for window in &windows {
+                let alone = cube(&ledger, &segmentation, &[*window], &wanted, free_is_customer);
+                for segment in 0..segments {
+                    let (here, there) = (together.place(*window, segment), alone.place(*window, segment));
+                    let (here, there) = (here.unwrap_or_default(), there.unwrap_or_default());
+                    for sum in 0..SUMS {
+                        prop_assert_eq!(together.get(here, sum), alone.get(there, sum), "{:?} {} {}", window, segment, sum);
+                    }
+                    prop_assert_eq!(&together.spread[here], &alone.spread[there]);
+                    let lives = |cube: &Cube, place: usize| format!("{:?}", cube.survival[place]);
+                    prop_assert_eq!(lives(&together, here), lives(&alone, there));
+                }
+            }
         }
     }
 }

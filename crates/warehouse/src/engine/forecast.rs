@@ -63,7 +63,7 @@ pub fn known(
     assumptions: &Assumptions,
 ) -> Result<Known, EngineError> {
     let next = books.first_day_to_come().plus_days(-1).first_of(Grain::Month);
-    let begun = books.ledger.day.iter().min().map(|day| Day(*day).first_of(Grain::Month));
+    let begun = books.first_movement().map(|day| day.first_of(Grain::Month));
     let first = begun.unwrap_or_else(|| next.plus_months(-WITHOUT_CUSTOMERS)).max(next.plus_months(-LONGEST)).min(next);
     let metric = |id: &str| match id.split_once('.') {
         Some((id, variant)) => catalogue.resolve(id, Some(variant)),
@@ -139,7 +139,7 @@ fn cohorts(books: &Books, first: Day, next: Day) -> Vec<Cohort> {
     let mut cohorts: Vec<Cohort> = (0..months)
         .map(|begun| Cohort { customers: vec![0.0; months - begun], mrr: vec![0.0; months - begun] })
         .collect();
-    for cell in triangle(&books.ledger, Grain::Month, first, next, &|_| 0) {
+    for cell in triangle(&books.ledger, Grain::Month, first, next, |_| Some(0)) {
         let Some(cohort) = usize::try_from(months_between(first, cell.cohort)).ok().and_then(|at| cohorts.get_mut(at))
         else {
             continue;

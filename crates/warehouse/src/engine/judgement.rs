@@ -1,7 +1,10 @@
 //! What a business is judged by: the figures of the playbook month by month, what stands out in them, and the customers
 //! whom its rules name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -47,7 +50,7 @@ pub struct Ground {
     /// What was picked.
     pub picked: BTreeMap<String, String>,
     /// The customers of each group.
-    pub calls: Vec<Call>,
+    pub calls: Arc<Vec<Call>>,
 }
 
 /// A customer who should be called, and why.
@@ -70,7 +73,7 @@ impl Ground {
     #[must_use]
     pub fn case<'a>(&'a self, playbook: &'a Playbook, currency: revenue::money::Currency) -> Case<'a> {
         let mut customers: BTreeMap<Group, Vec<String>> = BTreeMap::new();
-        for call in &self.calls {
+        for call in self.calls.iter() {
             customers.entry(call.group).or_default().push(call.customer.clone());
         }
         Case { playbook, history: &self.history, place: self.place, currency, picked: self.picked.clone(), customers }
@@ -96,7 +99,7 @@ fn picos(number: &BigRational) -> Option<i128> {
 /// The month in which the business began: as it is set, else that of the first movement of its ledger.
 #[must_use]
 pub fn launch(books: &Books, set: Option<Day>) -> Option<Day> {
-    set.or_else(|| books.ledger.day.iter().min().map(|day| Day(*day))).map(|day| day.first_of(Grain::Month))
+    set.or_else(|| books.first_movement()).map(|day| day.first_of(Grain::Month))
 }
 
 /// Gathers what a month is judged by. A month that is not over is judged by what there is of it.
@@ -216,11 +219,15 @@ fn picked_part(books: &Books, question: &Question, is_greatest: bool) -> Result<
 ///
 /// # Errors
 /// When facts cannot be read.
-pub fn calls(books: &Books, month: Day, end: Day) -> Result<Vec<Call>, EngineError> {
+pub fn calls(books: &Books, month: Day, end: Day) -> Result<Arc<Vec<Call>>, EngineError> {
+    books.cubes.calls((month, end), || look_for_calls(books, month, end))
+}
+
+fn look_for_calls(books: &Books, month: Day, end: Day) -> Result<Vec<Call>, EngineError> {
     let standings = Standings::new(books)?;
     let places = standings.before(end);
-    let mrr_of: BTreeMap<u32, i64> = places.iter().map(|place| (place.customer, place.known.mrr_micros)).collect();
-    let pays = |customer: u32| mrr_of.get(&customer).copied().unwrap_or_default();
+    let place_of = |customer: u32| places.binary_search_by_key(&customer, |place| place.customer);
+    let pays = |customer: u32| place_of(customer).map_or(0, |place| places[place].known.mrr_micros);
     let mut found: Vec<(u32, Call)> = Vec::new();
     let mut call = |group: Group, customer: u32, mrr_micros: i64, day: Option<Day>, place: Option<&Place>| {
         let health = place.and_then(|place| Some((place.known.health?, place.known.health_before)));

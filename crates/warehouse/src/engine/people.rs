@@ -399,10 +399,10 @@ pub(super) fn moment_of(table: &str) -> Option<&'static str> {
 pub fn attributed(
     books: &Books,
     people: &People,
-    mut stated: BTreeMap<String, Attributes>,
+    mut stated: BTreeMap<String, Arc<Attributes>>,
     dimensions: &[String],
     attribution: Attribution,
-) -> BTreeMap<String, Attributes> {
+) -> BTreeMap<String, Arc<Attributes>> {
     for name in dimensions.iter().filter(|name| TOUCHED.contains(&name.as_str())) {
         let Some(statements) = people.statements(name).filter(|statements| !statements.texts.is_empty()) else {
             continue;
@@ -437,7 +437,7 @@ pub fn attributed(
             .into_iter()
             .map(|value| value.and_then(|value| sorted.binary_search(&value).ok()).map(|code| code as u32))
             .collect();
-        stated.insert(name.clone(), Attributes { values: sorted, of_customer });
+        stated.insert(name.clone(), Arc::new(Attributes { values: sorted, of_customer }));
     }
     stated.retain(|_, attributes| !attributes.values.is_empty());
     stated

@@ -3,7 +3,7 @@
 //! Some dimensions are a customer's (country, channel, cohort, any attribute): a customer is in one segment. Others
 //! are a part's (plan, product, interval, currency): a customer may be in several, and MRR moves between them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use revenue::{calendar::Grain, fact::Offer, price::Interval};
 
@@ -62,15 +62,17 @@ pub const OUTSIDE: u32 = u32::MAX;
 pub struct Segmentation {
     /// For each segment its value in each dimension, sorted.
     pub labels: Vec<Vec<String>>,
-    /// For each customer the code of its own dimensions; [`OUTSIDE`] when filtered out.
-    customer_code: Vec<u32>,
+    /// For each customer the code of its own dimensions; [`OUTSIDE`] when filtered out. Nothing where no dimension of
+    /// customers is asked for: then all have the first code.
+    customer_code: Option<Vec<u32>>,
+    customers: usize,
     /// For each offer the code of its dimensions; [`OUTSIDE`] when filtered out.
     part_code: Vec<u32>,
     /// The segment of (customer code × parts + part code).
     segment_of: Vec<u32>,
     parts: usize,
     /// What the customers are in each dimension of theirs that was named.
-    attributes: BTreeMap<String, Attributes>,
+    attributes: BTreeMap<String, Arc<Attributes>>,
     /// What contracts with a plan are in each dimension of parts that was named.
     of_plans: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
@@ -103,17 +105,17 @@ impl Segmentation {
         books: &Books,
         by: &[String],
         filters: &[Filter],
-        mut attributes: BTreeMap<String, Attributes>,
+        mut attributes: BTreeMap<String, Arc<Attributes>>,
     ) -> Self {
         let mut names: Vec<String> = by.to_vec();
         names.extend(filters.iter().map(|filter| filter.dimension.clone()));
         if names.iter().any(|name| name == CUSTOMER) {
             let values = (0..books.customers.len()).map(|customer| books.customer_id(customer as u32)).collect();
             let of_customer = (0..books.customers.len() as u32).map(Some).collect();
-            attributes.insert(CUSTOMER.to_owned(), Attributes { values, of_customer });
+            attributes.insert(CUSTOMER.to_owned(), Arc::new(Attributes { values, of_customer }));
         }
         if names.iter().any(|name| name == COHORT) {
-            attributes.insert(COHORT.to_owned(), cohorts(books));
+            attributes.insert(COHORT.to_owned(), Arc::new(cohorts(books)));
         }
 
         let (customer_code, customer_labels) = code_customers(books, by, filters, &attributes);
@@ -140,7 +142,8 @@ impl Segmentation {
         }
         names.retain(|name| is_part(name));
         let of_plans = names.into_iter().map(|name| (name.clone(), parts_of_plans(books, &name))).collect();
-        Self { labels, customer_code, part_code, segment_of, parts, attributes, of_plans }
+        let customers = books.customers.len();
+        Self { labels, customer_code, customers, part_code, segment_of, parts, attributes, of_plans }
     }
 
     /// Refuses a dimension that neither parts nor customers have.
@@ -157,6 +160,21 @@ impl Segmentation {
         })
     }
 
+    /// One segment for each code of parts, whoever the customer is; customers of the code [`OUTSIDE`] are not looked at.
+    #[cfg(test)]
+    pub(super) fn of_codes(customer_code: Vec<u32>, part_code: Vec<u32>, parts: usize) -> Self {
+        Self {
+            labels: (0..parts).map(|part| vec![part.to_string()]).collect(),
+            customers: customer_code.len(),
+            customer_code: Some(customer_code),
+            part_code,
+            segment_of: (0..parts as u32).collect(),
+            parts,
+            attributes: BTreeMap::new(),
+            of_plans: BTreeMap::new(),
+        }
+    }
+
     /// The segments of the same customers by fewer dimensions, with fewer filters.
     #[must_use]
     pub fn with_fewer(&self, books: &Books, by: &[String], filters: &[Filter]) -> Self {
@@ -166,7 +184,7 @@ impl Segmentation {
     /// What the customers are in a dimension of theirs.
     #[must_use]
     pub fn attributes(&self, name: &str) -> Option<&Attributes> {
-        self.attributes.get(name)
+        self.attributes.get(name).map(Arc::as_ref)
     }
 
     /// How many segments there are.
@@ -183,17 +201,34 @@ impl Segmentation {
 
     /// Whether a customer is looked at.
     #[must_use]
+    #[inline]
     pub fn has_customer(&self, customer: usize) -> bool {
-        self.customer_code.get(customer).is_some_and(|code| *code != OUTSIDE)
+        self.code_of(customer) != OUTSIDE
+    }
+
+    /// Whether a part of some customers' contracts is looked at.
+    #[inline]
+    #[must_use]
+    pub fn has_part(&self, offer: u32) -> bool {
+        self.part_code.get(offer as usize).is_some_and(|code| *code != OUTSIDE)
+    }
+
+    #[inline]
+    fn code_of(&self, customer: usize) -> u32 {
+        match &self.customer_code {
+            Some(codes) => codes.get(customer).copied().unwrap_or(OUTSIDE),
+            None if customer < self.customers => 0,
+            None => OUTSIDE,
+        }
     }
 
     /// The segment of a part of a customer's contracts; [`OUTSIDE`] when it is not looked at.
     #[inline]
     #[must_use]
     pub fn segment(&self, customer: usize, offer: u32) -> u32 {
-        match (self.customer_code.get(customer), self.part_code.get(offer as usize)) {
-            (Some(customer), Some(part)) if *customer != OUTSIDE && *part != OUTSIDE => {
-                self.segment_of.get(*customer as usize * self.parts + *part as usize).copied().unwrap_or(OUTSIDE)
+        match (self.code_of(customer), self.part_code.get(offer as usize)) {
+            (customer, Some(part)) if customer != OUTSIDE && *part != OUTSIDE => {
+                self.segment_of.get(customer as usize * self.parts + *part as usize).copied().unwrap_or(OUTSIDE)
             }
             _ => OUTSIDE,
         }
@@ -210,10 +245,16 @@ impl Segmentation {
 ///
 /// # Errors
 /// When facts cannot be read.
-pub fn stated(books: &Books, by: &[String], filters: &[Filter]) -> Result<BTreeMap<String, Attributes>, EngineError> {
+pub fn stated(
+    books: &Books,
+    by: &[String],
+    filters: &[Filter],
+) -> Result<BTreeMap<String, Arc<Attributes>>, EngineError> {
     let mut attributes = stated_in_facts(books, by, filters)?;
     if by.iter().chain(filters.iter().map(|filter| &filter.dimension)).any(|name| name == STANDING) {
-        attributes.insert(STANDING.to_owned(), Standings::new(books)?.attributes());
+        let standing = std::iter::once(STANDING.to_owned()).collect();
+        let of_now = |_: &[String]| Ok(BTreeMap::from([(STANDING.to_owned(), Standings::new(books)?.attributes())]));
+        attributes.extend(books.cubes.attributes(standing, of_now)?);
     }
     Ok(attributes)
 }
@@ -226,14 +267,14 @@ pub fn stated_in_facts(
     books: &Books,
     by: &[String],
     filters: &[Filter],
-) -> Result<BTreeMap<String, Attributes>, EngineError> {
+) -> Result<BTreeMap<String, Arc<Attributes>>, EngineError> {
     let names: std::collections::BTreeSet<String> = by
         .iter()
         .chain(filters.iter().map(|filter| &filter.dimension))
         .filter(|name| !is_part(name) && ![CUSTOMER, COHORT, STANDING].contains(&name.as_str()))
         .cloned()
         .collect();
-    let mut attributes = books.attributes(&names.into_iter().collect::<Vec<_>>())?;
+    let mut attributes = books.cubes.attributes(names, |names| Ok(books.attributes(names)?))?;
     attributes.retain(|_, attribute| !attribute.values.is_empty());
     Ok(attributes)
 }
@@ -332,10 +373,13 @@ fn code_customers(
     books: &Books,
     by: &[String],
     filters: &[Filter],
-    attributes: &BTreeMap<String, Attributes>,
-) -> (Vec<u32>, Vec<Vec<String>>) {
+    attributes: &BTreeMap<String, Arc<Attributes>>,
+) -> (Option<Vec<u32>>, Vec<Vec<String>>) {
+    if by.iter().chain(filters.iter().map(|filter| &filter.dimension)).all(|name| is_part(name)) {
+        return (None, vec![Vec::new()]);
+    }
     let nothing = Attributes { values: Vec::new(), of_customer: Vec::new() };
-    let of = |name: &String| attributes.get(name).unwrap_or(&nothing);
+    let of = |name: &String| attributes.get(name).map_or(&nothing, Arc::as_ref);
     let split: Vec<&Attributes> = by.iter().filter(|name| !is_part(name)).map(of).collect();
     let named: std::collections::BTreeSet<&String> =
         filters.iter().map(|filter| &filter.dimension).filter(|name| !is_part(name)).collect();
@@ -376,7 +420,7 @@ fn code_customers(
             codes.of(&values, || split.iter().zip(&values).map(|(attribute, code)| label(attribute, *code)).collect())
         })
         .collect();
-    (of_customer, codes.labels)
+    (Some(of_customer), codes.labels)
 }
 
 fn code_parts(books: &Books, by: &[String], filters: &[Filter]) -> (Vec<u32>, Vec<Vec<String>>) {

@@ -6,7 +6,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI32, Ordering},
+    },
 };
 
 use outlook::segment::{Customer, Risk, Segment, Standing, standings};
@@ -130,20 +133,21 @@ impl Known {
         }
         let end = books.shelf.numberings(books).of(books, "customer").end().max(books.customers.len());
         let ticks = &books.ticks;
-        let found = Mutex::new(Known { from: vec![i32::MAX; end], trials: Vec::new() });
+        let from: Vec<AtomicI32> = (0..end).map(|_| AtomicI32::new(i32::MAX)).collect();
+        let found = Mutex::new(Vec::new());
         books.over_shares(|customer, spans| {
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            for span in spans {
-                let start = ticks.day(span.from).0;
-                let from = &mut found.from[customer as usize];
-                *from = (*from).min(start);
-                if span.trial {
-                    let end = ticks.day(span.to).0;
-                    found.trials.push(Trial { customer, start, end, converted: NO_DAY });
-                }
+            let first = spans.iter().map(|span| ticks.day(span.from).0).min();
+            if let (Some(from), Some(first)) = (from.get(customer as usize), first) {
+                from.fetch_min(first, Ordering::Relaxed);
+            }
+            for span in spans.iter().filter(|span| span.trial) {
+                let (start, end) = (ticks.day(span.from).0, ticks.day(span.to).0);
+                let trial = Trial { customer, start, end, converted: NO_DAY };
+                found.lock().unwrap_or_else(PoisonError::into_inner).push(trial);
             }
         });
-        let mut known = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let trials = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut known = Known { from: from.into_iter().map(AtomicI32::into_inner).collect(), trials };
         if let Some(trials) = read.get("trial") {
             let (starts, ends, converted) = (trials.days("start"), trials.days("end"), trials.days("converted"));
             for (fact, customer) in trials.ids("customer").iter().copied().enumerate() {
@@ -255,6 +259,20 @@ impl<'a> Standings<'a> {
                 Place { customer, known, standing, is_falling }
             })
             .collect()
+    }
+
+    /// The paying customers at risk before a day, those who pay most first: kept with the books.
+    ///
+    /// # Errors
+    /// When facts cannot be read.
+    pub fn paying_at_risk(&self, end: Day) -> Result<Arc<Vec<Place>>, EngineError> {
+        self.books.cubes.at_risk(end, || {
+            let mut places = self.before(end);
+            places.retain(|place| place.standing.is_at_risk && place.known.mrr_micros > 0);
+            places.sort_by_key(|place| (std::cmp::Reverse(place.known.mrr_micros), place.customer));
+            places.shrink_to_fit();
+            Ok(places)
+        })
     }
 
     /// The customers whose trial ends on one of the days `[from, to)`, without having turned into paying, with that day.
