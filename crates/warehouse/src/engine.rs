@@ -85,7 +85,7 @@ use tally::{
 pub struct Cubes {
     kept: std::sync::Mutex<Vec<(Split, Arc<Made>)>>,
     /// Windows that will be asked for, so that one pass makes them all.
-    announced: std::sync::Mutex<Vec<(Split, Vec<Days>)>>,
+    announced: std::sync::Mutex<Vec<(Split, BTreeSet<Days>)>>,
     triangles: std::sync::Mutex<Vec<(TriangleAsked, Arc<Triangle>)>>,
     answers: std::sync::Mutex<Vec<(Question, Arc<Vec<Figure>>)>>,
     calls: std::sync::Mutex<Vec<((Day, Day), Arc<Vec<Call>>)>>,
@@ -132,7 +132,7 @@ impl Cubes {
     /// How many attributes are kept: each takes eight bytes a customer.
     const ATTRIBUTES: usize = 8;
     /// An answer of more figures is not kept.
-    const FIGURES: usize = 20_000;
+    const FIGURES: usize = 10_000;
 
     fn find(&self, split: &Split, windows: &[Days], wanted: &Wanted) -> Option<Arc<Made>> {
         let kept = hold(&self.kept);
@@ -140,12 +140,15 @@ impl Cubes {
         kept.iter().find(|(other, made)| other == split && fits(made)).map(|(_, made)| Arc::clone(made))
     }
 
-    /// Says which windows of a split will be asked for.
+    /// Says which windows of a split will be asked for, where they are not there yet.
     fn announce(&self, split: &Split, windows: &[Days]) {
+        if self.find(split, windows, &Wanted::default()).is_some() {
+            return;
+        }
         let mut announced = hold(&self.announced);
         match announced.iter_mut().find(|(other, _)| other == split) {
-            Some((_, known)) => known.extend_from_slice(windows),
-            None => keep(&mut announced, (split.clone(), windows.to_vec())),
+            Some((_, known)) => known.extend(windows),
+            None => keep(&mut announced, (split.clone(), windows.iter().copied().collect())),
         }
     }
 
@@ -153,7 +156,7 @@ impl Cubes {
     fn announced(&self, split: &Split) -> Vec<Days> {
         let mut announced = hold(&self.announced);
         let place = announced.iter().position(|(other, _)| other == split);
-        place.map_or_else(Vec::new, |place| announced.remove(place).1)
+        place.map_or_else(Vec::new, |place| announced.remove(place).1.into_iter().collect())
     }
 
     /// Attributes of earlier questions, and those that `load` reads. One question reads at a time: another one that asks
