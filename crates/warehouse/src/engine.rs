@@ -88,7 +88,7 @@ pub struct Cubes {
     announced: std::sync::Mutex<Vec<(Split, BTreeSet<Days>)>>,
     triangles: std::sync::Mutex<Vec<(TriangleAsked, Arc<Triangle>)>>,
     answers: std::sync::Mutex<Vec<(Question, Arc<Vec<Figure>>)>>,
-    calls: std::sync::Mutex<Vec<((Day, Day), Arc<Vec<Call>>)>>,
+    calls: std::sync::Mutex<Vec<(CallsAsked, Arc<Vec<Call>>)>>,
     at_risk: std::sync::Mutex<Vec<(Day, Arc<Vec<Place>>)>>,
     attributes: std::sync::Mutex<BTreeMap<String, Arc<Attributes>>>,
     first_movement: std::sync::OnceLock<Option<Day>>,
@@ -114,6 +114,9 @@ impl Split {
         Self { by: question.by.clone(), filters: question.filters.clone(), attribution }
     }
 }
+
+/// Which calls were asked for: the first day and the first day no more.
+type CallsAsked = (Day, Day);
 
 /// Which triangle was asked for: its split, the length of a period, the first day and the first day no more.
 type TriangleAsked = (Split, Grain, Day, Day);

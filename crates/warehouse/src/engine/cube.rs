@@ -669,14 +669,17 @@ mod tests {
 
     use super::*;
 
-    /// Movements of one customer: days from one to the next, offers, amounts, kinds and causes.
-    fn movements() -> impl Strategy<Value = Vec<(i32, u32, i64, usize, usize)>> {
+    /// A movement: days since the one before, offer, amount, kind and cause.
+    type Moves = (i32, u32, i64, usize, usize);
+
+    /// Movements of one customer.
+    fn movements() -> impl Strategy<Value = Vec<Moves>> {
         let kinds = 0..Kind::ALL.len();
         let causes = 0..Cause::ALL.len();
         prop::collection::vec((0i32..90, 0u32..4, -40i64..60, kinds, causes), 0..8)
     }
 
-    fn ledger(customers: &[Vec<(i32, u32, i64, usize, usize)>]) -> Ledger {
+    fn ledger(customers: &[Vec<Moves>]) -> Ledger {
         let mut ledger = Ledger::default();
         for rows in customers {
             let mut day = 0;
