@@ -86,13 +86,13 @@ pub struct Cubes {
     kept: std::sync::Mutex<Vec<(Split, Arc<Made>)>>,
     /// Windows that will be asked for, so that one pass makes them all.
     announced: std::sync::Mutex<Vec<(Split, BTreeSet<Days>)>>,
-    triangles: std::sync::Mutex<Vec<(TriangleAsked, Arc<Triangle>)>>,
+    triangles: Earlier<TriangleAsked, Triangle>,
     answers: std::sync::Mutex<Vec<(Question, Arc<Vec<Figure>>)>>,
-    calls: std::sync::Mutex<Vec<(CallsAsked, Arc<Vec<Call>>)>>,
-    at_risk: std::sync::Mutex<Vec<(Day, Arc<Vec<Place>>)>>,
+    calls: Earlier<(Day, Day), Vec<Call>>,
+    at_risk: Earlier<Day, Vec<Place>>,
     attributes: std::sync::Mutex<BTreeMap<String, Arc<Attributes>>>,
     first_movement: std::sync::OnceLock<Option<Day>>,
-    people: std::sync::Mutex<Vec<(PeopleAsked, Arc<People>)>>,
+    people: Earlier<PeopleAsked, People>,
     health: std::sync::Mutex<Option<Arc<Model>>>,
     known: std::sync::Mutex<Option<Arc<Known>>>,
 }
@@ -114,9 +114,6 @@ impl Split {
         Self { by: question.by.clone(), filters: question.filters.clone(), attribution }
     }
 }
-
-/// Which calls were asked for: the first day and the first day no more.
-type CallsAsked = (Day, Day);
 
 /// Which triangle was asked for: its split, the length of a period, the first day and the first day no more.
 type TriangleAsked = (Split, Grain, Day, Day);
@@ -195,42 +192,6 @@ impl Cubes {
         Ok(found)
     }
 
-    /// The triangle of an earlier question, or of this one.
-    fn triangle(
-        &self,
-        asked: TriangleAsked,
-        make: impl FnOnce() -> Result<Triangle, EngineError>,
-    ) -> Result<Arc<Triangle>, EngineError> {
-        find_or_make(&self.triangles, asked, make)
-    }
-
-    /// The customers to call of an earlier question, or of this one.
-    fn calls(
-        &self,
-        asked: (Day, Day),
-        make: impl FnOnce() -> Result<Vec<Call>, EngineError>,
-    ) -> Result<Arc<Vec<Call>>, EngineError> {
-        find_or_make(&self.calls, asked, make)
-    }
-
-    /// The customers at risk of an earlier question, or of this one.
-    fn at_risk(
-        &self,
-        end: Day,
-        make: impl FnOnce() -> Result<Vec<Place>, EngineError>,
-    ) -> Result<Arc<Vec<Place>>, EngineError> {
-        find_or_make(&self.at_risk, end, make)
-    }
-
-    /// The people of an earlier question, or of this one.
-    fn people(
-        &self,
-        asked: PeopleAsked,
-        load: impl FnOnce() -> Result<People, EngineError>,
-    ) -> Result<Arc<People>, EngineError> {
-        find_or_make(&self.people, asked, load)
-    }
-
     /// How health is judged. One question learns at a time: another one that asks meanwhile is served when it is known.
     fn health(&self, load: impl FnOnce() -> Result<Model, EngineError>) -> Result<Arc<Model>, EngineError> {
         once(&self.health, load)
@@ -246,18 +207,25 @@ impl Cubes {
     }
 }
 
-/// What was made for an earlier question, or is made now.
-fn find_or_make<K: PartialEq, T>(
-    kept: &std::sync::Mutex<Vec<(K, Arc<T>)>>,
-    asked: K,
-    make: impl FnOnce() -> Result<T, EngineError>,
-) -> Result<Arc<T>, EngineError> {
-    if let Some((_, made)) = hold(kept).iter().find(|(other, _)| *other == asked) {
-        return Ok(Arc::clone(made));
+/// What was made for earlier questions, by what they asked.
+struct Earlier<K, T>(std::sync::Mutex<Vec<(K, Arc<T>)>>);
+
+impl<K, T> Default for Earlier<K, T> {
+    fn default() -> Self {
+        Self(std::sync::Mutex::default())
     }
-    let made = Arc::new(make()?);
-    keep(&mut hold(kept), (asked, Arc::clone(&made)));
-    Ok(made)
+}
+
+impl<K: PartialEq, T> Earlier<K, T> {
+    /// What was made for an earlier question, or is made now.
+    fn find_or_make(&self, asked: K, make: impl FnOnce() -> Result<T, EngineError>) -> Result<Arc<T>, EngineError> {
+        if let Some((_, made)) = hold(&self.0).iter().find(|(other, _)| *other == asked) {
+            return Ok(Arc::clone(made));
+        }
+        let made = Arc::new(make()?);
+        keep(&mut hold(&self.0), (asked, Arc::clone(&made)));
+        Ok(made)
+    }
 }
 
 /// Keeps one more; the oldest makes room for it.
@@ -1372,7 +1340,7 @@ fn people_of(
 ) -> Result<Arc<People>, EngineError> {
     let Some(with_visits) = announce(books, question, measures, dimensions, known)? else { return Ok(Arc::default()) };
     let asked = (with_visits, dimensions.to_vec(), question.assumptions.attribution);
-    books.cubes.people(asked, || {
+    books.cubes.people.find_or_make(asked, || {
         Ok(People::load(books, with_visits, dimensions, &|customer| journey::first_paid(books, customer))?)
     })
 }

@@ -51,5 +51,5 @@ pub fn of_first_payments(
         return make().map(Arc::new);
     }
     let split = Split { by: Vec::new(), filters: filters.to_vec(), attribution: assumptions.attribution };
-    books.cubes.triangle((split, grain, from, through), make)
+    books.cubes.triangles.find_or_make((split, grain, from, through), make)
 }

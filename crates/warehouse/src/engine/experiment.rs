@@ -161,7 +161,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
 fn stated(books: &Books, end: Day) -> Result<(std::sync::Arc<People>, BTreeMap<String, Stated>), EngineError> {
     let mut found: BTreeMap<String, Stated> = BTreeMap::new();
     let load = |with_visits: bool| {
-        books.cubes.people((with_visits, Vec::new(), Attribution::default()), || {
+        books.cubes.people.find_or_make((with_visits, Vec::new(), Attribution::default()), || {
             Ok(People::load(books, with_visits, &[], &|customer| journey::first_paid(books, customer))?)
         })
     };

@@ -92,7 +92,8 @@ fn facts(books: &Books) -> Result<(Arc<Observed>, Vec<u32>), EngineError> {
     // Who is whose customer is taken from what states it, without visits: so it does not depend on the question.
     let people = books
         .cubes
-        .people((false, Vec::new(), Attribution::Stated), || Ok(People::load(books, false, &[], &|_| None)?))?;
+        .people
+        .find_or_make((false, Vec::new(), Attribution::Stated), || Ok(People::load(books, false, &[], &|_| None)?))?;
     let customers = people.customers_of(EVENTS, &observed);
     Ok((observed, customers))
 }

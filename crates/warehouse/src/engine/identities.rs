@@ -53,9 +53,9 @@ impl Contradiction {
 /// When facts cannot be read.
 pub fn report(books: &Books, facts: bool) -> Result<Report, EngineError> {
     let asked = (true, Vec::new(), super::people::Attribution::default());
-    let people = books
-        .cubes
-        .people(asked, || Ok(People::load(books, true, &[], &|customer| journey::first_paid(books, customer))?))?;
+    let people = books.cubes.people.find_or_make(asked, || {
+        Ok(People::load(books, true, &[], &|customer| journey::first_paid(books, customer))?)
+    })?;
     let contradictions = match facts && !people.conflicts.is_empty() {
         true => contradictions(books, &people)?,
         false => Vec::new(),

@@ -220,7 +220,7 @@ fn picked_part(books: &Books, question: &Question, is_greatest: bool) -> Result<
 /// # Errors
 /// When facts cannot be read.
 pub fn calls(books: &Books, month: Day, end: Day) -> Result<Arc<Vec<Call>>, EngineError> {
-    books.cubes.calls((month, end), || look_for_calls(books, month, end))
+    books.cubes.calls.find_or_make((month, end), || look_for_calls(books, month, end))
 }
 
 fn look_for_calls(books: &Books, month: Day, end: Day) -> Result<Vec<Call>, EngineError> {

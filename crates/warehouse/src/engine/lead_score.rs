@@ -410,7 +410,7 @@ pub fn list(books: &Books, assumptions: &Assumptions, choice: &Choice) -> Result
     let attribution = assumptions.attribution;
     let asked = (true, dimensions.clone(), attribution);
     let first_paid = |customer| super::journey::first_paid(books, customer);
-    let people = books.cubes.people(asked, || Ok(People::load(books, true, &dimensions, &first_paid)?))?;
+    let people = books.cubes.people.find_or_make(asked, || Ok(People::load(books, true, &dimensions, &first_paid)?))?;
     let stated = stated(books, &by, &choice.filters)?;
     let attributes = people::attributed(books, &people, stated, &dimensions, attribution);
     let segmentation = Segmentation::of_attributes(books, &by, &choice.filters, attributes);

@@ -379,7 +379,7 @@ fn trials_that_will_pay(books: &Books, end: Day) -> Result<f64, EngineError> {
 /// The trials that facts state: customer, start and end, in days.
 fn trials(books: &Books) -> Result<Vec<(u32, i32, i32)>, EngineError> {
     if books.has_facts("trial")? {
-        let people = books.cubes.people((false, Vec::new(), Attribution::default()), || {
+        let people = books.cubes.people.find_or_make((false, Vec::new(), Attribution::default()), || {
             Ok(People::load(books, false, &[], &|customer| journey::first_paid(books, customer))?)
         })?;
         let mut wanted =

@@ -266,7 +266,7 @@ impl<'a> Standings<'a> {
     /// # Errors
     /// When facts cannot be read.
     pub fn paying_at_risk(&self, end: Day) -> Result<Arc<Vec<Place>>, EngineError> {
-        self.books.cubes.at_risk(end, || {
+        self.books.cubes.at_risk.find_or_make(end, || {
             let mut places = self.before(end);
             places.retain(|place| place.standing.is_at_risk && place.known.mrr_micros > 0);
             places.sort_by_key(|place| (std::cmp::Reverse(place.known.mrr_micros), place.customer));

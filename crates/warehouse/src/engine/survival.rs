@@ -108,7 +108,7 @@ pub fn customers_by(
             Attribution::Linear => Attribution::FirstTouch,
             whole => whole,
         };
-        let people = books.cubes.people((true, dimensions.clone(), attribution), || {
+        let people = books.cubes.people.find_or_make((true, dimensions.clone(), attribution), || {
             Ok(People::load(books, true, &dimensions, &|customer| journey::first_paid(books, customer))?)
         })?;
         attributes = people::attributed(books, &people, attributes, &dimensions, attribution);

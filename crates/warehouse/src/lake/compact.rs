@@ -348,16 +348,18 @@ fn replace(
             bounds: &written.bounds,
         },
     )?;
-    transaction.prepare_cached("INSERT INTO recurve_file (import_id, table_id, path, rows, bytes, footer_bytes, row_groups, hash, bounds, state)
-         VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, '', 'committed')")?.execute(params![
-            table.id,
-            written.name,
-            signed(written.rows),
-            signed(written.bytes),
-            written.footer_bytes,
-            signed(written.row_groups as u64),
-            written.hash
-        ])?;
+    let sql = "INSERT INTO recurve_file
+                 (import_id, table_id, path, rows, bytes, footer_bytes, row_groups, hash, bounds, state)
+               VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, '', 'committed')";
+    transaction.prepare_cached(sql)?.execute(params![
+        table.id,
+        written.name,
+        signed(written.rows),
+        signed(written.bytes),
+        written.footer_bytes,
+        signed(written.row_groups as u64),
+        written.hash
+    ])?;
     transaction
         .prepare_cached("UPDATE ducklake_table_stats SET file_size_bytes = file_size_bytes + ? WHERE table_id = ?")?
         .execute(params![signed(written.bytes) - bytes_before, table.id])?;

@@ -13,7 +13,6 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
-use rayon::prelude::*;
 
 use super::catalogue::{Table, make_folder, sync_folder};
 use super::column::{Column, ColumnBounds, LONGEST_BOUND_BYTES, bounds};
@@ -294,14 +293,9 @@ impl Open {
             self.group = self.factory.create_column_writers(self.row_groups)?;
         }
         self.group_rows += batch.num_rows();
-        if batch.num_rows() < SHARED_ENCODING_ROWS {
-            for (writer, (field, array)) in self.group.iter_mut().zip(columns) {
-                encode(writer, field, array)?;
-            }
-            return Ok(());
-        }
-        let columns: Vec<_> = columns.collect();
-        self.group.par_iter_mut().zip(columns).try_for_each(|(writer, (field, array))| encode(writer, field, array))
+        let is_much = batch.num_rows() >= SHARED_ENCODING_ROWS;
+        let columns: Vec<_> = self.group.iter_mut().zip(columns).collect();
+        cores::map(columns, is_much, |(writer, (field, array))| encode(writer, field, array)).into_iter().collect()
     }
 
     fn end_group(&mut self) -> Result<(), ParquetError> {

@@ -505,19 +505,6 @@ impl Lake {
         })
     }
 
-    /// The numbers of the imports that were committed after a snapshot, and not after another one; in order.
-    pub fn imports_between(&self, after: SnapshotId, until: SnapshotId) -> Result<Vec<i64>, LakeError> {
-        self.store.read("list imports", |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id FROM recurve_import
-                     WHERE state = 'committed' AND snapshot > ? AND snapshot <= ? ORDER BY id",
-                )?
-                .query_map([after.0, until.0], |row| row.get(0))?
-                .collect()
-        })
-    }
-
     /// The snapshot that an import made; none when it is not committed.
     pub fn snapshot_of(&self, import: i64) -> Result<Option<SnapshotId>, LakeError> {
         self.store.read("find an import", |connection| {
@@ -949,17 +936,19 @@ pub(super) struct DataFileRow<'a> {
 }
 
 pub(super) fn add_data_file(transaction: &Transaction<'_>, file: &DataFileRow<'_>) -> rusqlite::Result<()> {
-    transaction.prepare_cached("INSERT INTO ducklake_data_file VALUES (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, NULL, NULL, NULL, ?)")?.execute(params![
-            file.id,
-            file.table,
-            file.snapshot,
-            file.name,
-            file.rows,
-            file.bytes,
-            file.footer_bytes,
-            file.first_row,
-            file.last_snapshot
-        ])?;
+    let sql = "INSERT INTO ducklake_data_file
+               VALUES (?, ?, ?, NULL, NULL, ?, 1, 'parquet', ?, ?, ?, ?, NULL, NULL, NULL, ?)";
+    transaction.prepare_cached(sql)?.execute(params![
+        file.id,
+        file.table,
+        file.snapshot,
+        file.name,
+        file.rows,
+        file.bytes,
+        file.footer_bytes,
+        file.first_row,
+        file.last_snapshot
+    ])?;
     for bounds in file.bounds {
         transaction
             .prepare_cached("INSERT INTO ducklake_file_column_stats VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)")?
