@@ -37,25 +37,29 @@ struct Arguments {
     command: Command,
 }
 
-/// Has the allocator keep memory that was given back, for the next use: a command is over soon, and a page that is
-/// given to the system and fetched again is cleared again, which costs more than most of what is done with it.
+/// For how long the allocator keeps memory that was given back before the system gets it.
+///
+/// A command is over soon, and a page that is given to the system and fetched again is cleared again, which costs more than
+/// most of what is done with it. A server runs for months: what it does not need now belongs to others.
 #[allow(unsafe_code)]
-fn keep_freed_memory() {
+fn keep_freed_memory(command: &Command) {
     use std::ffi::{c_int, c_long};
     /// The place of `mi_option_purge_delay` in the list of mimalloc's options, the same in its second and third line.
     const PURGE_DELAY: c_int = 15;
     const NEVER: c_long = -1;
+    const OF_A_SERVER_MILLISECONDS: c_long = 200;
+    let delay = if matches!(command, Command::Serve(_)) { OF_A_SERVER_MILLISECONDS } else { NEVER };
     // The signature is that of `mimalloc.h`, which is linked because the allocator is. The function may be called from
     // any thread at any time, and does nothing but to store one number, so it is safe.
     unsafe extern "C" {
         safe fn mi_option_set(option: c_int, value: c_long);
     }
-    mi_option_set(PURGE_DELAY, NEVER);
+    mi_option_set(PURGE_DELAY, delay);
 }
 
 fn main() -> ExitCode {
-    keep_freed_memory();
     let arguments = Arguments::parse();
+    keep_freed_memory(&arguments.command);
     match command::run(&arguments.options, arguments.command) {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         // Whoever reads our output has seen enough: that is no failure.

@@ -106,6 +106,19 @@ impl Shelf {
         Ok(books)
     }
 
+    /// The newest books that stand here for a view, those of a version or of one before it.
+    pub fn newest(&self, known: Known, view: &View) -> Option<Arc<Books>> {
+        let choices = Key::of(known, view).choices;
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let alike = books.iter().filter(|entry| entry.key.choices == choices);
+        let places: Vec<Arc<Place>> = alike.filter_map(|entry| entry.place.upgrade()).collect();
+        drop(books);
+        // Those that somebody is opening right now come later.
+        let opened = places.iter().filter_map(|place| place.0.try_lock().ok()?.clone());
+        let fit = opened.filter(|books| books.snapshot().is_some_and(|snapshot| snapshot.0 <= known.snapshot));
+        fit.max_by_key(|books| books.snapshot())
+    }
+
     /// The metrics of the product and of the folder.
     pub fn catalogue(&self, data: &Path, known: Known) -> Result<Arc<Catalogue>, CommandError> {
         let mut kept = self.catalogue.lock().unwrap_or_else(PoisonError::into_inner);

@@ -295,7 +295,13 @@ impl Recorded {
         Self { firsts: [&self.firsts, firsts].concat() }
     }
 
-    /// The ordinal of the import that recorded a fact.
+    /// How many imports there are.
+    #[must_use]
+    pub fn imports(&self) -> usize {
+        self.firsts.len()
+    }
+
+    /// The ordinal of the import that recorded a fact, from 1 on.
     #[must_use]
     pub fn import_of(&self, fact: u32) -> usize {
         self.firsts.partition_point(|first| *first <= fact)

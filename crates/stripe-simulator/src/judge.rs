@@ -320,7 +320,7 @@ impl Known {
             let mut evidence = Evidence::default();
             evidence.events_until = events_until;
             for (at, object) in seen.iter().chain(&self.payments) {
-                evidence.take(object, *at, &mut catalogue);
+                evidence.take(object.clone(), *at, &mut catalogue);
             }
             let mut history = history::rebuild(&evidence, &catalogue, now);
             all.rows.append(&mut history.rows);

@@ -21,6 +21,26 @@ pub struct Event {
     pub previous: Option<Value>,
 }
 
+/// Beginnings of the types of events whose objects [`crate::Evidence`] takes.
+const OF_HISTORY: &[&str] = &[
+    "charge.",
+    "coupon.",
+    "customer.",
+    "invoice.",
+    "invoice_payment.",
+    "invoiceitem.",
+    "plan.",
+    "price.",
+    "subscription_schedule.",
+];
+
+/// Whether an event of a type says anything about the history of subscriptions. Most do not: with each payment come some of
+/// its intent and its method.
+#[must_use]
+pub fn is_of_history(kind: &str) -> bool {
+    OF_HISTORY.iter().any(|beginning| kind.starts_with(beginning))
+}
+
 /// Reads an event; `None` where id, type, time or object are missing.
 #[must_use]
 pub fn read(mut event: Value) -> Option<Event> {
@@ -57,6 +77,29 @@ pub fn before(object: &Value, previous: &Value) -> Value {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_event_of_no_type_of_history_is_no_evidence() {
+        let kinds = ["payment_intent", "payment_method", "setup_intent", "checkout.session", "payout", "refund"];
+        for kind in kinds {
+            assert!(!is_of_history(&format!("{kind}.updated")), "{kind}");
+        }
+        let kinds = [
+            ("subscription", "customer.subscription"),
+            ("discount", "customer.discount"),
+            ("invoice", "invoice"),
+            ("invoiceitem", "invoiceitem"),
+            ("invoice_payment", "invoice_payment"),
+            ("subscription_schedule", "subscription_schedule"),
+            ("charge", "charge"),
+            ("price", "price"),
+            ("plan", "plan"),
+            ("coupon", "coupon"),
+        ];
+        for (object, kind) in kinds {
+            assert!(is_of_history(&format!("{kind}.updated")), "{object}");
+        }
+    }
 
     #[test]
     fn previous_attributes_give_the_object_before() {

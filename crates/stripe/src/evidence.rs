@@ -30,12 +30,13 @@ pub struct Evidence {
     pub issues: Vec<Issue>,
 }
 
-fn keep(into: &mut BTreeMap<String, (i64, Value)>, of: &str, seen_at: i64, object: &Value) {
+fn keep(into: &mut BTreeMap<String, (i64, Value)>, seen_at: i64, object: Value) {
+    let of = text(&object, "id").unwrap_or_default();
     match into.get_mut(of) {
         Some(kept) if kept.0 > seen_at => {}
-        Some(kept) => *kept = (seen_at, object.clone()),
+        Some(kept) => *kept = (seen_at, object),
         None => {
-            into.insert(of.to_owned(), (seen_at, object.clone()));
+            into.insert(of.to_owned(), (seen_at, object));
         }
     }
 }
@@ -45,51 +46,53 @@ impl Evidence {
     ///
     /// Prices, coupons and discounts go to the catalogue. Objects that say nothing of the history of subscriptions are
     /// passed over here; [`crate::object::facts`] reads them.
-    pub fn take(&mut self, object: &Value, seen_at: i64, catalogue: &mut Catalogue) {
-        let of = text(object, "id").unwrap_or_default();
-        match text(object, "object") {
-            Some("event") => match event::read(object.clone()) {
-                Some(event) => {
-                    if !self.events.contains_key(&event.id) {
+    pub fn take(&mut self, object: Value, seen_at: i64, catalogue: &mut Catalogue) {
+        match text(&object, "object") {
+            Some("event") => {
+                let of = text(&object, "id").unwrap_or_default().to_owned();
+                match event::read(object) {
+                    Some(event) if self.events.contains_key(&event.id) => {}
+                    Some(event) => {
                         if text(&event.object, "object") != Some("subscription") {
-                            self.take(&event.object, event.created, catalogue);
+                            self.take(event.object.clone(), event.created, catalogue);
                         } else {
                             self.learn_discounts(&event.object, catalogue);
                         }
                         self.events.insert(event.id.clone(), event);
                     }
+                    None => {
+                        let words = "an event without id, type, time or object";
+                        self.issues.push(Issue::new(Code::FieldMissing, &of, words));
+                    }
                 }
-                None => {
-                    self.issues.push(Issue::new(Code::FieldMissing, of, "an event without id, type, time or object"))
-                }
-            },
+            }
             Some("subscription") => {
-                self.learn_discounts(object, catalogue);
-                keep(&mut self.subscriptions, of, seen_at, object);
+                self.learn_discounts(&object, catalogue);
+                keep(&mut self.subscriptions, seen_at, object);
             }
             Some("invoice") => {
-                self.learn_discounts(object, catalogue);
-                for payment in members(object, "payments") {
-                    self.take(payment, seen_at, catalogue);
+                self.learn_discounts(&object, catalogue);
+                for payment in members(&object, "payments") {
+                    self.take(payment.clone(), seen_at, catalogue);
                 }
-                keep(&mut self.invoices, of, seen_at, object);
+                keep(&mut self.invoices, seen_at, object);
             }
-            Some("invoiceitem") => keep(&mut self.pending, of, seen_at, object),
-            Some("subscription_schedule") => keep(&mut self.schedules, of, seen_at, object),
-            Some("charge") => keep(&mut self.charges, of, seen_at, object),
+            Some("invoiceitem") => keep(&mut self.pending, seen_at, object),
+            Some("subscription_schedule") => keep(&mut self.schedules, seen_at, object),
+            Some("charge") => keep(&mut self.charges, seen_at, object),
             Some("invoice_payment") => {
-                let paid = part(object, "payment").and_then(|payment| {
+                let paid = part(&object, "payment").and_then(|payment| {
                     id(payment, "payment_intent")
                         .or_else(|| id(payment, "charge"))
                         .or_else(|| id(payment, "payment_record"))
                 });
-                if let (Some(paid), Some(invoice)) = (paid, id(object, "invoice")) {
+                if let (Some(paid), Some(invoice)) = (paid, id(&object, "invoice")) {
                     self.invoice_of_payment.insert(paid.to_owned(), invoice.to_owned());
                 }
             }
-            Some("discount") => catalogue.learn(object, Scope::Customer),
+            Some("discount") => catalogue.learn(&object, Scope::Customer),
             Some("price" | "plan" | "coupon") => {
-                catalogue.take(object, &mut self.issues);
+                catalogue.take(&object, &mut self.issues);
             }
             _ => {}
         }

@@ -433,7 +433,7 @@ mod tests {
     fn noted(objects: &[Value], now: i64) -> Vec<String> {
         let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
         for object in objects {
-            evidence.take(object, now, &mut catalogue);
+            evidence.take(object.clone(), now, &mut catalogue);
         }
         let history = rebuild(&evidence, &catalogue, now);
         let note = |row: &Row| {
@@ -498,7 +498,7 @@ mod tests {
         );
         let rows = {
             let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
-            objects.iter().for_each(|object| evidence.take(object, MONTHS[3] + 5 * 86_400, &mut catalogue));
+            objects.iter().for_each(|object| evidence.take(object.clone(), MONTHS[3] + 5 * 86_400, &mut catalogue));
             rebuild(&evidence, &catalogue, MONTHS[3] + 5 * 86_400).rows
         };
         assert_eq!(rows.last().map(|row| (row.item.as_str(), row.end)), Some(("si_support", Some(MONTHS[3]))));

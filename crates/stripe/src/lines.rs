@@ -1,6 +1,9 @@
 //! What invoice lines say of subscription items: full periods, the two sides of a proration, and usage.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use revenue::{
     calendar::{Day, days_in_month},
@@ -52,7 +55,7 @@ pub(crate) enum Side {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// Those that were shown, and those that follow from whole lines.
-    pub(crate) prices: Prices,
+    pub(crate) prices: Arc<Prices>,
     /// The ids of those that follow: at another quantity they may be in another tier.
     pub(crate) inferred: BTreeSet<String>,
     /// What a quantity of a price of unknown shape costs, where a whole line says so.
@@ -243,8 +246,8 @@ pub(crate) fn hidden(lines: &[Line], billed: &[Billed]) -> Vec<(String, i64, i64
 }
 
 /// Prices as they were shown, and as they follow from the whole lines of invoices where nothing else shows them.
-pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
-    let mut known = Known { prices: prices.clone(), ..Known::default() };
+pub(crate) fn known(invoices: &[Invoice], prices: &Arc<Prices>) -> Known {
+    let mut known = Known { prices: Arc::clone(prices), ..Known::default() };
     let mut found: BTreeMap<String, Option<PriceTerms>> = BTreeMap::new();
     let mut amounts: BTreeMap<(String, i64), Option<PriceTerms>> = BTreeMap::new();
     let settle = |entry: &mut Option<PriceTerms>, price: &PriceTerms| {
@@ -267,7 +270,9 @@ pub(crate) fn known(invoices: &[Invoice], prices: &Prices) -> Known {
     }
     let found: Prices = found.into_iter().filter_map(|(id, price)| Some((id, price?))).collect();
     known.inferred = found.keys().cloned().collect();
-    known.prices.extend(found);
+    if !found.is_empty() {
+        Arc::make_mut(&mut known.prices).extend(found);
+    }
     known.amounts = amounts.into_iter().filter_map(|(of, price)| Some((of, price?))).collect();
     known
 }

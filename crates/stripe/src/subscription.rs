@@ -1,6 +1,6 @@
 //! A subscription as Stripe shows it at one time, whichever version of the API shows it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use revenue::{fact::Status, money::Currency};
 use serde_json::Value;
@@ -70,10 +70,10 @@ pub struct Subscription {
 /// What is known besides an object itself.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    /// Prices with their tiers.
-    pub prices: Prices,
-    /// Coupons.
-    pub coupons: Coupons,
+    /// Prices with their tiers. All customers have them in common, so what one has beside them is a copy.
+    pub prices: Arc<Prices>,
+    /// Coupons, likewise.
+    pub coupons: Arc<Coupons>,
     /// Discounts that were shown in full somewhere, for objects that name them only.
     pub discounts: BTreeMap<String, Discount>,
     /// Discounts that name coupons which are not known yet.
@@ -108,13 +108,13 @@ impl Catalogue {
             Some("price" | "plan") => {
                 // A price without its tiers says less than one that is known with them.
                 if let Some(read) = price::read(object, None, &self.prices, issues) {
-                    self.prices.insert(read.id.clone(), read);
+                    Arc::make_mut(&mut self.prices).insert(read.id.clone(), read);
                 }
                 true
             }
             Some("coupon") => {
                 if let Some(read) = discount::read_coupon(object, issues) {
-                    self.coupons.insert(read.id.clone(), read);
+                    Arc::make_mut(&mut self.coupons).insert(read.id.clone(), read);
                     for (discount, scope) in std::mem::take(&mut self.waiting) {
                         self.learn(&discount, scope);
                     }

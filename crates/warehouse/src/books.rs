@@ -13,6 +13,7 @@ mod group;
 pub mod ids;
 pub mod oddity;
 pub mod origin;
+pub mod overlay;
 mod pages;
 mod rates;
 pub mod subscriptions;
@@ -26,7 +27,7 @@ use std::{
 use rayon::prelude::*;
 use revenue::{
     calendar::{Day, Grain, Zone},
-    fact::{Conflict, Terms, Tick, Ticks},
+    fact::{Conflict, Offer, Terms, Tick, Ticks},
     fx::Rates,
     ledger::{self, Builder, Ledger},
     money::Currency,
@@ -485,7 +486,18 @@ impl Books {
     /// The first day that is not over yet by *now*: changes of days before it have happened.
     #[must_use]
     pub fn first_day_to_come(&self) -> Day {
-        self.ticks.zone().day_of_instant(self.view.now).plus_days(1)
+        self.first_day_of(&self.view)
+    }
+
+    /// The same by the *now* of another view.
+    fn first_day_of(&self, view: &View) -> Day {
+        self.ticks.zone().day_of_instant(view.now).plus_days(1)
+    }
+
+    /// The snapshot that they are of; none where they are of chosen files or imports.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        self.snapshot
     }
 
     /// The customers' attributes as known.
@@ -536,13 +548,18 @@ fn portions(share: &subscriptions::Share) -> impl Iterator<Item = std::ops::Rang
 /// Kinds of fact with amounts, which say what the currency is while there are no subscriptions.
 const OF_MONEY: &[&str] = &["invoice_line", "payment", "contract", "spend", "cost", "cash_balance"];
 
+/// The currencies in which offers are.
+fn currencies_of(offers: &[Offer]) -> BTreeSet<Currency> {
+    offers.iter().map(|offer| offer.currency).collect()
+}
+
 /// The currencies of the subscriptions; of other facts with amounts while there are none.
 fn currencies(
     facts: &SubscriptionFacts,
     lake: Option<&Lake>,
     as_known_at: Option<i64>,
 ) -> Result<Vec<Currency>, BooksError> {
-    let mut currencies: BTreeSet<Currency> = facts.offers.iter().map(|offer| offer.currency).collect();
+    let mut currencies = currencies_of(&facts.offers);
     let tables = if currencies.is_empty() { OF_MONEY } else { &[] };
     for (lake, table) in lake.iter().flat_map(|lake| tables.iter().map(move |table| (lake, table))) {
         if lake.table_schema(table)?.is_none() {

@@ -7,14 +7,11 @@ use std::{
 };
 
 use axum::body::Bytes;
-use revenue::money::print_micros;
+use revenue::money::{Currency, print_micros};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
-use warehouse::books::{
-    Books,
-    change::{Change, Moved},
-};
+use warehouse::books::change::{Change, Moved};
 
 use super::company::instant;
 use crate::shelf::Known;
@@ -75,12 +72,12 @@ impl LedgerChange {
     /// LedgerChange of a customer that are named.
     const OF_CUSTOMER: usize = 20;
 
-    /// What there is to tell of changes; nothing where nobody's movements changed.
-    pub fn of(before: &Books, now: &Books, known: Known, changes: &[Change]) -> Option<Self> {
+    /// What there is to tell of changes, with the MRR of all before and now; nothing where nobody's movements changed.
+    pub fn of(reporting: Currency, mrr_micros: (i128, i128), known: Known, changes: &[Change]) -> Option<Self> {
         if changes.is_empty() {
             return None;
         }
-        let money = |micros: i128| print_micros(micros, now.reporting.decimals());
+        let money = |micros: i128| print_micros(micros, reporting.decimals());
         let movement = |moved: &Moved| ChangedMovement {
             day: moved.day.to_string(),
             subscription: moved.subscription.clone(),
@@ -99,9 +96,9 @@ impl LedgerChange {
         Some(Self {
             data_version: known.version(),
             data_as_of: instant(known.at_micros),
-            currency: now.reporting.code().to_owned(),
-            mrr_before: money(before.mrr_now_micros()),
-            mrr: money(now.mrr_now_micros()),
+            currency: reporting.code().to_owned(),
+            mrr_before: money(mrr_micros.0),
+            mrr: money(mrr_micros.1),
             customers_changed: changes.len(),
             customers: Some(customers.collect()),
         })

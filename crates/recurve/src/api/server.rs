@@ -4,8 +4,8 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -29,7 +29,7 @@ use tokio::{
     sync::{Notify, Semaphore, watch},
 };
 use warehouse::{
-    books::change::changes,
+    books::{change::changes, overlay::Overlay},
     lake::{Access, Lake},
 };
 
@@ -114,6 +114,10 @@ pub struct Server {
     pub shelf: Arc<Shelf>,
     /// The version that is served: questions see it until the next one is ready.
     pub version: watch::Sender<Live>,
+    /// What came since books were made.
+    overlay: Mutex<Option<Overlay>>,
+    /// Whether books are being made for it to go on from.
+    is_making_books: AtomicBool,
     /// What commits did to the ledger.
     pub movements: Ring,
     /// Answers that were made.
@@ -191,6 +195,8 @@ impl Server {
             lake,
             shelf: Arc::default(),
             version: watch::Sender::new(Live { known, zone, is_warm: false }),
+            overlay: Mutex::default(),
+            is_making_books: AtomicBool::new(false),
             // The clock tells this run from the one before, and nothing else goes by it.
             movements: Ring::new(clock().cast_unsigned()),
             bodies: Bodies::default(),
@@ -344,30 +350,89 @@ impl Server {
         }
     }
 
-    /// Looks whether the data changed, and serves the new version: with its ledger, which goes on from the one before. What
-    /// else a question needs is worked out when it is asked.
-    fn look(&self) -> Result<(), CommandError> {
+    /// Looks whether the data changed, and serves the new version. What it changed is worked out of what came, laid over
+    /// books of an earlier version; books of this one are made when somebody asks for more.
+    fn look(self: &Arc<Self>) -> Result<(), CommandError> {
         let live = self.version.borrow().clone();
+        let of_version =
+            |known| Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known);
+        let served = of_version(live.known)?;
+        let mut overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lay_over_newest(&mut overlay, &served)?;
         let now = known(&self.lake, &self.options)?;
         if now == live.known {
             return Ok(());
         }
         let begun = Instant::now();
-        let of_version =
-            |known| Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known);
-        let (served, session) = (of_version(live.known)?, of_version(now)?);
-        // Books that cannot be opened, for want of a currency for example, say so to whoever asks.
-        let books = served.books().ok().and_then(|before| Some((before, session.books().ok()?)));
-        self.version.send_modify(|live| (live.known, live.zone) = (now, session.zone.clone()));
-        if let Some((before, books)) = books.filter(|(before, books)| before.reporting == books.reporting) {
-            let changes = changes(&before, &books, &books.touched_since(&before));
-            if let Some(movements) = LedgerChange::of(&before, &books, now, &changes) {
-                self.movements.publish(&movements);
+        let session = of_version(now)?;
+        let laid = match overlay.as_mut() {
+            Some(overlay) if now.choices == live.known.choices => {
+                let before = overlay.mrr_now_micros();
+                // What cannot be read is said by the books, to whoever asks.
+                let told = overlay.advance(&self.lake, &session.view(None)?).ok().and_then(Result::ok);
+                told.map(|changes| (overlay.base().reporting, (before, overlay.mrr_now_micros()), changes))
             }
+            _ => None,
+        };
+        let told = match laid {
+            Some(told) => Some(told),
+            None => {
+                *overlay = None;
+                // Books that cannot be opened, for want of a currency for example, say so to whoever asks.
+                let books = served.books().ok().and_then(|before| Some((before, session.books().ok()?)));
+                let books = books.filter(|(before, books)| before.reporting == books.reporting);
+                books.map(|(before, books)| {
+                    let changes = changes(&before, &books, &books.touched_since(&before));
+                    let mrr_micros = (before.mrr_now_micros(), books.mrr_now_micros());
+                    *overlay = Overlay::over(Arc::clone(&books));
+                    (books.reporting, mrr_micros, changes)
+                })
+            }
+        };
+        self.version.send_modify(|live| (live.known, live.zone) = (now, session.zone.clone()));
+        if let Some(movements) =
+            told.and_then(|(currency, mrr, changes)| LedgerChange::of(currency, mrr, now, &changes))
+        {
+            self.movements.publish(&movements);
         }
         self.shelf.leave_only(now);
         self.telemetry.observe(&STEPS, &[("step", "serve")], begun.elapsed());
+        if overlay.as_ref().is_some_and(Overlay::is_heavy) {
+            self.make_books_meanwhile(session);
+        }
         Ok(())
+    }
+
+    /// Lays what came over the newest books that somebody made, where that is not so already.
+    fn lay_over_newest(&self, overlay: &mut Option<Overlay>, served: &Session) -> Result<(), CommandError> {
+        let view = served.view(None)?;
+        let Some((known, newest)) = served.known().and_then(|known| Some((known, self.shelf.newest(known, &view)?)))
+        else {
+            return Ok(());
+        };
+        if overlay.as_ref().is_some_and(|overlay| overlay.base().snapshot() >= newest.snapshot()) {
+            return Ok(());
+        }
+        let Some(mut over) = Overlay::over(newest) else { return Ok(()) };
+        // What came since was told already.
+        let is_there = over.snapshot().0 == known.snapshot || matches!(over.advance(&self.lake, &view), Ok(Ok(_)));
+        if is_there && over.snapshot().0 == known.snapshot {
+            *overlay = Some(over);
+        }
+        Ok(())
+    }
+
+    /// Makes the books of a version while others go on being told what comes, unless that is being done.
+    fn make_books_meanwhile(self: &Arc<Self>, session: Session) {
+        if self.is_making_books.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let server = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            // Where they cannot be made, whoever asks for them is told why.
+            let _ = session.books();
+            server.is_making_books.store(false, Ordering::Release);
+        });
     }
 
     /// Makes what takes long ready for whoever asks next: the overview at first, which reads the facts that most questions

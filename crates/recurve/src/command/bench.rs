@@ -66,6 +66,7 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
                 "facts": measured.facts,
                 "milliseconds": {
                     "import": measured.import_milliseconds,
+                    "lay": measured.lay_milliseconds,
                     "advance": measured.advance_milliseconds,
                     "changes": measured.changes_milliseconds,
                     "open": measured.open_milliseconds,

@@ -327,8 +327,8 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
     let mut facts = Vec::new();
     if owner != CATALOGUE {
         // What time it is does not matter: what is known is as old as its newest object or event.
-        let known_at = events.iter().chain(&objects).map(|(at, _)| *at).max().unwrap_or(0);
-        let seen = events.iter().chain(&earlier).chain(&objects);
+        let known_at = objects.iter().map(|(at, _)| *at).max().max(shelf.last_event_at).unwrap_or(0);
+        let seen = events.into_iter().chain(earlier).chain(objects.iter().cloned());
         let history = history_of(seen, &mut catalogue, Some(known_at), known_at);
         facts.extend(history.trials());
         facts.extend(history.rows.iter().map(Row::fact));
@@ -354,8 +354,8 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
 }
 
 /// The history that objects and events show, as it is at a second.
-fn history_of<'v>(
-    seen: impl Iterator<Item = &'v (i64, Value)>,
+fn history_of(
+    seen: impl Iterator<Item = (i64, Value)>,
     catalogue: &mut Catalogue,
     events_until: Option<i64>,
     now: i64,
@@ -364,10 +364,10 @@ fn history_of<'v>(
     // Events since a list was read say what has changed since.
     evidence.events_until = events_until;
     for (at, object) in seen {
-        evidence.take(object, *at, catalogue);
         // A customer shows the discount that it has.
-        if let Some(discount) = object.get("discount").filter(|_| kind_of(object) == "customer") {
-            evidence.take(discount, *at, catalogue);
+        let discount = object.get("discount").filter(|_| kind_of(&object) == "customer").cloned();
+        for object in std::iter::once(object).chain(discount) {
+            evidence.take(object, at, catalogue);
         }
     }
     history::rebuild(&evidence, catalogue, now)
@@ -381,8 +381,8 @@ pub struct Histories {
 impl Histories {
     /// The rows that objects alone show, asked for now.
     pub fn of_objects(&self, objects: &[Value], now: i64) -> Vec<Row> {
-        let seen: Vec<(i64, Value)> = objects.iter().map(|object| (now, object.clone())).collect();
-        history_of(seen.iter(), &mut self.base.catalogue.clone(), None, now).rows
+        let seen = objects.iter().map(|object| (now, object.clone()));
+        history_of(seen, &mut self.base.catalogue.clone(), None, now).rows
     }
 
     /// The rows that some objects of a customer show, with its events or without.
@@ -391,7 +391,7 @@ impl Histories {
         seen.extend(values(&shelf.earlier).into_iter().filter(|(_, object)| is_meant(object)));
         seen.extend(values(&shelf.objects).into_iter().filter(|(_, object)| is_meant(object)));
         let events_until = with_events.then_some(now);
-        history_of(seen.iter(), &mut self.base.catalogue.clone(), events_until, now).rows
+        history_of(seen.into_iter(), &mut self.base.catalogue.clone(), events_until, now).rows
     }
 }
 

@@ -80,8 +80,10 @@ pub struct Shelf {
     pub objects: Vec<(i64, String)>,
     /// Earlier versions that show what the newest ones do not.
     pub earlier: Vec<(i64, String)>,
-    /// Events, in an order that does not depend on when they came.
+    /// Events of which histories are made, in an order that does not depend on when they came.
     pub events: Vec<(i64, String)>,
+    /// The second of the newest event, of whatever type.
+    pub last_event_at: Option<i64>,
     /// What was stated so far; without a digest where it is not known whether the lake has it.
     pub stated: BTreeMap<(String, String), Option<Vec<u8>>>,
 }
@@ -265,10 +267,17 @@ impl Objects {
         shelf.earlier = read("SELECT seen_at, body FROM earlier WHERE owner = ?1 ORDER BY seen_at, kind, id")?;
         if owner != CATALOGUE {
             // They are put in order here: SQLite would move their bodies about.
-            let sql = "SELECT created, id, body FROM event WHERE customer = ?1 AND state <> 'quarantined'";
+            let sql = "SELECT created, id, kind, body FROM event WHERE customer = ?1 AND state <> 'quarantined'";
             let mut statement = self.connection.prepare_cached(sql)?;
-            let rows = statement.query_map([owner], |row| Ok((row.get(0)?, row.get(1)?, text_of(row.get_ref(2)?))))?;
-            let mut events: Vec<(i64, String, String)> = rows.collect::<Result<_, _>>()?;
+            let mut rows = statement.query([owner])?;
+            let mut events: Vec<(i64, String, String)> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let created = row.get(0)?;
+                shelf.last_event_at = shelf.last_event_at.max(Some(created));
+                if row.get_ref(2)?.as_str().is_ok_and(stripe::event::is_of_history) {
+                    events.push((created, row.get(1)?, text_of(row.get_ref(3)?)));
+                }
+            }
             events.sort_unstable();
             shelf.events = events.into_iter().map(|(created, _, body)| (created, body)).collect();
         }

@@ -137,7 +137,7 @@ impl Books {
     }
 
     /// Whether only what is known, and the clock, differ from how these books are looked at.
-    fn is_seen_alike(&self, lake: &Lake, view: &View) -> bool {
+    pub(super) fn is_seen_alike(&self, lake: &Lake, view: &View) -> bool {
         let own = &self.view;
         self.errors.is_empty()
             && self.lake.as_ref().is_some_and(|own| own.folder() == lake.folder())

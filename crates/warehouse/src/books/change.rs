@@ -57,7 +57,7 @@ impl Books {
         })
     }
 
-    fn all_moved(&self, customer: Option<u32>) -> Vec<Moved> {
+    pub(super) fn all_moved(&self, customer: Option<u32>) -> Vec<Moved> {
         let rows = customer.map_or(0..0, |customer| self.ledger.of_customer(customer as usize));
         rows.filter_map(|row| self.moved(row)).collect()
     }
@@ -107,34 +107,35 @@ fn every_pair(before: &Books, now: &Books) -> Vec<(Option<u32>, u32)> {
 }
 
 fn change(before: &Books, now: &Books, was: Option<u32>, is: u32) -> Option<Change> {
-    let (mut went, mut came) = (before.all_moved(was), now.all_moved(Some(is)));
+    let (went, came) = (before.all_moved(was), now.all_moved(Some(is)));
+    let until = (before.first_day_to_come(), now.first_day_to_come());
+    change_of(now.customer_id(is), (&went, until.0), (&came, until.1))
+}
+
+/// What is another in a customer's movements than in those before, each with the first day that was to come by then.
+pub(super) fn change_of(customer: String, before: (&[Moved], Day), now: (&[Moved], Day)) -> Option<Change> {
     // What is in both, as often as it is, is no news.
     let mut times: BTreeMap<&Moved, i64> = BTreeMap::new();
-    went.iter().for_each(|moved| *times.entry(moved).or_default() -= 1);
-    came.iter().for_each(|moved| *times.entry(moved).or_default() += 1);
-    let times: BTreeMap<Moved, i64> = times.into_iter().map(|(moved, times)| (moved.clone(), times)).collect();
-    let keep = |list: &mut Vec<Moved>, sign: i64| {
-        let mut left: BTreeMap<&Moved, i64> = times.iter().map(|(moved, times)| (moved, times * sign)).collect();
-        list.retain(|moved| {
-            left.get_mut(moved).is_some_and(|left| {
-                *left -= 1;
-                *left >= 0
+    before.0.iter().for_each(|moved| *times.entry(moved).or_default() -= 1);
+    now.0.iter().for_each(|moved| *times.entry(moved).or_default() += 1);
+    let kept = |list: &[Moved], sign: i64| -> Vec<Moved> {
+        let mut left = times.clone();
+        let is_news = |moved: &&Moved| {
+            left.get_mut(*moved).is_some_and(|left| {
+                let is_news = *left * sign > 0;
+                *left -= sign;
+                is_news
             })
-        });
+        };
+        list.iter().filter(is_news).cloned().collect()
     };
-    keep(&mut came, 1);
-    keep(&mut went, -1);
+    let (came, went) = (kept(now.0, 1), kept(before.0, -1));
     if came.is_empty() && went.is_empty() {
         return None;
     }
-    let mrr = |books: &Books, customer: Option<u32>| {
-        customer.map_or(0, |customer| books.mrr_before(customer, books.first_day_to_come()))
+    let mrr = |(moved, until): (&[Moved], Day)| -> i128 {
+        let past = moved.iter().take_while(|moved| moved.day < until);
+        past.map(|moved| i128::from(moved.delta_micros)).sum()
     };
-    Some(Change {
-        customer: now.customer_id(is),
-        before_micros: mrr(before, was),
-        now_micros: mrr(now, Some(is)),
-        came,
-        went,
-    })
+    Some(Change { customer, before_micros: mrr(before), now_micros: mrr(now), came, went })
 }

@@ -165,6 +165,16 @@ impl Shift {
 const KEY_BYTES: usize = 16;
 
 impl Ids {
+    /// Keys of these ids alone, which are sorted and all different.
+    #[must_use]
+    pub fn ranked(ids: &[String]) -> Self {
+        let mut sorted = Texts::default();
+        for id in ids {
+            sorted.push(id);
+        }
+        Ids::Ranked { sorted }
+    }
+
     /// The id of a key.
     pub fn text(&self, key: Key) -> String {
         let mut bytes = Vec::new();

@@ -116,6 +116,21 @@ pub struct SubscriptionFacts {
     item_ends: Vec<u32>,
 }
 
+/// A fact with all that it states, which needs no books to be read.
+#[derive(Debug, Clone)]
+pub struct Loose {
+    /// The subscription item, as [`SubscriptionFacts::subscription_ids`] spells it.
+    pub item: String,
+    /// The ordinal of the import that recorded it.
+    pub import: u32,
+    /// What is sold.
+    pub offer: Offer,
+    /// The terms; their offer is the number that it had where it was read.
+    pub terms: Terms,
+    /// Its number and its times; its customer, item and terms have no number.
+    pub row: Row,
+}
+
 /// Some customers that follow each other.
 #[derive(Debug, Clone)]
 pub struct Share {
@@ -154,6 +169,22 @@ impl Fact {
             end: group.ends[row],
             amount: group.amounts[row],
             quantity: group.quantities[row],
+        }
+    }
+
+    /// The fact as the method takes it.
+    fn row(&self, times: RareTimes, terms: u32, customer: u32, subscription: u32) -> Row {
+        Row {
+            customer,
+            subscription,
+            terms,
+            fact: self.fact,
+            start: self.start,
+            start_offset: times.start_offset,
+            end: self.end,
+            trial_end: times.trial_end,
+            cancel_at: times.cancel_at,
+            cancel_requested_at: times.cancel_requested_at,
         }
     }
 
@@ -792,18 +823,7 @@ impl SubscriptionFacts {
 
     fn row(&self, fact: &Fact, terms: u32, customer: u32, subscription: u32) -> Row {
         let times = self.times.get(fact.fact as usize).copied().unwrap_or(NO_TIMES);
-        Row {
-            customer,
-            subscription,
-            terms,
-            fact: fact.fact,
-            start: fact.start,
-            start_offset: times.start_offset,
-            end: fact.end,
-            trial_end: times.trial_end,
-            cancel_at: times.cancel_at,
-            cancel_requested_at: times.cancel_requested_at,
-        }
+        fact.row(times, terms, customer, subscription)
     }
 
     /// A fact of a subscription may have been corrected to belong to another customer. Versions of one fact must be

@@ -52,6 +52,13 @@ pub(super) struct Head {
     pub(super) next_file_id: i64,
 }
 
+/// DuckDB reads without indexes; these keep our own look-ups quick when there are thousands of files.
+const INDEXES: &str = "
+    CREATE INDEX IF NOT EXISTS recurve_data_file_by_table ON ducklake_data_file(table_id, begin_snapshot);
+    CREATE INDEX IF NOT EXISTS recurve_data_file_by_newest
+      ON ducklake_data_file(table_id, coalesce(partial_max, begin_snapshot));
+    CREATE INDEX IF NOT EXISTS recurve_bounds_by_file ON ducklake_file_column_stats(data_file_id);";
+
 /// Statements that stay prepared: more than there are, so that none is prepared again for each commit.
 const STATEMENTS: usize = 64;
 
@@ -78,6 +85,8 @@ pub(super) fn open_for_writing(path: &Path, files: &Path) -> Result<Connection, 
         .map_err(failed("be locked for writing"))?;
     if has_tables(&transaction, path)? {
         check_version(&transaction, path)?;
+        // Catalogues of earlier releases lack it, and are read all the same.
+        transaction.execute_batch(INDEXES).map_err(failed("get its indexes"))?;
         transaction
             .execute(
                 "UPDATE ducklake_metadata SET value = ?1 WHERE key = 'data_path' AND scope IS NULL AND value <> ?1",
@@ -159,6 +168,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<(), LakeError> 
 
 fn create(transaction: &Transaction<'_>, data_path: &str) -> rusqlite::Result<()> {
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(INDEXES)?;
     let created_by = concat!("recurve ", env!("CARGO_PKG_VERSION"));
     for (key, value) in [
         ("version", DUCKLAKE_VERSION),

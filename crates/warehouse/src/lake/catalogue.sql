@@ -28,9 +28,6 @@ CREATE TABLE ducklake_macro_impl(macro_id BIGINT, impl_id BIGINT, dialect VARCHA
 CREATE TABLE ducklake_macro_parameters(macro_id BIGINT, impl_id BIGINT, column_id BIGINT, parameter_name VARCHAR, parameter_type VARCHAR, default_value VARCHAR, default_value_type VARCHAR);
 CREATE TABLE ducklake_sort_info(sort_id BIGINT, table_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT);
 CREATE TABLE ducklake_sort_expression(sort_id BIGINT, table_id BIGINT, sort_key_index BIGINT, expression VARCHAR, dialect VARCHAR, sort_direction VARCHAR, null_order VARCHAR);
--- DuckDB reads without indexes; these keep our own look-ups quick when there are thousands of files.
-CREATE INDEX recurve_data_file_by_table ON ducklake_data_file(table_id, begin_snapshot);
-CREATE INDEX recurve_bounds_by_file ON ducklake_file_column_stats(data_file_id);
 
 -- What DuckLake has no place for. Our own tables begin with recurve_.
 CREATE TABLE recurve_setting(key TEXT PRIMARY KEY, value TEXT NOT NULL);

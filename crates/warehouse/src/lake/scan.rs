@@ -139,7 +139,22 @@ impl Lake {
         self.store.glance(|connection| {
             let table = known_table(connection, &path, table)?;
             let snapshot = catalogue::snapshot_at(connection, &path, as_known_at)?;
-            files(connection, &path, &self.store.files, &table, snapshot)
+            files(connection, &path, &self.store.files, &table, -1..snapshot)
+        })
+    }
+
+    /// Those of them that hold facts which became known after a snapshot, and others perhaps.
+    pub fn files_since(
+        &self,
+        table: &str,
+        since: SnapshotId,
+        as_known_at: Option<i64>,
+    ) -> Result<Vec<DataFile>, LakeError> {
+        let path = self.store.catalogue_path();
+        self.store.glance(|connection| {
+            let table = known_table(connection, &path, table)?;
+            let snapshot = catalogue::snapshot_at(connection, &path, as_known_at)?;
+            files(connection, &path, &self.store.files, &table, since.0..snapshot)
         })
     }
 
@@ -168,7 +183,7 @@ impl Lake {
             let table = known_table(connection, &path, table)?;
             let snapshot = catalogue::snapshot_at(connection, &path, as_known_at)?;
             refuse_deleted_rows(connection, &path, &table, snapshot)?;
-            let mut files = files(connection, &path, &self.store.files, &table, snapshot)?;
+            let mut files = files(connection, &path, &self.store.files, &table, -1..snapshot)?;
             if let Some(source) = among.source {
                 let others = files_without(connection, &path, &table, ("source", source))?;
                 files.retain(|file| {
@@ -253,13 +268,13 @@ fn files_without(
         .map_err(|source| LakeError::catalogue("list files", path, source))
 }
 
-/// The files of a table that a snapshot shows.
+/// The files of a table that a snapshot, the end of a range, shows, and in which something is newer than its beginning.
 pub(super) fn files(
     connection: &Connection,
     path: &Path,
     folder: &Path,
     table: &Table,
-    snapshot: i64,
+    snapshots: std::ops::Range<i64>,
 ) -> Result<Vec<DataFile>, LakeError> {
     let failed = |source| LakeError::catalogue("list files", path, source);
     let folder = table_folder(folder, &table.name);
@@ -270,12 +285,13 @@ pub(super) fn files(
              FROM ducklake_data_file f
              JOIN ducklake_snapshot s ON s.snapshot_id = f.begin_snapshot
              LEFT JOIN recurve_file r ON r.path = f.path AND r.table_id = f.table_id
-             WHERE f.table_id = ?1 AND f.begin_snapshot <= ?2 AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)
+             WHERE f.table_id = ?1 AND coalesce(f.partial_max, f.begin_snapshot) > ?3
+               AND f.begin_snapshot <= ?2 AND (f.end_snapshot IS NULL OR f.end_snapshot > ?2)
              ORDER BY f.begin_snapshot, f.row_id_start, f.data_file_id",
         )
         .map_err(failed)?;
     let rows = statement
-        .query_map(params![table.id, snapshot], |row| {
+        .query_map(params![table.id, snapshots.end, snapshots.start], |row| {
             let name: String = row.get(0)?;
             let begin: i64 = row.get(5)?;
             let text: String = row.get(7)?;

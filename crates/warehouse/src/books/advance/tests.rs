@@ -18,7 +18,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    books::{Origins, change::changes, origin},
+    books::{
+        Origins,
+        change::{Change, changes},
+        origin,
+        overlay::Overlay,
+    },
     catalogue::Catalogue,
     engine::{self, Assumptions, Question, contribution::contributions},
     import::{ImportRequest, import},
@@ -292,7 +297,8 @@ proptest! {
         }
         let first: String = std::iter::once(HEADER.to_owned()).chain((0..3).map(|_| row(&mut choices, spelling))).collect();
         company.import("subscription", &first);
-        let mut live = Books::open(&company.lake, view(&company)).unwrap();
+        let mut live = Arc::new(Books::open(&company.lake, view(&company)).unwrap());
+        let mut overlay: Option<Overlay> = None;
         for _ in 0..6 {
             let mut what = happens(&mut company, &mut choices, spelling).to_owned();
             // Several commits may come while one is read.
@@ -310,10 +316,30 @@ proptest! {
             if let Customers::These(touched) = &touched {
                 prop_assert!(untouched_are_the_same(&live, &advanced.books, touched), "{}", how);
             }
-            prop_assert_eq!(changes(&live, &advanced.books, &touched), changes(&live, &opened, &Customers::Any), "{}", how);
-            live = advanced.books;
+            let all = changes(&live, &opened, &Customers::Any);
+            prop_assert_eq!(&changes(&live, &advanced.books, &touched), &all, "{}", how);
+            let now = Arc::new(advanced.books);
+            // What lies over older books says the same, for as long as it can say anything.
+            let laid = overlay.get_or_insert_with(|| Overlay::over(Arc::clone(&live)).unwrap());
+            match laid.advance(&company.lake, &view(&company)).unwrap() {
+                Ok(told) => {
+                    prop_assert_eq!(told, in_order_of_ids(all), "{}", how);
+                    prop_assert_eq!(laid.mrr_now_micros(), now.mrr_now_micros(), "{}", how);
+                    prop_assert!(advanced.obstacle.is_none_or(|it| matches!(it, Obstacle::Much | Obstacle::OtherIds | Obstacle::OtherFiles)), "{}", how);
+                    if choices.of(3) == 0 {
+                        overlay = None;
+                    }
+                }
+                Err(_) => overlay = None,
+            }
+            live = now;
         }
     }
+}
+
+fn in_order_of_ids(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_unstable_by(|one, other| one.customer.cmp(&other.customer));
+    changes
 }
 
 /// Whether every customer that is not listed has the movements that it had.
@@ -350,6 +376,23 @@ fn obstacle_of(first: &[&str], then: impl FnOnce(&mut Company)) -> Option<Obstac
     advanced.obstacle
 }
 
+/// Why what came could not be laid over the books of a company, where it could not.
+fn obstacle_to_laying(first: &[&str], then: impl FnOnce(&mut Company)) -> Option<Obstacle> {
+    let mut company = Company::new();
+    company.subscriptions(first);
+    let before = Arc::new(Books::open(&company.lake, company.view()).unwrap());
+    let mut overlay = Overlay::over(Arc::clone(&before)).unwrap();
+    then(&mut company);
+    let now = Books::open(&company.lake, company.view()).unwrap();
+    let told = overlay.advance(&company.lake, &company.view()).unwrap();
+    if let Ok(told) = &told {
+        assert_eq!(*told, in_order_of_ids(changes(&before, &now, &Customers::Any)));
+        assert_eq!(overlay.mrr_now_micros(), now.mrr_now_micros());
+        assert_eq!(overlay.advance(&company.lake, &company.view()).unwrap(), Ok(Vec::new()), "nothing is told twice");
+    }
+    told.err()
+}
+
 const TWO: [&str; 2] = ["sub_1,cus_b,team,USD,10,month,2025-01-01,", "sub_2,cus_d,team,USD,20,month,2025-02-01,"];
 
 #[test]
@@ -363,9 +406,11 @@ fn what_usually_comes_is_gone_along_with() {
     ];
     for rows in usual {
         assert_eq!(obstacle_of(&TWO, |company| company.subscriptions(rows)), None, "{rows:?}");
+        assert_eq!(obstacle_to_laying(&TWO, |company| company.subscriptions(rows)), None, "{rows:?}");
     }
     let a_rate = |company: &mut Company| company.import("fx_rate", "day,base,quote,rate\n2025-01-01,EUR,USD,1.1\n");
     assert_eq!(obstacle_of(&TWO, a_rate), None);
+    assert_eq!(obstacle_to_laying(&TWO, a_rate), Some(Obstacle::Unvalued), "any amount may be worth something else");
     let withdrawal = |company: &mut Company| {
         company.import_from(
             "file",
@@ -375,17 +420,26 @@ fn what_usually_comes_is_gone_along_with() {
         );
     };
     assert_eq!(obstacle_of(&TWO, withdrawal), None);
+    assert_eq!(obstacle_to_laying(&TWO, withdrawal), None);
     let long =
         ["sub-of-a-system-with-long-names-3,customer-of-a-system-with-long-names-b,team,USD,1,month,2025-01-01,"];
     let longer =
         ["sub-of-a-system-with-long-names-2,customer-of-a-system-with-long-names-a,team,USD,1,month,2025-01-01,"];
     let mixed = [long[0], "another-beginning,and-another-beginning,team,USD,1,month,2025-01-01,"];
     assert_eq!(obstacle_of(&mixed, |company| company.subscriptions(&longer)), None, "ranks make room");
+    assert_eq!(obstacle_to_laying(&mixed, |company| company.subscriptions(&longer)), None);
 }
 
 #[test]
 fn what_cannot_be_gone_along_with_is_read_anew() {
     let rows = |rows: &'static [&str]| obstacle_of(&TWO, move |company| company.subscriptions(rows));
+    let laid = |rows: &'static [&str]| obstacle_to_laying(&TWO, move |company| company.subscriptions(rows));
+    assert_eq!(laid(&["sub_1,cus_d,team,USD,10,month,2025-01-01,"]), Some(Obstacle::Moved));
+    assert_eq!(
+        laid(&["sub_9,cus_f,team,USD,10,month,2025-01-01,", "sub_9,cus_g,team,USD,1,month,2025-03-01,"]),
+        Some(Obstacle::Moved)
+    );
+    assert_eq!(laid(&["sub_3,another,team,USD,10,month,2025-01-01,"]), None, "ids lie beside those of the books");
     assert_eq!(rows(&["sub_1,cus_d,team,USD,10,month,2025-01-01,"]), Some(Obstacle::Moved));
     assert_eq!(
         rows(&["sub_9,cus_f,team,USD,10,month,2025-01-01,", "sub_9,cus_g,team,USD,1,month,2025-03-01,"]),
@@ -401,6 +455,7 @@ fn what_cannot_be_gone_along_with_is_read_anew() {
         );
     };
     assert_eq!(obstacle_of(&TWO, another), Some(Obstacle::AnotherSource));
+    assert_eq!(obstacle_to_laying(&TWO, another), Some(Obstacle::AnotherSource));
     assert_eq!(obstacle_of(&[], |company| company.subscriptions(&TWO)), Some(Obstacle::NothingBefore));
 }
 

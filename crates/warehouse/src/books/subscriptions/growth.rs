@@ -4,12 +4,12 @@
 use revenue::fact::{Offer, Terms};
 
 use super::{
-    Before, BooksError, Buffers, Choice, Fact, FactFile, Group, Key, NO_TIMES, Packed, Parts, RareTimes, Reading,
-    Share, Shared, Source, StatedBy, SubscriptionFacts, Ticks, customers_of, parts_of,
+    Before, BooksError, Buffers, Choice, Fact, FactFile, Group, Key, Loose, NO_TIMES, Packed, Parts, RareTimes,
+    Reading, Share, Shared, Source, StatedBy, SubscriptionFacts, Ticks, customers_of, parts_of,
 };
 use crate::books::{
     group::{Pieces, has_parts, joined},
-    ids::{Keys, Shift},
+    ids::{Ids, Keys, Shift},
 };
 
 /// Facts that grew.
@@ -69,10 +69,17 @@ struct Later {
     customer: Key,
     item: Key,
     fact: Fact,
+    times: RareTimes,
 }
 
-/// Later facts, and the rare times of all facts.
-type Stated = (Vec<Later>, Vec<RareTimes>);
+/// Where reading goes on: what is known of all facts before.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    before: Before,
+    /// How many imports recorded them.
+    imports: u32,
+    stated_by: StatedBy,
+}
 
 impl SubscriptionFacts {
     /// These facts with those that imports brought since, which are in `files`. `customers` and `items` are the keys that go
@@ -116,9 +123,14 @@ impl SubscriptionFacts {
             several_sources,
             shared: std::sync::Mutex::new(Shared { wide: self.wide.clone(), ..Shared::default() }),
         };
-        let Some((mut later, times)) = self.read_later(&sources, &parts, &reading)? else {
+        let Some(mut later) = read_later(&sources, &parts, &reading)? else {
             return Ok(Err(Obstacle::OtherIds));
         };
+        let mut times = self.times.clone();
+        for later in later.iter().filter(|later| later.times != NO_TIMES) {
+            times.resize(later.fact.fact as usize, NO_TIMES);
+            times.push(later.times);
+        }
         let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (offers, terms) = classes.settle()?;
         let merged = Merged::of(&self.offers, &self.classes, &offers, &terms);
@@ -171,34 +183,38 @@ impl SubscriptionFacts {
         Ok(Ok(Grown { facts, file_firsts, customers, items, touched, offers: merged.moved_offers }))
     }
 
-    /// The facts of later files and the rare times of all facts; none where an id does not fit.
-    fn read_later(
-        &self,
-        sources: &[Source],
-        parts: &Parts,
-        reading: &Reading<'_>,
-    ) -> Result<Option<Stated>, BooksError> {
-        let (mut group, mut buffers, mut customers) = (Group::default(), Buffers::default(), Vec::new());
-        let (mut later, mut times) = (Vec::new(), self.times.clone());
-        for part in &parts.parts {
-            if !customers_of(&sources[part.source], part, &reading.customers, &mut buffers, &mut customers)? {
-                return Ok(None);
-            }
-            let source = &sources[part.source];
-            if !group.read(source, part.group, part.known.as_deref(), reading)? {
-                return Ok(None);
-            }
-            let rows = || (0..source.rows(part.group)).filter(|row| part.counts(*row));
-            for ((row, customer), fact) in rows().zip(&customers).zip(part.first..) {
-                let fact = Fact::of_row(&group, row, fact);
-                later.push(Later { customer: *customer, item: group.subscriptions[row], fact });
-            }
-            if !group.times.is_empty() {
-                times.resize(part.first as usize, NO_TIMES);
-                times.extend(rows().map(|row| group.times[row]));
-            }
+    /// Where reading goes on behind these facts.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        let before = Before { facts: self.read, import: self.last_import };
+        Reached { before, imports: self.recorded.imports() as u32, stated_by: self.stated_by.clone() }
+    }
+
+    /// The facts of a customer on their own, in no order, with the keys of their items as texts.
+    #[must_use]
+    pub fn loose(&self, customer: u32, items: &[Key]) -> Vec<Loose> {
+        let end_of = |customer: u32| self.customer_ends.get(customer as usize).copied().unwrap_or_default();
+        let (first, last) = (customer.checked_sub(1).map_or(0, end_of), end_of(customer));
+        let mut item = self.item_ends.partition_point(|end| *end <= first);
+        let mut loose = Vec::with_capacity((last - first) as usize);
+        for index in first..last {
+            item += usize::from(self.item_ends.get(item).is_some_and(|end| *end <= index));
+            let fact = Fact::of(self.facts[index as usize]);
+            let terms = self.terms(&fact);
+            loose.push(Loose {
+                item: self.subscription_ids.text(items[item]),
+                import: self.recorded.import_of(fact.fact) as u32,
+                offer: self.offers[terms.offer as usize].clone(),
+                row: self.row(&fact, 0, 0, 0),
+                terms,
+            });
         }
-        Ok(Some((later, times)))
+        loose
+    }
+
+    /// Whether the item of an id is, or was, claimed by several customers.
+    pub(in crate::books) fn was_moved(&self, item: Key) -> bool {
+        self.moved.binary_search(&item).is_ok()
     }
 
     /// Whether a later fact is of a subscription item that several customers claim, of those before or among themselves:
@@ -237,7 +253,90 @@ impl SubscriptionFacts {
     }
 }
 
-/// The different customers and subscriptions that files state, as texts.
+/// The facts of later files; none where an id does not fit.
+fn read_later(sources: &[Source], parts: &Parts, reading: &Reading<'_>) -> Result<Option<Vec<Later>>, BooksError> {
+    let (mut group, mut buffers, mut customers) = (Group::default(), Buffers::default(), Vec::new());
+    let mut later = Vec::new();
+    for part in &parts.parts {
+        let source = &sources[part.source];
+        if !customers_of(source, part, &reading.customers, &mut buffers, &mut customers)? {
+            return Ok(None);
+        }
+        if !group.read(source, part.group, part.known.as_deref(), reading)? {
+            return Ok(None);
+        }
+        let rows = (0..source.rows(part.group)).filter(|row| part.counts(*row));
+        for ((row, customer), fact) in rows.zip(&customers).zip(part.first..) {
+            let times = group.times.get(row).copied().unwrap_or(NO_TIMES);
+            let fact = Fact::of_row(&group, row, fact);
+            later.push(Later { customer: *customer, item: group.subscriptions[row], fact, times });
+        }
+    }
+    Ok(Some(later))
+}
+
+impl Reached {
+    /// The facts that imports brought since, which are in `files`, each with its customer, on their own, in the order in which
+    /// they were recorded; and where reading goes on then. Not more than `most` of them.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn read_on(
+        &self,
+        files: &[FactFile],
+        is_later: &(dyn Fn(i64) -> bool + Sync),
+        ticks: &Ticks,
+        most: usize,
+    ) -> Result<Result<(Vec<(String, Loose)>, Reached), Obstacle>, BooksError> {
+        let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
+        let stated_by = self.stated_by.and(&StatedBy::of(&sources)?);
+        let several_sources = stated_by == StatedBy::Several;
+        if several_sources != (self.stated_by == StatedBy::Several) {
+            return Ok(Err(Obstacle::AnotherSource));
+        }
+        let choice = Choice { is_known: is_later, is_wanted: None };
+        let parts = parts_of(files, &sources, several_sources, &choice, self.before)?;
+        if parts.parts.iter().map(|part| part.count as usize).sum::<usize>() > most {
+            return Ok(Err(Obstacle::Much));
+        }
+        let (customer_ids, subscription_ids) = stated_ids(&sources, &parts, several_sources)?;
+        let reading = Reading {
+            ticks,
+            customers: Keys::Known(Ids::ranked(&customer_ids)),
+            subscriptions: Keys::Known(Ids::ranked(&subscription_ids)),
+            several_sources,
+            shared: std::sync::Mutex::default(),
+        };
+        let Some(later) = read_later(&sources, &parts, &reading)? else { return Ok(Err(Obstacle::OtherIds)) };
+        let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (offers, classes) = classes.settle()?;
+        let (customers, items) = (reading.customers.into_ids(), reading.subscriptions.into_ids());
+        let text = |ids: &Ids, key: Key| ids.text(key);
+        let mut loose = Vec::with_capacity(later.len());
+        for Later { customer, item, fact, times } in &later {
+            let mut terms = classes[fact.class as usize].clone();
+            terms.price.amount_picos = wide.picos(fact.amount);
+            terms.price.quantity = fact.quantity;
+            let import = self.imports + parts.import_firsts.partition_point(|first| *first <= fact.fact) as u32;
+            let own = Loose {
+                item: text(&items, *item),
+                import,
+                offer: offers[terms.offer as usize].clone(),
+                row: fact.row(*times, 0, 0, 0),
+                terms,
+            };
+            loose.push((text(&customers, *customer), own));
+        }
+        let reached = Reached {
+            before: Before { facts: self.before.facts + later.len() as u32, import: parts.last_import },
+            imports: self.imports + parts.import_firsts.len() as u32,
+            stated_by,
+        };
+        Ok(Ok((loose, reached)))
+    }
+}
+
+/// The different customers and subscriptions that files state, as texts, in order.
 fn stated_ids(
     sources: &[Source],
     parts: &Parts,
