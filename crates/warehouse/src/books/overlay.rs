@@ -29,8 +29,9 @@ use crate::lake::{Lake, SnapshotId};
 
 /// Later facts that are laid over books at a time; what brings more is an import, and worth books of its own.
 const AT_A_TIME: usize = 8_192;
-/// Facts of an overlay at which books should be made again, unless an eighth of the facts of the books is more.
-const MANY: usize = 32_768;
+/// Facts of an overlay at which books should be made again, unless an eighth of the facts of the books is more: soon enough that
+/// those go on from the ones before.
+const MANY: usize = 4_096;
 
 /// What came since books were made.
 pub struct Overlay {
