@@ -30,7 +30,7 @@ const EACH = [
 ];
 // Only what is in the window, as it is first seen; the wall as large as the others.
 const OF_README = [
-  ['overview', at('/', english), { width: 1440, height: 1222 }],
+  ['overview', at('/', english), { width: 1440, height: 1250 }],
   ['explain', at('/?drill=mrr_churned:2026-09-01:month', english), DESKTOP],
   ['wall', WALL_OF_DARK, WALL],
 ];

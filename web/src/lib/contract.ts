@@ -157,6 +157,8 @@ export interface LeverSetting {
   value: Decimal;
   lower: Decimal | null;
   upper: Decimal | null;
+  /** A share, a currency, or a ratio, where the server says it. */
+  unit?: string;
   /** chosen, stated, assumed or seen. */
   source: string;
   says: string;

@@ -64,7 +64,8 @@ export function partBefore(window: Window): Window | null {
   const from = app.comparison === 'yoy' ? startOf(grain, addMonths(last, -12)) : next(grain, last, -1);
   const whole = next(grain, from);
   if (!isRunning(window, last)) return { from, to: whole, grain };
-  const days = Math.round((Date.parse(app.today) - Date.parse(last)) / 86_400_000);
+  // Figures reach to the end of today, whatever of it is over.
+  const days = Math.round((Date.parse(app.today) - Date.parse(last)) / 86_400_000) + 1;
   const same = addDays(from, days);
   const part = { from, to: same < whole ? same : whole, grain };
   return part.from < part.to ? part : null;
@@ -74,7 +75,7 @@ export function partBefore(window: Window): Window | null {
 export function beforeWords(part: Window | null): string {
   if (!part) return '';
   const full = part.to === next(part.grain, part.from);
-  return t.against(full ? f.period(part.from, part.grain) : f.days(part.from, addDays(part.to, -1)));
+  return t.against(full ? f.columnOf(part.from, part.grain) : f.days(part.from, addDays(part.to, -1)));
 }
 
 /** The figures of what the last period of a window is compared with. */

@@ -1,5 +1,5 @@
 // Numbers and dates in the habits of a language. Pure: the language, the currency and whether to hide are arguments.
-import { date } from './period';
+import { addDays, date } from './period';
 
 export type Language = 'en' | 'zh' | 'fr';
 export const LANGUAGES: readonly Language[] = ['en', 'zh', 'fr'];
@@ -70,6 +70,11 @@ export function formatter(habits: Habits) {
   const signed = { signDisplay: 'exceptZero' } as const;
 
   const format = {
+    /** The sign of a currency alone. */
+    symbol(unit: string): string {
+      const parts = numbers(language, money(unit)).formatToParts(0);
+      return parts.find((part) => part.type === 'currency')?.value ?? unit;
+    },
     /** Whole money: $12,345. Small amounts keep their decimals. */
     money(value: Value, unit = habits.currency): string {
       const small = Math.abs(Number(value)) < 100 && !Number.isInteger(Number(value));
@@ -78,6 +83,10 @@ export function formatter(habits: Habits) {
     /** Money to the last place that the currency has. */
     exact(value: Value, unit = habits.currency): string {
       return hide(number(value, money(unit)));
+    },
+    /** The same with its sign: what stands in a column has as many decimals as the others. */
+    signedExact(value: Value, unit = habits.currency): string {
+      return hide(number(value, { ...money(unit), ...signed }));
     },
     signedMoney(value: Value, unit = habits.currency): string {
       const small = Math.abs(Number(value)) < 100 && !Number.isInteger(Number(value));
@@ -107,9 +116,18 @@ export function formatter(habits: Habits) {
     number(value: Value): string {
       return number(value, { maximumSignificantDigits: 4 });
     },
+    /** A number with its sign. */
+    signed(value: Value, digits = 0): string {
+      return number(value, { minimumFractionDigits: digits, maximumFractionDigits: digits, ...signed });
+    },
+    /** A number as it stands in a field, to four figures: what `decimalOf` reads again. */
+    typed(value: Value): string {
+      return number(value, { maximumSignificantDigits: 4 });
+    },
     /** A sentence that the server made: with amounts, and whatever else holds a digit, hidden where they are to be. */
     words(text: string): string {
-      return hidden ? text.replace(/\S*\d\S*/g, '•••') : text;
+      const shown = text.replace(/(^|[\s(（：])-(?=\D{0,3}\d)/g, '$1−');
+      return hidden ? shown.replace(/\S*\d\S*/g, '•••') : shown;
     },
     percent(value: Value, digits = 1): string {
       return number(value, { style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -155,6 +173,8 @@ export function formatter(habits: Habits) {
           return format.duration(value);
         case 'date':
           return format.day(String(value));
+        case 'month':
+          return format.monthYear(String(value));
         case 'money':
           return format.money(value);
         case 'text':
@@ -168,6 +188,7 @@ export function formatter(habits: Habits) {
       if (unit === 'money' || isCurrency(unit)) return format.compactMoney(value, unit);
       if (unit === 'percent') return number(value, { style: 'percent', maximumFractionDigits: 1 });
       if (unit === 'count') return hide(format.compact(value));
+      if (unit === 'months') return words.months(number(value, { maximumFractionDigits: 1 }));
       if (unit === 'duration') {
         const [seconds, say] =
           end < 5400 ? [60, words.minutes] : end < 4 * 86_400 ? [3600, words.hours] : [86_400, words.days];
@@ -183,8 +204,8 @@ export function formatter(habits: Habits) {
       if (unit === 'percent') return format.signedPoints(a - b);
       if (unit === 'points') return number(a - b, { maximumFractionDigits: 1, ...signed });
       if (b === 0) return null;
-      // Between a gain and a loss a percentage says nothing; the distance does.
-      if (a * b < 0) {
+      // Of losses, and between a gain and a loss, a percentage can be read both ways; the distance cannot.
+      if (a < 0 || b < 0) {
         return isCurrency(unit)
           ? format.signedMoney(a - b, unit)
           : number(a - b, { maximumFractionDigits: 2, ...signed });
@@ -204,11 +225,11 @@ export function formatter(habits: Habits) {
     longMonth(day: string): string {
       return dates(language, { month: 'long', year: 'numeric' }).format(date(day));
     },
+    /** A month with its year, which can be taken for no day: Jan ’26, 26年1月. */
     shortMonth(day: string): string {
-      return dates(
-        language,
-        language === 'zh' ? { year: '2-digit', month: 'numeric' } : { month: 'short', year: '2-digit' },
-      ).format(date(day));
+      const year = day.slice(2, 4);
+      if (language === 'zh') return `${year}年${Number(day.slice(5, 7))}月`;
+      return `${format.month(day)} ${language === 'en' ? '’' : ''}${year}`;
     },
     dayMonth(day: string): string {
       return dates(language, { month: 'short', day: 'numeric' }).format(date(day));
@@ -220,7 +241,10 @@ export function formatter(habits: Habits) {
       return dates(language, { weekday: 'long', month: 'long', day: 'numeric' }).format(date(day));
     },
     days(first: string, last: string): string {
-      return dates(language, { month: 'short', day: 'numeric' }).formatRange(date(first), date(last));
+      // As narrow as it can be read: it stands below numbers.
+      return dates(language, { month: 'short', day: 'numeric' })
+        .formatRange(date(first), date(last))
+        .replace(/\s*–\s*/, '–');
     },
     range(first: string, last: string): string {
       return dates(language, { year: 'numeric', month: 'short', day: 'numeric' }).formatRange(date(first), date(last));
@@ -245,6 +269,11 @@ export function formatter(habits: Habits) {
       if (grain === 'month') return format.monthYear(day);
       return format.day(day);
     },
+    /** The same above a column and below a number, where the year is known: a week by its days. */
+    columnOf(day: string, grain: string): string {
+      if (grain === 'week') return format.days(day, addDays(day, 6));
+      return grain === 'day' ? format.dayMonth(day) : format.period(day, grain);
+    },
     /** The same below an axis. */
     tick(day: string, grain: string): string {
       if (grain === 'year') return day.slice(0, 4);
@@ -257,6 +286,18 @@ export function formatter(habits: Habits) {
     },
   };
   return format;
+}
+
+/**
+ * What somebody typed, as a plain decimal: `1 234,5` in French, `1,234.5` elsewhere, with or without a sign of a currency
+ * or of per cent. Null when it is no number.
+ */
+export function decimalOf(text: string, language: Language): string | null {
+  const bare = text.replace(/[\s%\u00a0\u202f\p{Sc}]/gu, '').replace('−', '-');
+  // A comma is the decimal sign in French, and wherever it cannot part thousands.
+  const isDecimal = language === 'fr' || !/^-?\d{1,3}(,\d{3})+(\.\d+)?$/.test(bare);
+  const plain = isDecimal ? bare.replace(/,(?=\d*$)/, '.') : bare.replaceAll(',', '');
+  return /^-?(\d+\.?\d*|\.\d+)$/.test(plain) ? plain : null;
 }
 
 export type Format = ReturnType<typeof formatter>;

@@ -103,6 +103,8 @@ export const words = {
   definition: 'Definition',
   noData: 'No data',
   noRows: 'Nothing matches.',
+  listed: (shown: string, all: string) => `${shown} of ${all}`,
+  formerToo: 'former customers included',
   undefinedHere: 'undefined here',
   annotate: 'Annotate',
   step: 'Step',
@@ -122,8 +124,8 @@ export const words = {
   start: 'Start',
   cohort: 'Cohort',
   age: (months: number) => `Month ${months}`,
-  shrinking: 'Below 100 %: shrinking',
-  growing: 'Above 100 %: growing',
+  shrinking: 'Below 100%: shrinking',
+  growing: 'Above 100%: growing',
   // Kinds of facts. What each is, the server says in English; the other languages say it here.
   factKinds: {
     customers: 'Customers',
@@ -159,7 +161,7 @@ export const words = {
     transferred_in: 'Entered segment',
     transferred_out: 'Left segment',
   },
-  bridgeOf: (period: string) => `From opening to closing, ${period}`,
+  bridgeOf: (period: string) => `MRR bridge, ${period}`,
   cohortsOfRevenue: 'MRR retention by cohort',
   cohortsOfCustomers: 'Customer retention by cohort',
   noCohorts: 'No cohort has begun in this window. A triangle needs two months with new customers.',
@@ -196,6 +198,13 @@ export const words = {
   } as Record<string, string>,
   /** Names of metrics for cards, where the catalogue's are too long. */
   shorts: {
+    revenue_recognised: 'Recognised',
+    customers_churned: 'Churned',
+    'concentration.top_20': 'Top fifth’s share',
+    'concentration.largest': 'Largest’s share',
+    health_index: 'Health index',
+    first_response_time: 'First response',
+    stickiness: 'Stickiness',
     'burn.net': 'Net burn',
     'burn.gross': 'Gross burn',
     'revenue_churn.gross': 'Gross churn',
@@ -211,7 +220,7 @@ export const words = {
   atRisk: 'Customers at risk',
   nobodyAtRisk: 'Nobody looks like those who left.',
   healthScore: 'Health',
-  signals: 'Signals',
+  signals: 'Signals, in points of health',
   trend: 'trend',
   pointsOfHealth: 'points of health that this signal adds or takes',
   segments: {
@@ -257,6 +266,8 @@ export const words = {
   addPerson: 'Add',
   shareLinks: 'Links for others',
   makeLink: 'Make a link',
+  noLinks: 'No link has been made yet.',
+  noTokens: 'No token has been made yet.',
   daysValid: 'Valid for days',
   tokens: 'Tokens of programs',
   makeToken: 'Make a token',
@@ -273,7 +284,7 @@ export const words = {
   // Goals.
   actualAgainstGoals: 'MRR against goals',
   addGoal: 'Add a goal',
-  owner: 'Whose it is',
+  owner: 'Owner',
   by: 'By',
   goalAt: (value: string) => `Goal ${value}`,
   goalStates: { met: 'Reached', missed: 'Missed', open: 'On its way', not_known: 'Not known' },
@@ -283,7 +294,8 @@ export const words = {
   // Saved views.
   forecastOf: (metric: string) => `${metric}: forecast`,
   expected: 'Expected',
-  interval: (level: string) => `${level} % interval`,
+  interval: (level: string) => `${level}% interval`,
+  level: (level: string) => `${level}%`,
   models: {
     best: 'Best on the past',
     statistical: 'Statistical',
@@ -301,7 +313,7 @@ export const words = {
   backtest: 'How it did on the past',
   model: 'Model',
   tries: 'Tries',
-  held: (level: string) => `In the ${level} %`,
+  held: (level: string) => `In the ${level}%`,
   bestOnPast: 'best',
   whichRules: 'Rules and signals',
   fired: 'Fired',
@@ -341,7 +353,7 @@ export const words = {
   canItBeTrusted: 'Can it be trusted?',
   cashBasis: 'Collected (cash)',
   change: 'Change',
-  change28: '28 days',
+  change28: 'In 28 days',
   changeSettings: 'Settings of the data folder are changed on the command line, or by importing again:',
   channels: 'Channels',
   churnByWill: 'Churn, willing and not',
@@ -382,7 +394,7 @@ export const words = {
   inAndOut: 'Money in and out',
   invoicedOther: 'Invoiced once',
   invoicedRecurring: 'Invoiced recurring',
-  involuntary: 'Of it involuntary',
+  involuntary: 'Of which involuntary',
   kindOfFacts: 'What is in it',
   kpiSheet: 'All figures of the month',
   lacks: (kinds: string) => `This needs facts that are not here yet: ${kinds}. It is not zero, it is unknown.`,
@@ -423,11 +435,12 @@ export const words = {
   ofMrrNet: 'of MRR, net',
   ofPrevious: 'Of the step before',
   openMonth: (month: string) => `Open the figure of ${month}`,
+  byMonth: 'Month by month',
   others: (count: number) => `${count} ${count === 1 ? 'other' : 'others'}`,
   people: 'People',
-  perDay: 'a day',
-  perWeek: 'a week',
-  perMonth: 'a month',
+  perDay: 'daily',
+  perWeek: 'weekly',
+  perMonth: 'monthly',
   planWord: 'Plan',
   preview: 'First rows, as they would be read',
   priceRise: 'Price rise',
@@ -442,7 +455,8 @@ export const words = {
   required: 'needed',
   result: 'Result',
   riskAgainstMrr: 'Health against MRR',
-  rootScale: 'bars are drawn by the square root, so that the small steps can be seen',
+  rootScale: 'Bars are drawn by the square root, so that the small steps can be seen.',
+  rootAxis: (name: string) => `${name}, square-root scale`,
   rows: 'Rows',
   rule: 'Rule',
   score: 'Score',
@@ -540,7 +554,7 @@ export const words = {
   part: 'Part',
   versionShort: 'version',
   between: (low: string, high: string) => `between ${low} and ${high}, in nine cases of ten`,
-  interval95: (low: string, high: string) => `${low} to ${high}, at 95 %`,
+  interval95: (low: string, high: string) => `95% interval: ${low} to ${high}`,
   leversByMrr: (months: string) => `Effect on MRR after ${months}`,
   leversByCash: (months: string) => `Cash by then, after ${months}`,
   leversUnder: (base: string, months: string, mrr: boolean) =>
@@ -592,7 +606,7 @@ export const words = {
     restated: 'Which facts came later, and what do they change?',
     weekReview: 'What was measured, beside the weeks before?',
     movements: 'Where did MRR growth come from?',
-    bridge: 'From opening to closing: what lies between?',
+    bridge: 'What lies in between?',
     cohorts: 'Do customers keep paying us, and do they grow?',
     atRisk: 'Who needs a call this week?',
     active: 'How many people use the product?',
@@ -748,16 +762,14 @@ export const words = {
         : `${risky} of ${all} paying customers look like those who left; ${mrr} of MRR is at stake.${first ? ` Begin with ${first}.` : ''}`,
     funnel: (first: string, last: string, share: string, from: string, to: string, lost: string) =>
       `${last} of ${first} visitors became customers (${share}). Most are lost between ${from} and ${to}: ${lost}.`,
-    unit: (ratio: string, pays: boolean, payback: string | null, month: string) =>
-      `A customer brings ${ratio} times what it cost (${month}): ${pays ? 'above' : 'below'} the usual 3.${payback ? ` It has paid back after ${payback}.` : ''}`,
+    unit: (ratio: string, pays: boolean, payback: string | null, late: boolean, month: string) =>
+      `A customer brings ${ratio} times what it cost (${month}): ${pays ? 'above' : 'below'} the usual 3.${payback ? (late ? ` But it takes ${payback} to pay back, more than the usual 12.` : ` It has paid back after ${payback}.`) : ''}`,
     service: (nps: string, margin: string, answers: string, response: string | null, month: string) =>
       `NPS is ${nps} ± ${margin} out of ${answers} answers in ${month}.${response ? ` Half of all tickets are answered within ${response}.` : ''}`,
     runway: (cash: string, burn: string, burning: boolean, days: string | null, ends: string | null, month: string) =>
       `${cash} in the bank at the end of ${month}; ${burning ? `${burn} more went out than came in` : `${burn} more came in than went out`}.${days && ends ? ` At this pace it lasts ${days}, until ${ends}.` : ' At the pace of the last months it does not run out.'}`,
-    today: (sign: number, day: string, change: string, mrr: string, came: string, went: string) =>
-      sign === 0
-        ? `${day}: MRR unchanged at ${mrr}; new customers: ${came}, left: ${went}.`
-        : `${day}: MRR ${change} to ${mrr}; new customers: ${came}, left: ${went}.`,
+    today: (sign: number, day: string, change: string, mrr: string, came: number, went: number) =>
+      `${day}: MRR ${sign === 0 ? 'unchanged at' : `changed by ${change}, to`} ${mrr}; ${came} new ${came === 1 ? 'customer' : 'customers'}, ${went} left.`,
     week: (range: string, net: string, before: string | null, lead: string | null, part: string) =>
       `${range}: net ${net}${before ? `, after ${before} in the week before` : ''}.${lead ? ` Most from ${lead} (${part}).` : ''}`,
     month: (month: string, mrr: string, change: string) =>

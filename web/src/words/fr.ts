@@ -95,6 +95,8 @@ export const words: Dictionary = {
   definition: 'Définition',
   noData: 'Pas de données',
   noRows: 'Aucun résultat.',
+  listed: (shown, all) => `${shown} sur ${all}`,
+  formerToo: 'anciens clients compris',
   undefinedHere: 'non défini ici',
   annotate: 'Annoter',
   step: 'Étape',
@@ -173,7 +175,7 @@ export const words: Dictionary = {
     transferred_in: 'Entré dans le segment',
     transferred_out: 'Sorti du segment',
   },
-  bridgeOf: (period) => `De l’ouverture à la clôture, ${period}`,
+  bridgeOf: (period) => `Pont de MRR, ${period}`,
   cohortsOfRevenue: 'Rétention du MRR par cohorte',
   cohortsOfCustomers: 'Rétention des clients par cohorte',
   noCohorts: 'Aucune cohorte n’a commencé dans cette période. Il faut deux mois avec de nouveaux clients.',
@@ -240,7 +242,7 @@ export const words: Dictionary = {
   atRisk: 'Clients à risque',
   nobodyAtRisk: 'Personne ne ressemble à ceux qui sont partis.',
   healthScore: 'Santé',
-  signals: 'Signaux',
+  signals: 'Signaux, en points de santé',
   trend: 'tendance',
   pointsOfHealth: 'points de santé que ce signal ajoute ou retire',
   segments: {
@@ -282,6 +284,8 @@ export const words: Dictionary = {
   addPerson: 'Ajouter',
   shareLinks: 'Liens de partage',
   makeLink: 'Créer un lien',
+  noLinks: 'Aucun lien n’a encore été créé.',
+  noTokens: 'Aucun jeton n’a encore été créé.',
   daysValid: 'Valable (jours)',
   tokens: 'Jetons des programmes',
   makeToken: 'Créer un jeton',
@@ -305,6 +309,7 @@ export const words: Dictionary = {
   forecastOf: (metric) => `${metric} : prévision`,
   expected: 'Attendu',
   interval: (level) => `Intervalle ${level} %`,
+  level: (level) => `${level} %`,
   models: {
     best: 'Le meilleur sur le passé',
     statistical: 'Statistique',
@@ -360,7 +365,7 @@ export const words: Dictionary = {
   canItBeTrusted: 'Peut-on s’y fier ?',
   cashBasis: 'Encaissé (caisse)',
   change: 'Variation',
-  change28: '28 jours',
+  change28: 'En 28 jours',
   changeSettings: 'Les réglages du dossier de données se changent en ligne de commande :',
   channels: 'Canaux',
   churnByWill: 'Attrition, voulue ou non',
@@ -443,6 +448,7 @@ export const words: Dictionary = {
   ofMrrNet: 'du MRR, net',
   ofPrevious: 'De la précédente',
   openMonth: (month) => `Ouvrir le chiffre de ${month}`,
+  byMonth: 'Mois par mois',
   others: (count) => `${count} ${count > 1 ? 'autres' : 'autre'}`,
   people: 'Personnes',
   perDay: 'par jour',
@@ -462,7 +468,8 @@ export const words: Dictionary = {
   required: 'nécessaire',
   result: 'Résultat',
   riskAgainstMrr: 'Santé et MRR',
-  rootScale: 'barres à l’échelle de la racine carrée, pour voir les petites étapes',
+  rootScale: 'Barres à l’échelle de la racine carrée, pour voir les petites étapes.',
+  rootAxis: (name) => `${name}, échelle en racine carrée`,
   rows: 'Lignes',
   rule: 'Règle',
   score: 'Score',
@@ -610,7 +617,7 @@ export const words: Dictionary = {
     restated: 'Quels faits sont arrivés après, et que changent-ils ?',
     weekReview: 'Qu’a-t-on mesuré, face aux semaines précédentes ?',
     movements: 'D’où vient la croissance du MRR ?',
-    bridge: 'De l’ouverture à la clôture : qu’y a-t-il entre les deux ?',
+    bridge: 'Qu’y a-t-il entre les deux ?',
     cohorts: 'Les clients restent-ils, et grandissent-ils ?',
     atRisk: 'Qui appeler cette semaine ?',
     active: 'Combien de personnes utilisent le produit ?',
@@ -764,16 +771,14 @@ export const words: Dictionary = {
         : `${risky} des ${all} clients payants ressemblent à ceux qui sont partis ; ${mrr} de MRR sont en jeu.${first ? ` Commencez par ${first}.` : ''}`,
     funnel: (first, last, share, from, to, lost) =>
       `${last} des ${first} visiteurs sont devenus clients (${share}). La plupart se perdent entre ${from} et ${to} : ${lost}.`,
-    unit: (ratio, pays, payback, month) =>
-      `Un client rapporte ${ratio} fois son coût (${month}) : ${pays ? 'au-dessus' : 'en dessous'} du seuil usuel de 3.${payback ? ` Il a remboursé son coût en ${payback}.` : ''}`,
+    unit: (ratio, pays, payback, late, month) =>
+      `Un client rapporte ${ratio} fois son coût (${month}) : ${pays ? 'au-dessus' : 'en dessous'} du seuil usuel de 3.${payback ? (late ? ` Mais il met ${payback} à le rembourser, plus que les 12 usuels.` : ` Il a remboursé son coût en ${payback}.`) : ''}`,
     service: (nps, margin, answers, response, month) =>
       `Le NPS est de ${nps} ± ${margin} sur ${answers} réponses en ${month}.${response ? ` La moitié des demandes reçoivent une réponse en ${response}.` : ''}`,
     runway: (cash, burn, burning, days, ends, month) =>
       `${cash} en banque fin ${month} ; ${burning ? `${burn} de plus sont sortis qu’entrés` : `${burn} de plus sont entrés que sortis`}.${days && ends ? ` À ce rythme, cela dure ${days}, jusqu’au ${ends}.` : ' Au rythme des derniers mois, la trésorerie ne s’épuise pas.'}`,
     today: (sign, day, change, mrr, came, went) =>
-      sign === 0
-        ? `${day} : MRR inchangé à ${mrr} ; ${came} nouveaux clients, ${went} partis.`
-        : `${day} : MRR ${change}, à ${mrr} ; ${came} nouveaux clients, ${went} partis.`,
+      `${day} : MRR ${sign === 0 ? `inchangé à ${mrr}` : `${change}, à ${mrr}`} ; ${came} ${came < 2 ? 'nouveau client' : 'nouveaux clients'}, ${went} ${went < 2 ? 'parti' : 'partis'}.`,
     week: (range, net, before, lead, part) =>
       `${range} : net ${net}${before ? `, après ${before} la semaine d’avant` : ''}.${lead ? ` Surtout de ${lead} (${part}).` : ''}`,
     month: (month, mrr, change) =>

@@ -75,7 +75,7 @@ export const words: Dictionary = {
   ranges: { '30d': '30天', '90d': '90天', '12m': '12个月', '24m': '24个月', ytd: '今年', all: '全部' },
   grains: { day: '日', week: '周', month: '月', quarter: '季', year: '年' },
   comparisons: { prev: '对比上期', yoy: '对比去年', none: '不对比' },
-  against: (what) => `对比 ${what}`,
+  against: (what) => `比 ${what}`,
   noComparison: '没有可比数据',
   toDate: '至今',
   filter: '筛选',
@@ -94,6 +94,8 @@ export const words: Dictionary = {
   definition: '定义',
   noData: '没有数据',
   noRows: '没有匹配的内容。',
+  listed: (shown, all) => `显示 ${shown}，共 ${all}`,
+  formerToo: '含已离开的客户',
   undefinedHere: '此处无定义',
   annotate: '添加注释',
   step: '步骤',
@@ -230,7 +232,7 @@ export const words: Dictionary = {
   atRisk: '有流失风险的客户',
   nobodyAtRisk: '没有客户与已流失的客户相似。',
   healthScore: '健康度',
-  signals: '信号',
+  signals: '信号（健康分）',
   trend: '趋势',
   pointsOfHealth: '该信号增加或减少的健康分',
   segments: {
@@ -270,6 +272,8 @@ export const words: Dictionary = {
   addPerson: '添加',
   shareLinks: '给他人的链接',
   makeLink: '创建链接',
+  noLinks: '尚未创建链接。',
+  noTokens: '尚未创建令牌。',
   daysValid: '有效天数',
   tokens: '程序令牌',
   makeToken: '创建令牌',
@@ -293,6 +297,7 @@ export const words: Dictionary = {
   forecastOf: (metric) => `${metric}：预测`,
   expected: '预期',
   interval: (level) => `${level}% 区间`,
+  level: (level) => `${level}%`,
   models: {
     best: '历史表现最佳',
     statistical: '统计',
@@ -427,6 +432,7 @@ export const words: Dictionary = {
   ofMrrNet: 'MRR（净）',
   ofPrevious: '占上一步',
   openMonth: (month) => `打开${month}的数字`,
+  byMonth: '逐月走势',
   others: (count) => `其他 ${count} 项`,
   people: '人员',
   perDay: '每日',
@@ -446,7 +452,8 @@ export const words: Dictionary = {
   required: '必需',
   result: '结果',
   riskAgainstMrr: '健康度与 MRR',
-  rootScale: '条形按平方根绘制，以便看清较小的步骤',
+  rootScale: '条形按平方根绘制，以便看清较小的步骤。',
+  rootAxis: (name) => `${name}（平方根刻度）`,
   rows: '行数',
   rule: '规则',
   score: '评分',
@@ -589,7 +596,7 @@ export const words: Dictionary = {
     restated: '后来出现了哪些事实，改变了什么？',
     weekReview: '与前几周相比如何？',
     movements: 'MRR 的增长来自哪里？',
-    bridge: '从期初到期末，中间发生了什么？',
+    bridge: '中间发生了什么？',
     cohorts: '客户会持续付费并增长吗？',
     atRisk: '本周需要联系谁？',
     active: '有多少人在使用产品？',
@@ -741,16 +748,14 @@ export const words: Dictionary = {
         : `${all} 位付费客户中有 ${risky} 位与已离开的客户相似；涉及 ${mrr} 的 MRR。${first ? `先联系 ${first}。` : ''}`,
     funnel: (first, last, share, from, to, lost) =>
       `${first} 位访客中有 ${last} 位成为客户（${share}）。流失最多的是从“${from}”到“${to}”：${lost}。`,
-    unit: (ratio, pays, payback, month) =>
-      `一位客户带来其成本的 ${ratio} 倍（${month}）：${pays ? '高于' : '低于'}通常的 3 倍。${payback ? `${payback}后回本。` : ''}`,
+    unit: (ratio, pays, payback, late, month) =>
+      `${month}每位客户带来的价值是其成本的 ${ratio} 倍：${pays ? '高于' : '低于'}通常的 3 倍。${payback ? (late ? `但需要 ${payback}才能回本，长于通常的 12 个月。` : `${payback}后收回成本。`) : ''}`,
     service: (nps, margin, answers, response, month) =>
       `${month} NPS 为 ${nps} ± ${margin}，共 ${answers} 份回答。${response ? `一半的工单在 ${response}内得到回复。` : ''}`,
     runway: (cash, burn, burning, days, ends, month) =>
       `${month}末银行存款 ${cash}；${burning ? `流出比流入多 ${burn}` : `流入比流出多 ${burn}`}。${days && ends ? `按此速度可维持 ${days}，至 ${ends}。` : '按近几个月的速度不会用尽。'}`,
     today: (sign, day, change, mrr, came, went) =>
-      sign === 0
-        ? `${day}：MRR 保持 ${mrr}；新客户 ${came} 位，离开 ${went} 位。`
-        : `${day}：MRR ${change}，达 ${mrr}；新客户 ${came} 位，离开 ${went} 位。`,
+      `${day}：MRR ${sign === 0 ? `不变，为 ${mrr}` : `变化 ${change}，至 ${mrr}`}；新增客户 ${came} 位，离开 ${went} 位。`,
     week: (range, net, before, lead, part) =>
       `${range}：净额 ${net}${before ? `，前一周为 ${before}` : ''}。${lead ? `主要来自 ${lead}（${part}）。` : ''}`,
     month: (month, mrr, change) => `${month}结账时 MRR 为 ${mrr}${change ? `，较上月 ${change}` : ''}。`,

@@ -8,7 +8,7 @@ export default async function use({ check, open, ask }, { api }) {
     await open(page, '/?lang=en');
     assert.ok((await page.locator('[data-chart=movements] rect[fill^="url(#hatch"]').count()) > 0);
     assert.ok((await page.getByText('to date').count()) > 0);
-    assert.ok((await page.getByText('vs Sep 1 – 21').count()) > 0, 'compared with the same days');
+    assert.ok((await page.getByText('vs Sep 1–22').count()) > 0, 'compared with the same days');
   });
 
   await check('keys go everywhere', async (page) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatter, type Language } from '../../src/lib/format';
+import { decimalOf, formatter, type Language } from '../../src/lib/format';
 import { words } from '../../src/words/en';
 
 const of = (language: Language, hidden = false, currency = 'USD') =>
@@ -29,6 +29,8 @@ describe('numbers', () => {
     expect(en.change(null, '1', 'USD')).toBeNull();
     // Between a gain and a loss there is a distance and no percentage.
     expect(en.change('110', '-579', 'USD')).toBe('+$689');
+    // Nor between two losses, of which a percentage could be read both ways.
+    expect(en.change('-5.05', '-579', 'USD')).toBe('+$574');
   });
   it('each language has its habits', () => {
     expect(of('fr').percent(0.034)).toMatch(/^3,4\s%$/);
@@ -59,5 +61,46 @@ describe('dates', () => {
   it('quarters are named', () => {
     expect(of('en').period('2026-04-01', 'quarter')).toBe('Q2 2026');
     expect(of('fr').period('2026-04-01', 'quarter')).toBe('T2 2026');
+  });
+});
+
+describe('what is typed', () => {
+  it('is read as the language writes it', () => {
+    for (const [text, language, plain] of [
+      ['1,234.5', 'en', '1234.5'],
+      ['0,5', 'en', '0.5'],
+      ['12.5%', 'en', '12.5'],
+      ['$15,000', 'en', '15000'],
+      ['1\u202f234,5', 'fr', '1234.5'],
+      ['0,5 %', 'fr', '0.5'],
+      ['0.5', 'fr', '0.5'],
+      ['−3,25', 'fr', '-3.25'],
+      ['12,345', 'zh', '12345'],
+    ] as const) {
+      expect(decimalOf(text, language), text).toBe(plain);
+    }
+    for (const text of ['', 'twelve', '1.2.3', '-']) expect(decimalOf(text, 'en'), text).toBeNull();
+  });
+  it('a field shows what is read again', () => {
+    for (const language of ['en', 'zh', 'fr'] as const) {
+      for (const value of ['0.06242', '270000', '-1.5']) {
+        expect(Number(decimalOf(of(language).typed(value), language))).toBe(Number(value));
+      }
+    }
+  });
+});
+
+describe('dates', () => {
+  it('a month with its year can be taken for no day', () => {
+    expect(of('en').shortMonth('2026-01-01')).toBe('Jan ’26');
+    expect(of('zh').shortMonth('2026-01-01')).toBe('26年1月');
+  });
+  it('a week is said by its days', () => {
+    expect(of('en').columnOf('2026-10-12', 'week')).toBe('Oct 12–18');
+    expect(of('en').columnOf('2026-10-01', 'month')).toBe('Oct 2026');
+  });
+  it('the sentences of the server have a minus as well', () => {
+    expect(of('en').words('contraction -$679.12, churned -$2 (-3%)')).toBe('contraction −$679.12, churned −$2 (−3%)');
+    expect(of('en').words('x-12 and 2026-10-01')).toBe('x-12 and 2026-10-01');
   });
 });
