@@ -4,22 +4,21 @@
 //! order in which they are written, so a row group's dictionary is a stretch of them, and the numbers are their places
 //! in it. Amounts are packed by the bits that their differences need.
 
-use std::{fs::File, io::BufWriter, ops::Range, path::Path, sync::Arc};
+use std::{fs::File, io::Write, ops::Range, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use parquet::{
     basic::{Compression, Encoding},
-    column::{
-        page::{CompressedPage, Page, PageWriter},
-        writer::ColumnCloseResult,
-    },
+    column::page::{CompressedPage, Page, PageWriter},
     errors::ParquetError,
     file::{
-        metadata::ColumnChunkMetaData,
-        properties::WriterProperties,
-        writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite},
+        metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataWriter, RowGroupMetaData},
+        writer::{SerializedPageWriter, TrackedWrite},
     },
-    schema::{parser::parse_message_type, types::ColumnDescPtr},
+    schema::{
+        parser::parse_message_type,
+        types::{ColumnDescPtr, SchemaDescPtr, SchemaDescriptor},
+    },
 };
 use rayon::prelude::*;
 use revenue::{
@@ -79,7 +78,7 @@ pub(super) fn write_ledger(
 }
 
 /// Writes row groups of what `rows` makes of each of `groups`.
-fn write<T: Default>(
+fn write<T: Default + Send>(
     facts: &SubscriptionFacts,
     out: &Path,
     groups: &[Range<usize>],
@@ -89,37 +88,54 @@ fn write<T: Default>(
         file: out.display().to_string(),
         words: error.to_string(),
     };
-    let file = BufWriter::with_capacity(1 << 20, File::create(out).map_err(|error| failed(&error))?);
+    let mut file = File::create(out).map_err(|error| failed(&error))?;
     let schema = parse_message_type(SCHEMA).map_err(|error| failed(&error))?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let mut writer =
-        SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties)).map_err(|error| failed(&error))?;
-    let columns = writer.schema_descr().columns().to_vec();
+    let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
     let plans = Plans::of(facts);
-    let mut written = 0;
-    for wave in groups.chunks(rayon::current_num_threads()) {
+    file.write_all(MAGIC).map_err(|error| failed(&error))?;
+    let (mut written, mut place) = (Vec::new(), MAGIC.len());
+    // What was made room for is used again: as many groups are worked on at a time as there are cores.
+    let mut rooms: Vec<(T, Vec<u8>)> = Vec::new();
+    rooms.resize_with(rayon::current_num_threads().max(1), Default::default);
+    for wave in groups.chunks(rooms.len()) {
         let encoded: Vec<Result<_, BooksError>> = wave
             .par_iter()
-            .map_init(T::default, |room, group| {
-                let rows = rows(group, room, &plans)?;
-                Ok((rows.delta.len() as u64, rows.encode(facts, &plans, &columns).map_err(|error| failed(&error))?))
+            .zip(&mut rooms)
+            .with_max_len(1)
+            .map(|(group, (room, bytes))| {
+                rows(group, room, &plans)?.encode(facts, &plans, &schema, bytes).map_err(|error| failed(&error))
             })
             .collect();
-        for encoded in encoded {
-            let (rows, chunks) = encoded?;
-            if rows == 0 {
+        for (encoded, (_, bytes)) in encoded.into_iter().zip(&rooms) {
+            let group = encoded?;
+            if group.num_rows() == 0 {
                 continue;
             }
-            written += rows;
-            let mut group = writer.next_row_group().map_err(|error| failed(&error))?;
-            for (bytes, closed) in chunks {
-                group.append_column(&bytes, closed).map_err(|error| failed(&error))?;
-            }
-            group.close().map_err(|error| failed(&error))?;
+            file.write_all(bytes).map_err(|error| failed(&error))?;
+            written.push(at_place(group, place as i64).map_err(|error| failed(&error))?);
+            place += bytes.len();
         }
     }
-    writer.close().map_err(|error| failed(&error))?;
-    Ok(written)
+    let rows = written.iter().map(RowGroupMetaData::num_rows).sum();
+    let made_by = concat!("recurve version ", env!("CARGO_PKG_VERSION")).to_owned();
+    let metadata = FileMetaData::new(1, rows, Some(made_by), None, schema, None);
+    let metadata = ParquetMetaData::new(metadata, written);
+    ParquetMetaDataWriter::new(file, &metadata).finish().map_err(|error| failed(&error))?;
+    Ok(rows.cast_unsigned())
+}
+
+/// What a file of Parquet begins with.
+const MAGIC: &[u8] = b"PAR1";
+
+/// A row group whose pages begin at a place in the file.
+fn at_place(group: RowGroupMetaData, place: i64) -> Result<RowGroupMetaData, ParquetError> {
+    let columns = group.columns().iter().map(|column| {
+        let dictionary = column.dictionary_page_offset().map(|offset| offset + place);
+        let data = column.data_page_offset() + place;
+        column.clone().into_builder().set_data_page_offset(data).set_dictionary_page_offset(dictionary).build()
+    });
+    let columns = columns.collect::<Result<_, _>>()?;
+    group.into_builder().set_column_metadata(columns).build()
 }
 
 /// The customers of each row group.
@@ -169,8 +185,6 @@ struct Rows {
     before: Vec<i64>,
     after: Vec<i64>,
 }
-
-type Chunk = (Bytes, ColumnCloseResult);
 
 impl Rows {
     fn clear(&mut self) {
@@ -224,12 +238,7 @@ impl Rows {
     /// none. The items of `movements` are numbered from `first_item` on.
     fn take(&mut self, customer: u32, first_item: u32, movements: &[Movement], plans: &Plans) {
         let mut mrr = 0i64;
-        let mut rest = movements;
-        while let Some(first) = rest.first() {
-            let day = first.day;
-            let count = rest.iter().take_while(|movement| movement.day == day).count();
-            let (own, after) = rest.split_at(count);
-            rest = after;
+        for own in movements.chunk_by(|one, next| one.day == next.day) {
             let begun = self.delta.len();
             let mut left = mrr;
             for movement in own {
@@ -249,13 +258,14 @@ impl Rows {
                 }
             }
             self.leave_out_nothing(begun);
-            let count = self.delta.len();
-            self.customer.resize(count, customer);
-            self.day.resize(count, day);
-            self.before.resize(count, mrr);
-            self.after.resize(count, left);
+            for _ in begun..self.delta.len() {
+                self.day.push(own[0].day);
+                self.before.push(mrr);
+                self.after.push(left);
+            }
             mrr = left;
         }
+        self.customer.resize(self.delta.len(), customer);
     }
 
     /// Leaves out the last row, if it was taken in since there were so many and comes to nothing.
@@ -268,37 +278,38 @@ impl Rows {
         }
     }
 
+    /// Makes pages of the rows; the row group says where they begin in `bytes`.
     fn encode(
         &self,
         facts: &SubscriptionFacts,
         plans: &Plans,
-        columns: &[ColumnDescPtr],
-    ) -> Result<Vec<Chunk>, ParquetError> {
-        if self.delta.is_empty() {
-            return Ok(Vec::new());
-        }
+        schema: &SchemaDescPtr,
+        bytes: &mut Vec<u8>,
+    ) -> Result<RowGroupMetaData, ParquetError> {
+        bytes.clear();
+        let group = RowGroupMetaData::builder(Arc::clone(schema)).set_num_rows(self.delta.len() as i64);
         let names = |names: &mut dyn Iterator<Item = &str>| {
             let mut dictionary = Plain::default();
             names.for_each(|name| dictionary.push(name.as_bytes()));
             dictionary.compressed()
         };
-        let mut column = columns.iter();
-        let mut next = || column.next().cloned().ok_or_else(|| ParquetError::General("a column too many".to_owned()));
         let customers = Dictionary::of_ids(&facts.customer_ids, &self.customers)?;
         let items = Dictionary::of_ids(&facts.subscription_ids, &self.items)?;
         let kinds = names(&mut Kind::ALL.iter().map(|(_, name)| *name))?;
         let plans = names(&mut plans.names.iter().map(String::as_str))?;
-        Ok(vec![
-            // Rows of one customer follow each other, and mostly those of one item.
-            in_dictionary(&self.customer, customers, Places::Runs, next()?)?,
-            in_differences(&self.day, next()?)?,
-            in_dictionary(&self.subscription, items, Places::Runs, next()?)?,
-            in_dictionary(&self.plan, plans, Places::Packed, next()?)?,
-            in_dictionary(&self.kind, kinds, Places::Packed, next()?)?,
-            in_differences(&self.delta, next()?)?,
-            in_differences(&self.before, next()?)?,
-            in_differences(&self.after, next()?)?,
-        ])
+        let mut pages = Pages { sink: TrackedWrite::new(std::mem::take(bytes)), schema, columns: Vec::new() };
+        // Rows of one customer follow each other, and mostly those of one item.
+        pages.in_dictionary(&self.customer, customers, Places::Runs)?;
+        pages.in_differences(&self.day)?;
+        pages.in_dictionary(&self.subscription, items, Places::Runs)?;
+        pages.in_dictionary(&self.plan, plans, Places::Packed)?;
+        pages.in_dictionary(&self.kind, kinds, Places::Packed)?;
+        pages.in_differences(&self.delta)?;
+        pages.in_differences(&self.before)?;
+        pages.in_differences(&self.after)?;
+        let bytes_in_all = pages.columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
+        *bytes = pages.sink.into_inner()?;
+        group.set_total_byte_size(bytes_in_all).set_column_metadata(pages.columns).build()
     }
 }
 
@@ -412,137 +423,133 @@ enum Places {
     Packed,
 }
 
-/// A column as places in a dictionary.
-fn in_dictionary(
-    numbers: &[u32],
-    dictionary: Dictionary,
-    places: Places,
-    column: ColumnDescPtr,
-) -> Result<Chunk, ParquetError> {
-    let width = usize::BITS - dictionary.count.saturating_sub(1).leading_zeros();
-    let mut packed = Vec::with_capacity(16 + (numbers.len() / 8 + 1) * width as usize);
-    packed.push(width as u8);
-    match places {
-        Places::Runs => {
-            let bytes = width.div_ceil(8) as usize;
-            for run in numbers.chunk_by(|a, b| a == b) {
-                varint((run.len() as u64) << 1, &mut packed);
-                let end = packed.len() + bytes;
-                packed.extend_from_slice(&run[0].to_le_bytes());
-                packed.truncate(end);
-            }
-        }
-        Places::Packed => {
-            varint((numbers.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
-            if width <= 8 {
-                pack_narrow(numbers, width, &mut packed);
-            } else {
-                let count = numbers.len().next_multiple_of(8);
-                pack(numbers.iter().map(|number| u64::from(*number)), count, width, &mut packed);
-            }
-        }
-    }
-    let page = Page::DictionaryPage {
-        buf: Bytes::from(dictionary.compressed),
-        num_values: dictionary.count as u32,
-        encoding: Encoding::PLAIN,
-        is_sorted: false,
-    };
-    let page = CompressedPage::new(page, dictionary.plain_bytes);
-    chunk(Some(page), packed, Encoding::RLE_DICTIONARY, numbers.len(), column)
+/// The pages of a row group, column by column.
+struct Pages<'a> {
+    sink: TrackedWrite<Vec<u8>>,
+    schema: &'a SchemaDescPtr,
+    /// The columns that there are, which say where their pages begin in the sink.
+    columns: Vec<ColumnChunkMetaData>,
 }
 
-/// A column as differences between neighbours, in blocks of 128, of which each 32 have as many bits as they need.
-fn in_differences<T: Copy + Into<i64>>(values: &[T], column: ColumnDescPtr) -> Result<Chunk, ParquetError> {
-    const BLOCK: usize = 128;
-    const PART: usize = 32;
-    // More than there can be: of room that is not used nothing is touched.
-    let mut packed = Vec::with_capacity(values.len() * 9 + 1_024);
-    varint(BLOCK as u64, &mut packed);
-    varint((BLOCK / PART) as u64, &mut packed);
-    varint(values.len() as u64, &mut packed);
-    let mut before = values.first().map_or(0, |first| (*first).into());
-    varint(zigzag(before), &mut packed);
-    let mut differences = [0i64; BLOCK];
-    for block in values.get(1..).unwrap_or_default().chunks(BLOCK) {
-        for (difference, value) in differences.iter_mut().zip(block) {
-            // In 32 bits a difference of days is one of 64 bits, and in 64 bits it wraps as the format says.
-            let value = (*value).into();
-            *difference = value.wrapping_sub(before);
-            before = value;
+impl Pages<'_> {
+    /// A column as places in a dictionary.
+    fn in_dictionary(&mut self, numbers: &[u32], dictionary: Dictionary, places: Places) -> Result<(), ParquetError> {
+        let width = usize::BITS - dictionary.count.saturating_sub(1).leading_zeros();
+        let mut packed = Vec::with_capacity(16 + (numbers.len() / 8 + 1) * width as usize);
+        packed.push(width as u8);
+        match places {
+            Places::Runs => {
+                let bytes = width.div_ceil(8) as usize;
+                for run in numbers.chunk_by(|a, b| a == b) {
+                    varint((run.len() as u64) << 1, &mut packed);
+                    let end = packed.len() + bytes;
+                    packed.extend_from_slice(&run[0].to_le_bytes());
+                    packed.truncate(end);
+                }
+            }
+            Places::Packed => {
+                varint((numbers.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
+                if width <= 8 {
+                    pack_narrow(numbers, width, &mut packed);
+                } else {
+                    let count = numbers.len().next_multiple_of(8);
+                    pack(numbers.iter().map(|number| u64::from(*number)), count, width, &mut packed);
+                }
+            }
         }
-        let known = &mut differences[..block.len()];
-        let least = known.iter().min().copied().unwrap_or_default();
-        varint(zigzag(least), &mut packed);
-        let widths = packed.len();
-        packed.extend_from_slice(&[0; BLOCK / PART]);
-        for (part, own) in known.chunks(PART).enumerate() {
-            let above = |difference: &i64| difference.wrapping_sub(least).cast_unsigned();
-            let all = own.iter().fold(0, |bits, difference| bits | above(difference));
-            let width = u64::BITS - all.leading_zeros();
-            packed[widths + part] = width as u8;
-            pack(own.iter().map(above), PART, width, &mut packed);
-        }
+        let page = Page::DictionaryPage {
+            buf: Bytes::from(dictionary.compressed),
+            num_values: dictionary.count as u32,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        let page = CompressedPage::new(page, dictionary.plain_bytes);
+        self.column(Some(page), packed, Encoding::RLE_DICTIONARY, numbers.len())
     }
-    chunk(None, packed, Encoding::DELTA_BINARY_PACKED, values.len(), column)
-}
 
-/// The pages of a column as they will stand in the file.
-fn chunk(
-    dictionary: Option<CompressedPage>,
-    values: Vec<u8>,
-    encoding: Encoding,
-    rows: usize,
-    column: ColumnDescPtr,
-) -> Result<Chunk, ParquetError> {
-    let dictionary_bytes = dictionary.as_ref().map_or(0, CompressedPage::compressed_size);
-    let mut sink = TrackedWrite::new(Vec::with_capacity(dictionary_bytes + values.len() + 256));
-    let mut encodings = vec![encoding];
-    let (mut compressed_bytes, mut bytes) = (0, 0);
-    let mut dictionary_at = None;
-    let mut writer = SerializedPageWriter::new(&mut sink);
-    if let Some(page) = dictionary {
-        let written = writer.write_page(page)?;
+    /// A column as differences between neighbours, in blocks of 128, of which each 32 have as many bits as they need.
+    fn in_differences<T: Copy + Into<i64>>(&mut self, values: &[T]) -> Result<(), ParquetError> {
+        const BLOCK: usize = 128;
+        const PART: usize = 32;
+        // More than there can be: of room that is not used nothing is touched.
+        let mut packed = Vec::with_capacity(values.len() * 9 + 1_024);
+        varint(BLOCK as u64, &mut packed);
+        varint((BLOCK / PART) as u64, &mut packed);
+        varint(values.len() as u64, &mut packed);
+        let mut before = values.first().map_or(0, |first| (*first).into());
+        varint(zigzag(before), &mut packed);
+        let mut differences = [0i64; BLOCK];
+        for block in values.get(1..).unwrap_or_default().chunks(BLOCK) {
+            for (difference, value) in differences.iter_mut().zip(block) {
+                // In 32 bits a difference of days is one of 64 bits, and in 64 bits it wraps as the format says.
+                let value = (*value).into();
+                *difference = value.wrapping_sub(before);
+                before = value;
+            }
+            let known = &mut differences[..block.len()];
+            let least = known.iter().min().copied().unwrap_or_default();
+            varint(zigzag(least), &mut packed);
+            let widths = packed.len();
+            packed.extend_from_slice(&[0; BLOCK / PART]);
+            for (part, own) in known.chunks(PART).enumerate() {
+                let above = |difference: &i64| difference.wrapping_sub(least).cast_unsigned();
+                let all = own.iter().fold(0, |bits, difference| bits | above(difference));
+                let width = u64::BITS - all.leading_zeros();
+                packed[widths + part] = width as u8;
+                pack(own.iter().map(above), PART, width, &mut packed);
+            }
+        }
+        self.column(None, packed, Encoding::DELTA_BINARY_PACKED, values.len())
+    }
+
+    /// The next column, whose pages go into the sink as they will stand in the file.
+    fn column(
+        &mut self,
+        dictionary: Option<CompressedPage>,
+        values: Vec<u8>,
+        encoding: Encoding,
+        rows: usize,
+    ) -> Result<(), ParquetError> {
+        let column: ColumnDescPtr = self.schema.column(self.columns.len());
+        let mut encodings = vec![encoding];
+        let (mut compressed_bytes, mut bytes) = (0, 0);
+        let mut dictionary_at = None;
+        let mut writer = SerializedPageWriter::new(&mut self.sink);
+        if let Some(page) = dictionary {
+            let written = writer.write_page(page)?;
+            compressed_bytes += written.compressed_size;
+            bytes += written.uncompressed_size;
+            dictionary_at = Some(written.offset as i64);
+            encodings.push(Encoding::PLAIN);
+        }
+        let length = values.len();
+        // Packed bits have nothing left to compress.
+        let page = Page::DataPageV2 {
+            buf: Bytes::from(values),
+            num_values: rows as u32,
+            encoding,
+            num_nulls: 0,
+            num_rows: rows as u32,
+            def_levels_byte_len: 0,
+            rep_levels_byte_len: 0,
+            is_compressed: false,
+            statistics: None,
+        };
+        let written = writer.write_page(CompressedPage::new(page, length))?;
         compressed_bytes += written.compressed_size;
         bytes += written.uncompressed_size;
-        dictionary_at = Some(written.offset as i64);
-        encodings.push(Encoding::PLAIN);
+        let column = ColumnChunkMetaData::builder(column)
+            .set_compression(Compression::SNAPPY)
+            .set_encodings(encodings)
+            .set_num_values(rows as i64)
+            .set_total_compressed_size(compressed_bytes as i64)
+            .set_total_uncompressed_size(bytes as i64)
+            .set_data_page_offset(written.offset as i64)
+            .set_dictionary_page_offset(dictionary_at)
+            .build()?;
+        self.columns.push(column);
+        Ok(())
     }
-    let length = values.len();
-    // Packed bits have nothing left to compress.
-    let page = Page::DataPageV2 {
-        buf: Bytes::from(values),
-        num_values: rows as u32,
-        encoding,
-        num_nulls: 0,
-        num_rows: rows as u32,
-        def_levels_byte_len: 0,
-        rep_levels_byte_len: 0,
-        is_compressed: false,
-        statistics: None,
-    };
-    let written = writer.write_page(CompressedPage::new(page, length))?;
-    compressed_bytes += written.compressed_size;
-    bytes += written.uncompressed_size;
-    writer.close()?;
-    let metadata = ColumnChunkMetaData::builder(column)
-        .set_compression(Compression::SNAPPY)
-        .set_encodings(encodings)
-        .set_num_values(rows as i64)
-        .set_total_compressed_size(compressed_bytes as i64)
-        .set_total_uncompressed_size(bytes as i64)
-        .set_data_page_offset(written.offset as i64)
-        .set_dictionary_page_offset(dictionary_at)
-        .build()?;
-    let closed = ColumnCloseResult {
-        bytes_written: compressed_bytes as u64,
-        rows_written: rows as u64,
-        metadata,
-        bloom_filter: None,
-        column_index: None,
-        offset_index: None,
-    };
-    Ok((Bytes::from(sink.into_inner()?), closed))
 }
 
 fn zigzag(value: i64) -> u64 {

@@ -100,14 +100,24 @@ pub(super) struct Group {
     /// Trials and cancellations by row; empty when no row has any.
     pub(super) times: Vec<RareTimes>,
     buffers: Buffers,
-    spare: Vec<Vec<u32>>,
+    codes: Vec<u32>,
     mixtures: Mixtures,
 }
 
 /// A column in few values.
+#[derive(Default)]
 struct Few {
-    codes: Vec<u32>,
     values: Coded,
+    /// Its place among the columns that were mixed; none where it is empty, or says the same throughout.
+    column: Option<usize>,
+}
+
+impl Few {
+    /// What it says in a mixture of such codes.
+    fn code(&self, codes: &[u32]) -> u32 {
+        let of_all = self.values.values().len() as u32;
+        self.column.and_then(|column| codes.get(column)).copied().unwrap_or(of_all)
+    }
 }
 
 impl Group {
@@ -235,11 +245,10 @@ impl Group {
     ) -> Result<(), BooksError> {
         let rows = source.rows(group);
         let mut texts: Vec<Few> = Vec::new();
-        let mixtures = &mut self.mixtures;
+        let Self { mixtures, codes, .. } = self;
         mixtures.begin(std::mem::take(&mut self.classes), rows);
         for name in TEXTS {
-            let mut few = Few { codes: self.spare.pop().unwrap_or_default(), values: Coded::default() };
-            few.codes.clear();
+            let mut few = Few::default();
             if let Some(chunk) = source.chunk(group, name)? {
                 if chunk.shape != Shape::Text {
                     return Err(wrong(name, "text"));
@@ -248,25 +257,23 @@ impl Group {
                     few.values.number(value.bytes());
                 } else {
                     let values = &mut few.values;
-                    chunk.read(0, &mut self.buffers, &mut few.codes, &mut |raw| Ok(values.number(raw.bytes())))?;
-                    mixtures.add(&few.codes, few.values.values().len() + 1);
+                    chunk.read(0, &mut self.buffers, codes, &mut |raw| Ok(values.number(raw.bytes())))?;
+                    few.column = Some(mixtures.add(codes, few.values.values().len() + 1));
                 }
             }
             texts.push(few);
         }
         let mut numbers: Vec<Few> = Vec::new();
         for name in NUMBERS {
-            let mut few = Few { codes: self.spare.pop().unwrap_or_default(), values: Coded::default() };
-            few.codes.clear();
+            let mut few = Few::default();
+            codes.clear();
             let values = &mut few.values;
             if name == "discount_end" {
                 if let Some(moments) = moments(source, group, name)? {
-                    few.codes.extend(moments.iter().map(
-                        |moment| match moment.map(|moment| reading.ticks.of(moment)) {
-                            None => 0,
-                            Some(tick) => values.number(&i128::from(tick).to_le_bytes()),
-                        },
-                    ));
+                    codes.extend(moments.iter().map(|moment| match moment.map(|moment| reading.ticks.of(moment)) {
+                        None => 0,
+                        Some(tick) => values.number(&i128::from(tick).to_le_bytes()),
+                    }));
                 }
             } else if let Some(chunk) = source.chunk(group, name)? {
                 let times = match name {
@@ -278,7 +285,7 @@ impl Group {
                 // Of small numbers the code is at hand.
                 let mut small = [0; 64];
                 let mut last = (i128::MIN, 0);
-                chunk.read(0, &mut self.buffers, &mut few.codes, &mut |raw| {
+                chunk.read(0, &mut self.buffers, codes, &mut |raw| {
                     let number = raw.number();
                     if let Some(code) = usize::try_from(number).ok().and_then(|number| small.get_mut(number)) {
                         if *code == 0 {
@@ -292,8 +299,8 @@ impl Group {
                     Ok(last.1)
                 })?;
             }
-            if !few.codes.is_empty() {
-                mixtures.add(&few.codes, few.values.values().len() + 1);
+            if !codes.is_empty() {
+                few.column = Some(mixtures.add(codes, few.values.values().len() + 1));
             }
             numbers.push(few);
         }
@@ -308,12 +315,12 @@ impl Group {
             .zip(&mut shared.classes.texts)
             .map(|(few, all)| few.values.values().iter().map(|value| all.number(value)).collect())
             .collect();
-        // The first row of each mixture says what it is made of.
-        let mut of_mixture = Vec::with_capacity(mixtures.firsts.len());
-        for row in mixtures.firsts.iter().map(|row| *row as usize) {
+        let mut of_mixture = Vec::with_capacity(mixtures.len());
+        for mixture in 0..mixtures.len() {
+            mixtures.codes(mixture, codes);
             let number = |index: usize| {
                 let few = numbers.get(index)?;
-                let bytes = few.values.value(few.codes.get(row).copied().unwrap_or(0))?;
+                let bytes = few.values.value(few.code(codes))?;
                 Some(i128::from_le_bytes(bytes.try_into().ok()?))
             };
             let narrow = |index: usize, none: i64| {
@@ -322,9 +329,7 @@ impl Group {
             let (percent, discount) = (number(PERCENT), number(DISCOUNT));
             let class = Class {
                 texts: std::array::from_fn(|column| {
-                    let few = &texts[column];
-                    // A column without codes is empty, or says the same throughout.
-                    let code = few.codes.get(row).copied().unwrap_or(few.values.values().len() as u32);
+                    let code = texts[column].code(codes);
                     (code as usize).checked_sub(1).and_then(|code| of_text[column].get(code)).copied().unwrap_or(0)
                 }),
                 discount_end: number(DISCOUNT_END).and_then(|tick| Tick::try_from(tick).ok()).unwrap_or(NEVER),
@@ -338,7 +343,6 @@ impl Group {
             of_mixture.push(shared.classes.number(class)?);
         }
         drop(shared);
-        self.spare.extend(texts.into_iter().chain(numbers).map(|few| few.codes));
         self.classes = std::mem::take(&mut mixtures.of_rows);
         for class in &mut self.classes {
             *class = of_mixture.get(*class as usize).copied().unwrap_or_default();
@@ -361,8 +365,10 @@ const WITHDRAWN: usize = 5;
 #[derive(Debug, Default)]
 struct Mixtures {
     of_rows: Vec<u32>,
-    /// The first row of each mixture.
-    firsts: Vec<u32>,
+    /// For each column, what its mixtures are made of: the mixture of the columns before it and its code.
+    made_of: Vec<Vec<(u32, u32)>>,
+    /// The mixtures of rows that count, by the numbers that they had before others were left out.
+    kept: Vec<u32>,
     /// Numbers of mixtures, by what they were before a column and by its code.
     table: Vec<u32>,
 }
@@ -376,44 +382,63 @@ impl Mixtures {
         of_rows.clear();
         of_rows.resize(rows, 0);
         self.of_rows = of_rows;
-        self.firsts.clear();
-        self.firsts.extend((rows > 0).then_some(0));
+        self.made_of.clear();
+        self.kept.clear();
+        self.kept.extend((rows > 0).then_some(0));
     }
 
-    /// Mixes in a column with so many different codes.
-    fn add(&mut self, codes: &[u32], different: usize) {
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Mixes in a column with so many different codes, and says its place among those that were.
+    fn add(&mut self, codes: &[u32], different: usize) -> usize {
         /// Places of a table that stays in the cache.
         const PLACES: usize = 1 << 18;
-        let before = self.firsts.len();
-        self.firsts.clear();
-        let firsts = &mut self.firsts;
-        let mut next = |row: u32| {
-            firsts.push(row);
-            firsts.len() as u32 - 1
+        let before = self.kept.len();
+        let mut made_of = Vec::new();
+        let mut next = |mixture: u32, code: u32| {
+            made_of.push((mixture, code));
+            made_of.len() as u32 - 1
         };
-        let rows = self.of_rows.iter_mut().zip(codes).zip(0..);
+        let rows = self.of_rows.iter_mut().zip(codes);
         if before.saturating_mul(different) <= PLACES {
             self.table.clear();
             self.table.resize(before * different, Self::NONE);
-            for ((mixture, code), row) in rows {
+            for (mixture, code) in rows {
                 let known = &mut self.table[*mixture as usize * different + *code as usize];
                 if *known == Self::NONE {
-                    *known = next(row);
+                    *known = next(*mixture, *code);
                 }
                 *mixture = *known;
             }
         } else {
             let mut known: HashMap<(u32, u32), u32> = HashMap::new();
-            for ((mixture, code), row) in rows {
-                *mixture = *known.entry((*mixture, *code)).or_insert_with(|| next(row));
+            for (mixture, code) in rows {
+                *mixture = *known.entry((*mixture, *code)).or_insert_with(|| next(*mixture, *code));
             }
+        }
+        self.kept.clear();
+        self.kept.extend(0..made_of.len() as u32);
+        self.made_of.push(made_of);
+        self.made_of.len() - 1
+    }
+
+    /// The codes that a mixture is made of, column by column.
+    fn codes(&self, mixture: usize, codes: &mut Vec<u32>) {
+        codes.clear();
+        codes.resize(self.made_of.len(), 0);
+        let mut mixture = self.kept[mixture];
+        for (code, made_of) in codes.iter_mut().zip(&self.made_of).rev() {
+            (mixture, *code) = made_of[mixture as usize];
         }
     }
 
     /// Rows that do not count make no mixture; they are given the number of the first.
     fn leave_out(&mut self, known: &[bool]) {
-        let mut numbers = vec![Self::NONE; self.firsts.len()];
-        self.firsts.clear();
+        let mut numbers = vec![Self::NONE; self.kept.len()];
+        self.kept.clear();
         for (row, mixture) in self.of_rows.iter_mut().enumerate() {
             if !known.get(row).copied().unwrap_or(false) {
                 *mixture = 0;
@@ -421,8 +446,8 @@ impl Mixtures {
             }
             let number = &mut numbers[*mixture as usize];
             if *number == Self::NONE {
-                self.firsts.push(row as u32);
-                *number = self.firsts.len() as u32 - 1;
+                self.kept.push(*mixture);
+                *number = self.kept.len() as u32 - 1;
             }
             *mixture = *number;
         }
@@ -619,17 +644,16 @@ mod tests {
                 known.into_iter().for_each(|known| mixtures.leave_out(known));
                 let counts = |row: usize| known.is_none_or(|known| known[row]);
                 let mut numbers: HashMap<Vec<u32>, u32> = HashMap::new();
-                let mut firsts = Vec::new();
+                let mut read = Vec::new();
                 for row in (0..rows as usize).filter(|row| counts(*row)) {
                     let mixture: Vec<u32> = columns[..count].iter().map(|codes| codes[row]).collect();
                     let next = numbers.len() as u32;
-                    let number = *numbers.entry(mixture).or_insert_with(|| {
-                        firsts.push(row as u32);
-                        next
-                    });
+                    let number = *numbers.entry(mixture.clone()).or_insert(next);
                     assert_eq!(mixtures.of_rows[row], number, "row {row} of {count} columns");
+                    mixtures.codes(number as usize, &mut read);
+                    assert_eq!(read, mixture, "row {row} of {count} columns");
                 }
-                assert_eq!(mixtures.firsts, firsts);
+                assert_eq!(mixtures.len(), numbers.len());
                 assert_eq!(mixtures.of_rows.len(), rows as usize);
             }
         }

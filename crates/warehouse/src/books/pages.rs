@@ -8,7 +8,6 @@
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
-    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -106,7 +105,6 @@ pub struct Chunk<'a> {
 #[derive(Default)]
 pub struct Buffers {
     levels: Vec<u32>,
-    indices: Vec<u32>,
     numbers: Vec<i64>,
 }
 
@@ -338,7 +336,8 @@ impl Chunk<'_> {
                 let bytes = buffer.get(levels.0..levels.1).ok_or_else(|| failed(short()))?;
                 full = all_ones(bytes, count);
                 if !full {
-                    hybrid(bytes, 1, count, &mut buffers.levels).ok_or_else(|| failed(short()))?;
+                    let levels = &mut buffers.levels;
+                    hybrid(bytes, 1, count, &mut |found| found.append_to(levels)).ok_or_else(|| failed(short()))?;
                 }
             }
             let there = if full { count } else { buffers.levels.iter().filter(|level| **level == 1).count() };
@@ -350,18 +349,23 @@ impl Chunk<'_> {
                     }
                 }
                 Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY => {
-                    buffers.indices.clear();
                     if there > 0 {
                         let (width, indices) = values.split_first().ok_or_else(|| failed(short()))?;
-                        hybrid(indices, *width, there, &mut buffers.indices).ok_or_else(|| failed(short()))?;
+                        let mut fits = true;
+                        let known = hybrid(indices, *width, there, &mut |indices| match indices {
+                            Indices::Run(index, count) => match dictionary.get(index as usize) {
+                                Some(value) => target.resize(target.len() + count, *value),
+                                None => fits = false,
+                            },
+                            Indices::Each(indices) => {
+                                fits &= indices.iter().all(|index| (*index as usize) < dictionary.len());
+                                if fits {
+                                    target.extend(indices.iter().map(|index| dictionary[*index as usize]));
+                                }
+                            }
+                        });
+                        known.filter(|()| fits).ok_or_else(|| failed(short()))?;
                     }
-                    let greatest = buffers.indices.iter().copied().max();
-                    if buffers.indices.len() != there
-                        || greatest.is_some_and(|index| index as usize >= dictionary.len())
-                    {
-                        return Err(failed(short()));
-                    }
-                    target.extend(buffers.indices.iter().map(|index| dictionary[*index as usize]));
                 }
                 Encoding::DELTA_BINARY_PACKED => {
                     buffers.numbers.clear();
@@ -379,10 +383,15 @@ impl Chunk<'_> {
                 _ => return Ok(false),
             }
             if !full {
-                let mut next = present.drain(..);
-                for level in &buffers.levels {
-                    out.push(if *level == 1 { next.next().unwrap_or(none) } else { none });
-                }
+                // Where values are missing cannot be foreseen, so each row looks at the next value and goes on if it is its own.
+                present.push(none);
+                let mut next = 0;
+                out.extend(buffers.levels.iter().map(|level| {
+                    let value = present[next];
+                    next += usize::from(*level == 1);
+                    if *level == 1 { value } else { none }
+                }));
+                present.clear();
             }
         }
         Ok(true)
@@ -571,81 +580,93 @@ fn differences(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<()> {
     Some(())
 }
 
-/// Parquet's hybrid of runs and packed bits: `count` numbers of `width` bits.
-fn hybrid(bytes: &[u8], width: u8, count: usize, out: &mut Vec<u32>) -> Option<()> {
-    let wanted = out.len() + count;
+/// Some numbers of [`hybrid`].
+enum Indices<'a> {
+    /// So many of one.
+    Run(u32, usize),
+    /// Different ones.
+    Each(&'a [u32]),
+}
+
+impl Indices<'_> {
+    fn append_to(&self, out: &mut Vec<u32>) {
+        match self {
+            Indices::Run(number, count) => out.resize(out.len() + count, *number),
+            Indices::Each(numbers) => out.extend_from_slice(numbers),
+        }
+    }
+}
+
+/// Parquet's hybrid of runs and packed bits: `visit` sees `count` numbers of `width` bits, some at a time.
+fn hybrid(bytes: &[u8], width: u8, count: usize, visit: &mut impl FnMut(Indices<'_>)) -> Option<()> {
+    let mut wanted = count;
     let width = usize::from(width);
     if width > 32 {
         return None;
     }
+    let mut room = [0; UNPACKED];
     let mut at = 0;
-    while out.len() < wanted {
+    while wanted > 0 {
         let header = varint(bytes, &mut at)?;
-        let run = usize::try_from(header >> 1).ok()?;
+        let run = usize::try_from(header >> 1).ok().filter(|run| *run > 0)?;
         if header & 1 == 0 {
             let length = width.div_ceil(8);
             let value = bytes.get(at..at.checked_add(length)?)?;
             let value = value.iter().rev().fold(0u32, |value, byte| value << 8 | u32::from(*byte));
             at += length;
-            out.resize(out.len() + run.min(wanted - out.len()), value);
-            if run == 0 {
-                return None;
-            }
+            let values = run.min(wanted);
+            visit(Indices::Run(value, values));
+            wanted -= values;
         } else {
             // The last run may be longer than what is wanted, and its bytes may be cut after what is needed.
             let packed = bytes.get(at..)?;
             let packed = packed.get(..run.checked_mul(width)?.min(packed.len()))?;
             at += packed.len();
-            let values = run.checked_mul(8)?.min(wanted - out.len());
-            if packed.len() * 8 < values * width || run == 0 {
+            let values = run.checked_mul(8)?.min(wanted);
+            if packed.len() * 8 < values * width {
                 return None;
             }
-            unpack(packed, width, values, out);
+            for first in (0..values).step_by(UNPACKED) {
+                let own = &mut room[..(values - first).min(UNPACKED)];
+                unpack(packed.get(first / 8 * width..).unwrap_or_default(), width, own);
+                visit(Indices::Each(own));
+            }
+            wanted -= values;
         }
     }
     Some(())
 }
 
+/// Numbers that are unpacked at a time: few enough to stay in the nearest cache. A multiple of eight, so that each lot
+/// begins with a whole byte.
+const UNPACKED: usize = 1_024;
+
 /// Numbers of `width` bits, the lowest bit first.
-fn unpack(packed: &[u8], width: usize, count: usize, out: &mut Vec<u32>) {
+fn unpack(packed: &[u8], width: usize, out: &mut [u32]) {
+    let mask = (1u64 << width) - 1;
+    let mut done = 0;
     if (1..=8).contains(&width) {
         // Eight values fill whole bytes, and eight of them at most.
-        let mask = (1u64 << width) - 1;
-        for bytes in packed.chunks_exact(width).take(count / 8) {
+        let (eights, _) = out.as_chunks_mut::<8>();
+        for (bytes, values) in packed.chunks_exact(width).zip(eights) {
             let mut eight = [0; 8];
             eight[..width].copy_from_slice(bytes);
             let bits = u64::from_le_bytes(eight);
-            let values: [u32; 8] = std::array::from_fn(|index| (bits >> (index * width) & mask) as u32);
-            out.extend_from_slice(&values);
+            *values = std::array::from_fn(|index| (bits >> (index * width) & mask) as u32);
+            done += 8;
         }
-        let done = count / 8 * 8;
-        return unpack_each(packed, width, done..count, out);
     }
-    unpack_each(packed, width, 0..count, out);
-}
-
-/// Some numbers of `width` bits, one by one.
-fn unpack_each(packed: &[u8], width: usize, wanted: Range<usize>, out: &mut Vec<u32>) {
-    let mask = (1u64 << width) - 1;
-    let word = |at: usize| {
-        let mut eight = [0; 8];
-        let found = packed.get(at..).unwrap_or_default();
-        let length = found.len().min(8);
-        eight[..length].copy_from_slice(&found[..length]);
-        u64::from_le_bytes(eight)
-    };
-    // Of a value that begins within a byte, 32 bits lie within the eight bytes from there on.
-    let whole = packed.len().saturating_sub(8) * 8 / width.max(1);
-    let fast = whole.clamp(wanted.start, wanted.end);
-    out.extend((wanted.start..fast).map(|index| {
+    for (index, value) in out.iter_mut().enumerate().skip(done) {
+        // Of a value that begins within a byte, 32 bits lie within the eight bytes from there on.
         let bit = index * width;
-        let eight = packed.get(bit / 8..).and_then(|rest| rest.first_chunk::<8>()).copied().unwrap_or_default();
-        ((u64::from_le_bytes(eight) >> (bit % 8)) & mask) as u32
-    }));
-    out.extend((fast..wanted.end).map(|index| {
-        let bit = index * width;
-        ((word(bit / 8) >> (bit % 8)) & mask) as u32
-    }));
+        let rest = packed.get(bit / 8..).unwrap_or_default();
+        let eight = rest.first_chunk::<8>().copied().unwrap_or_else(|| {
+            let mut eight = [0; 8];
+            eight[..rest.len()].copy_from_slice(rest);
+            eight
+        });
+        *value = (u64::from_le_bytes(eight) >> (bit % 8) & mask) as u32;
+    }
 }
 
 #[cfg(test)]
@@ -666,26 +687,31 @@ mod tests {
     #[test]
     fn runs_and_packed_bits_read_back() {
         for width in 1..=32usize {
-            for count in [1, 7, 8, 9, 64, 131] {
+            for count in [1, 7, 8, 9, 64, 131, 2_100] {
                 let mask = u32::MAX >> (32 - width);
                 let values: Vec<u32> = (0..count).map(|index: u32| index.wrapping_mul(0x9e37_79b9) & mask).collect();
-                let mut bytes = vec![((count.div_ceil(8)) << 1 | 1) as u8];
+                let header = count.div_ceil(8) << 1 | 1;
+                let mut bytes = match header {
+                    ..0x80 => vec![header as u8],
+                    _ => vec![header as u8 | 0x80, (header >> 7) as u8],
+                };
                 bytes.extend(packed(&values, width));
                 // A run of ten of the greatest after them.
                 bytes.push(20);
                 bytes.extend_from_slice(&mask.to_le_bytes()[..width.div_ceil(8)]);
                 let padded = count.next_multiple_of(8) as usize;
-                let mut read = Vec::new();
-                hybrid(&bytes, width as u8, padded + 10, &mut read).unwrap();
-                assert_eq!(read[..count as usize], values, "{width} bits, {count}");
-                assert_eq!(read[padded..], [mask; 10], "{width} bits, {count}");
+                let read = |bytes: &[u8], count: usize| {
+                    let mut read = Vec::new();
+                    hybrid(bytes, width as u8, count, &mut |found| found.append_to(&mut read)).map(|()| read)
+                };
+                let all = read(&bytes, padded + 10).unwrap();
+                assert_eq!(all[..count as usize], values, "{width} bits, {count}");
+                assert_eq!(all[padded..], [mask; 10], "{width} bits, {count}");
                 // The same, asked for as far as it goes, and further.
-                let mut some = Vec::new();
-                hybrid(&bytes, width as u8, count as usize, &mut some).unwrap();
-                assert_eq!(some, values);
-                assert_eq!(hybrid(&bytes, width as u8, padded + 11, &mut Vec::new()), None);
-                for cut in 0..bytes.len() {
-                    assert_eq!(hybrid(&bytes[..cut], width as u8, padded + 10, &mut Vec::new()), None, "{cut}");
+                assert_eq!(read(&bytes, count as usize).unwrap(), values);
+                assert_eq!(read(&bytes, padded + 11), None);
+                for cut in (0..bytes.len()).step_by(1 + bytes.len() / 500) {
+                    assert_eq!(read(&bytes[..cut], padded + 10), None, "{cut}");
                 }
             }
         }

@@ -133,7 +133,7 @@ struct Blocks<T> {
 
 impl<const WORDS: usize> Blocks<[u32; WORDS]> {
     /// Records of a block.
-    const BLOCK: u32 = 16;
+    const BLOCK: u32 = 32;
 
     /// Room for so many records on so many piles, not touched yet. It is there at once where nearly all records are
     /// expected: what is put into it then is written once. Elsewhere each block is made when it is wanted, for zeros that
@@ -335,17 +335,19 @@ impl Piles {
                 }
             }
         }
-        let key = |record: &Record| {
-            let [first, second, ..] = owners(record);
-            Key::of_halves([first, second])
-        };
-        let (least, greatest) = records
-            .iter()
-            .map(key)
-            .fold((Key::NONE, Key::default()), |(least, greatest), key| (key.min(least), key.max(greatest)));
-        // What all keys of a pile begin with tells nothing of the order, and the bytes after it nearly all.
-        let alike = ((u128::from(least) ^ u128::from(greatest)).leading_zeros() / 8 * 8).min(64);
-        bytes.extend(records.iter().map(|record| (u128::from(key(record)) << alike >> 64) as u64));
+        // What all keys of a pile begin with tells nothing of the order, and the bytes after it nearly all. Ids that are
+        // ranked have keys whose first halves are all alike.
+        for half in 0..2 {
+            bytes.clear();
+            bytes.extend(records.iter().map(|record| owners(record)[half]));
+            let first = bytes.first().copied().unwrap_or_default();
+            let different = bytes.iter().fold(0, |different, half| different | (half ^ first));
+            if different != 0 {
+                let alike = different.leading_zeros() / 8 * 8;
+                bytes.iter_mut().for_each(|half| *half <<= alike);
+                break;
+            }
+        }
         buckets.each(bytes, order, |own| {
             let order_of = |a: u32, b: u32| {
                 let (first, second) = (&records[a as usize], &records[b as usize]);
