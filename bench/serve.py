@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """How long answers of `recurve serve` take, from a client on the same machine.
 
-    python3 bench/serve.py --ours '.../recurve' --data DIR [--now D] [--seconds N] [--clients N] [--beside ROWS]
+    python3 bench/serve.py --ours '.../recurve' --data DIR [--now D] [--seconds N] [--clients N]
+        [--beside ROWS [--imports N]]
 
 Starts the server on a free port, waits until it is ready, and asks three things, each for some seconds:
 
@@ -10,8 +11,8 @@ Starts the server on a free port, waits until it is ready, and asks three things
 - worked_out: overviews that nobody asked for before (other lengths of series, filtered by plan): each is computed.
 
 With `--beside` the command line imports files of so many new subscriptions, each of a new customer, into the same folder
-meanwhile, one after another without a pause, so that the server has a new version of its books every time. THE FOLDER GROWS
-with every run: give it a copy.
+meanwhile, one after another without a pause, so that the server has a new version of its books every time. With `--imports`
+it is so many for each of the three, from its beginning on, and no more. THE FOLDER GROWS with every run: give it a copy.
 
 Writes one JSON object: for each the number of answers, the median, p95, p99 and the largest, in milliseconds, with the
 bytes of an answer and the CPU seconds of the server for each, and the largest memory of the server. Nothing is downloaded,
@@ -82,16 +83,21 @@ class Imports:
     def __init__(self, arguments, plans):
         self.arguments, self.plans = arguments, plans
         self.took, self.failed, self.stopping = [], [], threading.Event()
-        self.thread = threading.Thread(target=self.work)
+        self.thread, self.written = None, threading.Event()
 
     def __enter__(self):
         if self.arguments.beside:
+            self.stopping.clear()
+            self.written.clear()
+            self.thread = threading.Thread(target=self.work)
             self.thread.start()
+            # What is imported is there before anything is measured.
+            self.written.wait()
         return self
 
     def __exit__(self, *_):
         self.stopping.set()
-        if self.arguments.beside:
+        if self.thread:
             self.thread.join()
 
     def work(self):
@@ -101,12 +107,13 @@ class Imports:
             for number in itertools.count():
                 file = os.path.join(folder, f"{run}-{number}.csv")
                 self.write(file, f"{run}-{number}")
+                self.written.set()
                 begun = time.perf_counter()
                 done = subprocess.run([*command, file], capture_output=True, text=True)
                 self.took.append(time.perf_counter() - begun)
                 self.failed += [done.stderr] if done.returncode else []
                 os.remove(file)
-                if self.stopping.is_set() or done.returncode:
+                if self.stopping.is_set() or done.returncode or number + 1 == self.arguments.imports:
                     return
 
     def write(self, file, name):
@@ -146,6 +153,8 @@ def main():
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--beside", type=int, default=0, metavar="ROWS",
                         help="import files of so many new subscriptions meanwhile: the folder grows")
+    parser.add_argument("--imports", type=int, default=0, metavar="N",
+                        help="no more of them than this for each of the three; without an end unless set")
     arguments = parser.parse_args()
     command = [arguments.ours, "--data", arguments.data, "serve", "--open", "--port", "0"]
     command += ["--now", arguments.now] if arguments.now else []
@@ -175,9 +184,15 @@ def main():
             "known": lambda: (overview, {"if-none-match": tag}),
             "worked_out": other,
         }
-        with Imports(arguments, plans) as imports:
-            found = {name: measure(address, server.pid, arguments.clients, arguments.seconds, ask)
-                     for name, ask in kinds.items()}
+        imports, found = Imports(arguments, plans), {}
+        if arguments.imports:
+            for name, ask in kinds.items():
+                with imports:
+                    found[name] = measure(address, server.pid, arguments.clients, arguments.seconds, ask)
+        else:
+            with imports:
+                found = {name: measure(address, server.pid, arguments.clients, arguments.seconds, ask)
+                         for name, ask in kinds.items()}
         session = json.loads(Client(address).ask("/api/v1/session", {"accept-encoding": "identity"})[2])
         facts = {kind["kind"]: kind["facts"] for kind in session["kinds"]}
         load = os.getloadavg()[0]

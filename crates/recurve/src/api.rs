@@ -21,6 +21,7 @@ pub mod log;
 mod movements;
 mod notes;
 mod overview;
+mod overviews;
 mod patience;
 pub mod people;
 mod query;

@@ -46,6 +46,7 @@ pub struct Shelf {
 /// Books, or the place where they will stand.
 struct Entry {
     key: Key,
+    snapshot: i64,
     place: Weak<Place>,
     /// What keeps them here; nothing once only those look at them who asked before a newer version was served.
     kept: Option<Arc<Place>>,
@@ -72,6 +73,11 @@ impl Shelf {
 
     /// The books of a view.
     pub fn books(&self, lake: &Lake, known: Known, view: View) -> Result<Arc<Books>, CommandError> {
+        Ok(self.open(lake, known, view)?.0)
+    }
+
+    /// The books of a view, and what keeps them here as long as somebody has it.
+    pub fn open(&self, lake: &Lake, known: Known, view: View) -> Result<(Arc<Books>, Arc<Place>), CommandError> {
         let key = Key::of(known, &view);
         let (place, older) = {
             let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,9 +90,12 @@ impl Shelf {
                     (Arc::clone(&place), Some(place))
                 }
             };
-            let alike = books.iter().rev().filter(|entry| entry.key.choices == key.choices);
-            let older: Vec<Arc<Place>> = alike.filter_map(|entry| entry.place.upgrade()).collect();
-            books.push(Entry { key, place: Arc::downgrade(&place), kept });
+            let is_before = |entry: &&Entry| entry.key.choices == key.choices && entry.snapshot <= known.snapshot;
+            let mut alike: Vec<&Entry> = books.iter().filter(is_before).collect();
+            // The newest first, whichever was used last: what came since is the least then.
+            alike.sort_by_key(|entry| std::cmp::Reverse(entry.snapshot));
+            let older: Vec<Arc<Place>> = alike.into_iter().filter_map(|entry| entry.place.upgrade()).collect();
+            books.push(Entry { key, snapshot: known.snapshot, place: Arc::downgrade(&place), kept });
             let many = books.iter().filter(|entry| entry.kept.is_some()).count().saturating_sub(Self::KEPT);
             books.iter_mut().filter(|entry| entry.kept.is_some()).take(many).for_each(|entry| entry.kept = None);
             books.retain(|entry| entry.place.strong_count() > 0);
@@ -94,7 +103,9 @@ impl Shelf {
         };
         let mut opened = place.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(books) = opened.as_ref() {
-            return Ok(Arc::clone(books));
+            let books = Arc::clone(books);
+            drop(opened);
+            return Ok((books, place));
         }
         // Books that somebody is opening right now are not waited for: they may be these.
         let before = older.iter().find_map(|place| place.0.try_lock().ok()?.clone());
@@ -103,7 +114,8 @@ impl Shelf {
             None => Books::open(lake, view)?,
         });
         *opened = Some(Arc::clone(&books));
-        Ok(books)
+        drop(opened);
+        Ok((books, place))
     }
 
     /// The newest books that stand here for a view, those of a version or of one before it.
@@ -144,10 +156,13 @@ impl Shelf {
     pub fn leave_only(&self, known: Known) {
         let version = known.version();
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest: Vec<Key> = books.iter().map(|entry| entry.key.clone()).collect();
+        let all: Vec<(Key, i64)> = books.iter().map(|entry| (entry.key.clone(), entry.snapshot)).collect();
         for (place, entry) in books.iter_mut().enumerate() {
-            let has_successor = newest[place + 1..].iter().any(|later| later.choices == entry.key.choices);
-            let is_served = newest.iter().any(|key| key.version == version && key.choices == entry.key.choices);
+            // Of one snapshot those that were used last; and books of an older one may have been used since.
+            let has_successor = all.iter().enumerate().any(|(other, (key, snapshot))| {
+                key.choices == entry.key.choices && (*snapshot, other) > (entry.snapshot, place)
+            });
+            let is_served = all.iter().any(|(key, _)| key.version == version && key.choices == entry.key.choices);
             if entry.key.version != version && (has_successor || is_served) {
                 entry.kept = None;
             }

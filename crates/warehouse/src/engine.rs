@@ -67,7 +67,7 @@ use business::Business;
 use cohorts::Triangle;
 use cube::{Cube, Days, Wanted, cube, sum};
 use evidence::{Entry, Evidence};
-use health::Model;
+use health::{DoneBefore, Model};
 use journey::Traveller;
 use judgement::Call;
 use label::Labels;
@@ -94,6 +94,8 @@ pub struct Cubes {
     first_movement: std::sync::OnceLock<Option<Day>>,
     people: Earlier<PeopleAsked, People>,
     health: std::sync::Mutex<Option<Arc<Model>>>,
+    /// What customers did, as it was read for books before, until health is known here.
+    done_before: std::sync::Mutex<Option<DoneBefore>>,
     known: std::sync::Mutex<Option<Arc<Known>>>,
 }
 
@@ -193,8 +195,39 @@ impl Cubes {
     }
 
     /// How health is judged. One question learns at a time: another one that asks meanwhile is served when it is known.
-    fn health(&self, load: impl FnOnce() -> Result<Model, EngineError>) -> Result<Arc<Model>, EngineError> {
-        once(&self.health, load)
+    fn health(
+        &self,
+        load: impl FnOnce(Option<DoneBefore>) -> Result<Model, EngineError>,
+    ) -> Result<Arc<Model>, EngineError> {
+        let before = || hold(&self.done_before).clone();
+        let model = once(&self.health, || load(before()))?;
+        *hold(&self.done_before) = None;
+        Ok(model)
+    }
+
+    /// What was made of some books and holds for those at a newer snapshot, whose ledger has the customers `added` besides and
+    /// before which facts of the kinds `changed` came.
+    pub(crate) fn next(&self, books: &Books, changed: &[String], added: &[u32]) -> Self {
+        let next = Self::default();
+        let has_changed = |table: &str| changed.iter().any(|changed| changed == table);
+        if !health::read_from().any(has_changed) {
+            // What is being learnt right now is not waited for.
+            let model = self.health.try_lock().ok().and_then(|model| model.clone());
+            let before = match model {
+                Some(model) => Some(DoneBefore::of(books, &model)),
+                None => hold(&self.done_before).clone(),
+            };
+            *hold(&next.done_before) = before.map(|before| before.with_customers(added));
+        }
+        // Of a customer who is new in the ledger something may have been known before.
+        if added.is_empty()
+            && !has_changed("customer")
+            && let Ok(kept) = self.attributes.try_lock()
+        {
+            let stated = kept.iter().filter(|(name, _)| *name != STANDING);
+            *hold(&next.attributes) = stated.map(|(name, attributes)| (name.clone(), Arc::clone(attributes))).collect();
+        }
+        next
     }
 
     /// Which customers are known.

@@ -29,6 +29,7 @@ use numbering::{CUSTOMER, Renumbered};
 pub use numbering::{NO_ID, Numbering, Numberings, sort_of as numbering_sort};
 use piece::{Piece, Places};
 pub use shelf::Shelf;
+pub(crate) use shelf::joined;
 
 /// The day of a moment that a fact does not state.
 pub const NO_DAY: i32 = i32::MIN;

@@ -969,7 +969,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB at the most). A listener that takes nothing for a minute is cut off. */
+        /** Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. `overview`: the version that overviews are answered from now on, where making them takes long. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB at the most). A listener that takes nothing for a minute is cut off. */
         get: operations["get_stream"];
         put?: never;
         post?: never;

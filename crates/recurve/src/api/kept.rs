@@ -126,11 +126,12 @@ impl Asked {
     }
 }
 
-/// The last answers to questions that take long. Where facts come all the time, the answer of a moment ago, which says of
-/// which version it is, serves better than a wait for one that is as old when it is there.
+/// The last answers to questions that may lag. Where facts come all the time, the answer of a moment ago, which says of which
+/// version it is, serves better than a wait for one that is as old when it is there; and any earlier one better than none.
 #[derive(Default)]
 pub struct Lasting {
     last: Mutex<Vec<Last>>,
+    asked_at: Mutex<Option<Instant>>,
 }
 
 struct Last {
@@ -143,8 +144,10 @@ struct Last {
 }
 
 impl Lasting {
-    /// How many are kept.
-    const KEPT: usize = 16;
+    /// How much is kept.
+    const BYTES: usize = 16 << 20;
+    /// How many are made again for each version.
+    const MADE_AGAIN: usize = 16;
     /// What takes less is always worked out.
     const LONG: Duration = Duration::from_millis(500);
     /// How old an answer may be; or six times as long as it took.
@@ -154,30 +157,92 @@ impl Lasting {
 
     /// The last answer, where it took long and is of a moment ago.
     pub fn find(&self, asked: &Asked) -> Option<(Tag, Arc<Body>)> {
+        let now = Instant::now();
+        *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let mut all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let last = all.iter_mut().find(|last| last.asked.is(asked))?;
-        last.asked_at = Instant::now();
+        last.asked_at = now;
         let is_fit = last.took >= Self::LONG && last.made_at.elapsed() <= Self::OLDEST.max(last.took * 6);
         is_fit.then(|| (last.tag.clone(), Arc::clone(&last.body)))
     }
 
-    /// Keeps an answer that took so long; whoever asked for it before still does.
+    /// The last answer, however old it is: for who would get none.
+    pub fn earlier(&self, asked: &Asked) -> Option<(Tag, Arc<Body>)> {
+        let all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|last| last.asked.is(asked)).map(|last| (last.tag.clone(), Arc::clone(&last.body)))
+    }
+
+    /// Whether anybody asked lately for what may lag.
+    pub fn is_asked_for(&self) -> bool {
+        let asked_at = *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        asked_at.is_some_and(|at| at.elapsed() <= Self::FORGOTTEN)
+    }
+
+    /// Keeps an answer that took so long; whoever asked for it before still does. What nobody asked for longest makes room.
     pub fn keep(&self, asked: &Asked, tag: Tag, body: Arc<Body>, took: Duration) {
         let mut all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = all.iter().position(|last| last.asked.is(asked)).map(|place| all.remove(place));
+        let before = all.iter().position(|last| last.asked.is(asked)).map(|place| all.swap_remove(place));
         let made_at = Instant::now();
         let asked_at = before.map_or(made_at, |before| before.asked_at);
         all.push(Last { asked: asked.clone(), asked_at, tag, body, made_at, took });
-        if all.len() > Self::KEPT {
-            all.remove(0);
+        let mut bytes: usize = all.iter().map(|last| last.body.plain.len()).sum();
+        while bytes > Self::BYTES {
+            let oldest = all.iter().enumerate().min_by_key(|(_, last)| last.asked_at).map(|(place, _)| place);
+            let Some(oldest) = oldest else { break };
+            bytes -= all.swap_remove(oldest).body.plain.len();
         }
     }
 
-    /// Questions whose answers took long and are of another version than these tags say, the oldest first.
+    /// Questions that somebody asked lately, whose answers took long and are of another version than these tags say: what was
+    /// asked last comes first.
     pub fn wanted(&self, tag_of: impl Fn(&Asked) -> Tag) -> Vec<Asked> {
-        let mut all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|last| last.asked_at.elapsed() <= Self::FORGOTTEN);
-        let others = all.iter().filter(|last| last.took >= Self::LONG && last.tag != tag_of(&last.asked));
-        others.map(|last| last.asked.clone()).collect()
+        let all = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = |last: &&Last| last.took >= Self::LONG && last.asked_at.elapsed() <= Self::FORGOTTEN;
+        let mut wanted: Vec<&Last> =
+            all.iter().filter(is_wanted).filter(|last| last.tag != tag_of(&last.asked)).collect();
+        wanted.sort_by_key(|last| std::cmp::Reverse(last.asked_at));
+        wanted.into_iter().take(Self::MADE_AGAIN).map(|last| last.asked.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::route::Question;
+
+    fn asked(path: &str) -> Asked {
+        let question = Question { work: Arc::new(|_, _, _| Ok(Vec::new())), path: "/overview", may_lag: true };
+        Asked { question: Arc::new(question), path: path.to_owned(), pairs: Vec::new(), is_shared: false }
+    }
+
+    fn keep(lasting: &Lasting, path: &str, bytes: usize) {
+        let body = Arc::new(Body::new(vec![b' '; bytes]));
+        lasting.keep(&asked(path), Tag(path.to_owned()), body, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_nobody_asked_for_longest_makes_room_and_nothing_else_goes() {
+        let lasting = Lasting::default();
+        let each = Lasting::BYTES / 4;
+        for path in ["a", "b", "c", "d"] {
+            keep(&lasting, path, each);
+        }
+        assert!(lasting.find(&asked("a")).is_some());
+        keep(&lasting, "e", each);
+        let left: Vec<bool> = ["a", "b", "c", "d", "e"].map(|path| lasting.earlier(&asked(path)).is_some()).into();
+        assert_eq!(left, [true, false, true, true, true], "b was asked for longest ago");
+        // The same again takes the place of what it was.
+        keep(&lasting, "e", each);
+        assert_eq!(lasting.last.lock().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn an_earlier_answer_is_there_when_it_is_too_old_to_be_taken_for_new() {
+        let lasting = Lasting::default();
+        lasting.keep(&asked("a"), Tag("1".to_owned()), Arc::new(Body::new(Vec::new())), Duration::ZERO);
+        assert!(lasting.find(&asked("a")).is_none(), "what takes nothing is worked out");
+        assert_eq!(lasting.earlier(&asked("a")).unwrap().0, Tag("1".to_owned()));
+        assert!(lasting.earlier(&asked("b")).is_none());
+        assert!(lasting.is_asked_for() && !Lasting::default().is_asked_for());
     }
 }

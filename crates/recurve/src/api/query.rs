@@ -37,6 +37,14 @@ pub struct View {
 /// What a shared link may choose of it: what needs no other books than those that are open.
 const OF_SHARED: &[&str] = &["lang"];
 
+/// What of it needs other books than those that are open.
+const OF_OTHER_BOOKS: &[&str] = &["policy", "now", "as_known_at", "currency"];
+
+/// Whether a question needs other books than those that are open.
+pub fn needs_other_books(pairs: &[(String, String)]) -> bool {
+    pairs.iter().any(|(name, _)| OF_OTHER_BOOKS.contains(&name.as_str()))
+}
+
 /// The dimensions that a shared link may use: none that names a customer.
 const SHARED_DIMENSIONS: &[&str] =
     &["plan", "product", "interval", "currency", "country", "channel", "cohort", "segment"];

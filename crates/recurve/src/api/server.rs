@@ -42,7 +42,7 @@ use super::{
     kept::{Asked, Bodies, Body, Lasting, Tag},
     log,
     movements::{LedgerChange, Ring},
-    overview,
+    overviews::Overviews,
     patience::Patient,
     people::{People, PeopleError, Role, secret},
     refusal::Refusal,
@@ -81,9 +81,6 @@ const LISTENERS: usize = 256;
 const HEADERS: Duration = Duration::from_secs(15);
 /// How long it is waited for whoever does not take what is sent.
 const UNREAD: Duration = Duration::from_secs(60);
-/// After an answer was made that nobody waits for, how many times as long as that took nothing is made: where facts come all
-/// the time, most of the processor's time is theirs and that of who asks.
-const REST: u32 = 3;
 /// After a look that found something, it is rested for as long as the look took, and for no longer than this.
 const LOOK_REST: Duration = Duration::from_millis(50);
 /// How long answers that are on their way are waited for when the server stops.
@@ -102,6 +99,8 @@ pub struct Choices {
     pub hosts: Vec<String>,
     /// What may be reached from here, and where secrets are.
     pub outside: Outside,
+    /// From how long an overview has to take on, one of the version before is shown while that of the newest is made.
+    pub lag_from: Duration,
 }
 
 /// The server.
@@ -122,8 +121,10 @@ pub struct Server {
     pub movements: Ring,
     /// Answers that were made.
     bodies: Bodies,
-    /// The last answers to questions that take long.
-    lasting: Lasting,
+    /// The last answers to questions that may lag.
+    pub lasting: Lasting,
+    /// The version that those are answered from.
+    pub overviews: Overviews,
     /// Whose turn it is.
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -168,7 +169,7 @@ pub struct Live {
 
 impl Live {
     /// The tag of the answer to a question: that of the version, and of the day.
-    fn tag(&self, asked: &Asked) -> Tag {
+    pub fn tag(&self, asked: &Asked) -> Tag {
         let today = self.zone.day_of_instant(clock()).to_string();
         let seen = format!("{}{}", self.known.version(), if asked.is_shared { " shared" } else { "" });
         Tag::of(&seen, &today, &asked.path, &asked.pairs)
@@ -201,6 +202,7 @@ impl Server {
             movements: Ring::new(clock().cast_unsigned()),
             bodies: Bodies::default(),
             lasting: Lasting::default(),
+            overviews: Overviews::new(choices.lag_from),
             turns: Arc::new(Semaphore::new(turns)),
             waiting: AtomicUsize::new(0),
             people,
@@ -229,8 +231,17 @@ impl Server {
 
     /// The folder at the version that is served.
     pub fn session(&self) -> Result<Session, CommandError> {
-        let known = self.version.borrow().known;
+        self.session_of(self.version.borrow().known)
+    }
+
+    /// The folder at a version.
+    pub fn session_of(&self, known: Known) -> Result<Session, CommandError> {
         Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known)
+    }
+
+    /// Whether an answer is kept.
+    pub fn is_kept(&self, tag: &Tag) -> bool {
+        self.bodies.find(tag).is_some()
     }
 
     /// How many questions wait or are worked on, and how many pages listen.
@@ -268,8 +279,11 @@ impl Server {
         is_shared: bool,
         headers: &HeaderMap,
     ) -> Response {
-        let live = self.version.borrow().clone();
         let asked = Asked { question: Arc::clone(question), path: path.to_owned(), pairs, is_shared };
+        let mut live = self.version.borrow().clone();
+        // What may lag is of the version before until the overview of the newest is made.
+        let before = if question.may_lag { self.overviews.before(&live, &asked) } else { None };
+        live = before.as_ref().map_or(live, |(before, _)| before.clone());
         let tag = live.tag(&asked);
         let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
         let knows = |tag: &Tag| ui::is_known(header(header::IF_NONE_MATCH), &tag.0);
@@ -287,10 +301,37 @@ impl Server {
                 false => respond(&body, &tag, takes_gzip),
             };
         }
-        match self.work(asked, live.known, tag.clone()).await {
+        let is_late = |refusal: &Refusal| {
+            matches!(refusal.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+        };
+        match self.work(asked.clone(), live.known, tag.clone()).await {
             Ok(body) => respond(&body, &tag, takes_gzip),
-            Err(refusal) => refusal.into_response(),
+            Err(refusal) => match self.lasting.earlier(&asked).filter(|_| is_late(&refusal)) {
+                // An answer of whatever version, which says so, serves better than none.
+                Some((tag, body)) => respond(&body, &tag, takes_gzip),
+                None => refusal.into_response(),
+            },
         }
+    }
+
+    /// Works an answer out, here and now.
+    pub fn work_out(&self, asked: &Asked, known: Known, tag: Tag) -> Result<Arc<Body>, Refusal> {
+        let begun = Instant::now();
+        let made = self.session_of(known).map_err(Refusal::from).and_then(|mut session| {
+            session.hides_customers = asked.is_shared;
+            (asked.question.work)(&session, &asked.pairs, asked.is_shared)
+        });
+        let took = begun.elapsed();
+        if took > Duration::from_secs(1) {
+            let milliseconds = took.as_millis().to_string();
+            log::note("slow", &[("route", asked.question.path), ("milliseconds", &milliseconds)]);
+        }
+        let body = Arc::new(Body::new(made?));
+        if asked.question.may_lag {
+            self.lasting.keep(asked, tag.clone(), Arc::clone(&body), took);
+        }
+        self.bodies.keep(tag, Arc::clone(&body));
+        Ok(body)
     }
 
     /// Works an answer out when it is its turn. Whoever gives up waiting leaves the work going on.
@@ -306,25 +347,8 @@ impl Server {
             let turn = turn.await;
             let path = asked.question.path;
             let worked = tokio::task::spawn_blocking(move || {
-                let begun = Instant::now();
-                let session =
-                    Session::of_kept(server.options.clone(), server.lake.clone(), Arc::clone(&server.shelf), known);
-                let made = session.map_err(Refusal::from).and_then(|mut session| {
-                    session.hides_customers = asked.is_shared;
-                    (asked.question.work)(&session, &asked.pairs, asked.is_shared)
-                });
+                let made = server.work_out(&asked, known, tag);
                 drop(held);
-                let took = begun.elapsed();
-                if took > Duration::from_secs(1) {
-                    log::note("slow", &[("route", path), ("milliseconds", &took.as_millis().to_string())]);
-                }
-                let made = made.map(|body| Arc::new(Body::new(body)));
-                if let Ok(body) = &made {
-                    if asked.question.may_lag {
-                        server.lasting.keep(&asked, tag.clone(), Arc::clone(body), took);
-                    }
-                    server.bodies.keep(tag, Arc::clone(body));
-                }
                 made
             });
             let worked = worked.await;
@@ -354,9 +378,7 @@ impl Server {
     /// books of an earlier version; books of this one are made when somebody asks for more.
     fn look(self: &Arc<Self>) -> Result<(), CommandError> {
         let live = self.version.borrow().clone();
-        let of_version =
-            |known| Session::of_kept(self.options.clone(), self.lake.clone(), Arc::clone(&self.shelf), known);
-        let served = of_version(live.known)?;
+        let served = self.session_of(live.known)?;
         let mut overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
         self.lay_over_newest(&mut overlay, &served)?;
         let now = known(&self.lake, &self.options)?;
@@ -364,7 +386,7 @@ impl Server {
             return Ok(());
         }
         let begun = Instant::now();
-        let session = of_version(now)?;
+        let session = self.session_of(now)?;
         let laid = match overlay.as_mut() {
             Some(overlay) if now.choices == live.known.choices => {
                 let before = overlay.mrr_now_micros();
@@ -433,36 +455,6 @@ impl Server {
             let _ = session.books();
             server.is_making_books.store(false, Ordering::Release);
         });
-    }
-
-    /// Makes what takes long ready for whoever asks next: the overview at first, which reads the facts that most questions
-    /// need, and then what somebody asked for, version after version.
-    async fn keep_warm(self: Arc<Self>) {
-        let mut version = self.version.subscribe();
-        let server = Arc::clone(&self);
-        let first = tokio::task::spawn_blocking(move || {
-            // A question that cannot be answered yet, for want of a currency for example, is answered when it is asked.
-            let _ = server.session().and_then(|session| overview::answer(&session, &overview::Query::default()));
-        });
-        let _ = first.await;
-        self.version.send_modify(|live| live.is_warm = true);
-        loop {
-            let live = version.borrow_and_update().clone();
-            for asked in self.lasting.wanted(|asked| live.tag(asked)) {
-                // Whoever asked meanwhile may have had it made.
-                let live = self.version.borrow().clone();
-                let tag = live.tag(&asked);
-                if self.bodies.find(&tag).is_none() {
-                    let begun = Instant::now();
-                    // What cannot be answered is said to whoever asks.
-                    let _ = self.work(asked, live.known, tag).await;
-                    tokio::time::sleep(begun.elapsed() * REST).await;
-                }
-            }
-            if version.changed().await.is_err() {
-                return;
-            }
-        }
     }
 
     /// Looks again and again.
@@ -574,7 +566,7 @@ pub fn run(server: &Arc<Server>, choices: &Choices, started: impl FnOnce(SocketA
         let alerts = tokio::spawn(alerts::look_after(Arc::clone(server)));
         applier::start(server)?;
         syncs::start(server)?;
-        tokio::spawn(Arc::clone(server).keep_warm());
+        tokio::spawn(Arc::clone(server).keep_overviews());
         accept(server, listener).await;
         // A message that is on its way is recorded as sent.
         let _ = tokio::time::timeout(LAST_ANSWERS, alerts).await;

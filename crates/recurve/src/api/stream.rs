@@ -20,19 +20,20 @@ use super::{
     access::Caller,
     company::instant,
     movements::{LedgerChange, Next},
+    overviews::Overviewed,
     people::Role,
     refusal::Refusal,
     route::{Route, Who},
     server::{Live, Server},
 };
-use crate::session::clock;
+use crate::{session::clock, shelf::Known};
 
 /// How often a page hears that nothing happened.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 const WORDS: &str = "Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and \
     after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. \
-    `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events \
+    `overview`: the version that overviews are answered from now on, where making them takes long. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events \
     carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB \
     at the most). A listener that takes nothing for a minute is cut off.";
 
@@ -45,7 +46,7 @@ pub fn routes() -> Vec<Route> {
 #[serde(untagged)]
 #[allow(dead_code, reason = "the variants describe the events, some of which are written when they are published")]
 pub enum Told {
-    /// Of `data_version` and `heartbeat`.
+    /// Of `data_version`, `overview` and `heartbeat`.
     Version(Served),
     /// Of `movements`.
     Movements(LedgerChange),
@@ -78,9 +79,12 @@ struct Listener {
     server: Arc<Server>,
     version: watch::Receiver<Live>,
     movements: watch::Receiver<u64>,
+    overviews: watch::Receiver<Option<Overviewed>>,
     beat: Instant,
     /// The version that was told last.
     told: Option<String>,
+    /// The version that overviews were told to be of last.
+    told_overview: Option<String>,
     /// The number of the next event about movements.
     next: u64,
     hides_customers: bool,
@@ -91,8 +95,12 @@ impl Listener {
     /// The version, as of everything that was told before.
     fn version(&mut self, name: &str) -> Event {
         let known = self.version.borrow_and_update().known;
-        let age_seconds = (clock() - known.at_micros).max(0) / 1_000_000;
         self.told = Some(known.version());
+        self.event(name, known)
+    }
+
+    fn event(&self, name: &str, known: Known) -> Event {
+        let age_seconds = (clock() - known.at_micros).max(0) / 1_000_000;
         let told = Served { data_version: known.version(), data_as_of: instant(known.at_micros), age_seconds };
         let event = Event::default().event(name).id(self.server.movements.id(self.next));
         event.json_data(told).unwrap_or_default()
@@ -117,7 +125,16 @@ impl Listener {
         }
         // The same version is served anew once it is ready to answer at once: that is no news.
         let version = self.version.borrow_and_update().known.version();
-        (self.told.as_deref() != Some(version.as_str())).then(|| self.version("data_version"))
+        if self.told.as_deref() != Some(version.as_str()) {
+            return Some(self.version("data_version"));
+        }
+        let made = self.overviews.borrow_and_update().clone()?;
+        let version = made.live.known.version();
+        let is_news = self.told_overview.as_deref() != Some(version.as_str()) && self.server.overviews.lags(&made);
+        is_news.then(|| {
+            self.told_overview = Some(version);
+            self.event("overview", made.live.known)
+        })
     }
 
     /// The next event; none once the server stops.
@@ -130,6 +147,7 @@ impl Listener {
             tokio::select! {
                 changed = self.version.changed() => changed.ok()?,
                 moved = self.movements.changed() => moved.ok()?,
+                made = self.overviews.changed() => made.ok()?,
                 () = tokio::time::sleep_until(self.beat) => {
                     self.beat = Instant::now() + HEARTBEAT;
                     let event = self.version("heartbeat");
@@ -155,9 +173,14 @@ async fn listen(
         // What another run of the server told is kept no more: a number beyond all that are makes it say so.
         Some(id) => server.movements.number(id).unwrap_or(u64::MAX),
     };
+    let overviews = server.overviews.subscribe();
+    // What an overview is of, whoever asks learns from it: only the next one is news.
+    let told_overview = overviews.borrow().as_ref().map(|made| made.live.known.version());
     let listener = Listener {
         version: server.version.subscribe(),
         movements: server.movements.subscribe(),
+        overviews,
+        told_overview,
         server,
         beat: Instant::now() + HEARTBEAT,
         told: None,

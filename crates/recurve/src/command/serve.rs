@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use super::{CommandError, Outcome};
@@ -38,6 +39,9 @@ pub struct Arguments {
     /// What is logged at least: debug (every request), info, warn or error
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "info")]
     log_level: Level,
+    /// Overviews that take at least so many milliseconds are shown of the version before while those of the newest are made
+    #[arg(long, value_name = "MS", default_value_t = 100, hide = true)]
+    lag_from: u64,
     #[command(flatten)]
     outside: Outside,
     /// Write the description of the API (OpenAPI 3.1) instead, and end
@@ -105,5 +109,6 @@ fn choices(arguments: &Arguments) -> Result<Choices, CommandError> {
         is_behind_proxy: arguments.behind_proxy,
         hosts: arguments.host.clone(),
         outside: arguments.outside.clone(),
+        lag_from: Duration::from_millis(arguments.lag_from),
     })
 }

@@ -122,3 +122,91 @@ fn a_shared_link_hears_how_much_and_not_who() {
     assert!(nameless.get("customers").is_none());
     assert_eq!((&nameless["mrr"], &nameless["customers_changed"]), (&full["mrr"], &json!(1)));
 }
+
+/// So many customers, each of whom pays ten a month.
+fn subscribers(from: usize, count: usize) -> String {
+    let row = |number: usize| format!("s{number},c{number},team,USD,10,month,2024-01-01,\n");
+    std::iter::once(HEADER.to_owned()).chain((from..from + count).map(row)).collect()
+}
+
+/// The MRR of the last period that an overview shows, with the version that it says it is of.
+fn overview(server: &Server, asked: &str) -> (String, String) {
+    let overview = server.get(&format!("/overview?{asked}")).is(200).json();
+    let figures = overview["figures"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mrr = figures.iter().rev().find(|figure| figure["metric"] == "mrr").unwrap();
+    (text(&mrr["value"]), text(&overview["data_version"]))
+}
+
+#[test]
+fn an_overview_that_nobody_asked_for_is_of_one_version_while_the_next_one_is_made() {
+    let folder = Folder::empty();
+    folder.file("first.csv", subscribers(0, 2));
+    folder.run(&["import", "subscriptions", "first.csv"]).ends_with(0);
+    // As where overviews take long.
+    let server = Server::start(&folder, &["--open", "editor", "--now", "2024-06-15", "--lag-from", "0"]);
+    while server.get("//readyz").status != 200 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let mut stream = server.listen_with(&[]);
+    let version = |told: &Told| told.data["data_version"].as_str().unwrap().to_owned();
+    let first = version(&next(&mut stream, "data_version"));
+
+    // The next version is served at once, and its overview is not made as long as nobody asks and more may come.
+    folder.file("more.csv", subscribers(2, 1));
+    folder.run(&["import", "subscriptions", "more.csv"]).ends_with(0);
+    let second = version(&next(&mut stream, "data_version"));
+    let figures = server.get("/figures?metric=mrr&from=2024-06-01&to=2024-07-01").is(200).json();
+    assert_eq!((&figures["figures"][0]["value"], &figures["data_version"]), (&json!("30.00"), &json!(second)));
+    assert_eq!(overview(&server, "months=5"), ("20.00".to_owned(), first.clone()), "of the version before, whole");
+    // A filter too, and what the same question was answered with, by its tag.
+    assert_eq!(overview(&server, "months=7&where=plan=team").1, first);
+    let kept = server.get("/overview?months=5").is(200);
+    let tag = kept.header("etag").unwrap().to_owned();
+    assert_eq!(kept.json()["data_version"], json!(first));
+    server.with("GET", "/overview?months=5", &[("if-none-match", &tag)], None).is(304);
+    // Other books are of the version that is served.
+    assert_eq!(overview(&server, "months=5&policy=stripe"), ("30.00".to_owned(), second.clone()));
+
+    // Once it is made, pages are told, and everything goes over to it.
+    assert_eq!(version(&next(&mut stream, "overview")), second);
+    let now = ("30.00".to_owned(), second);
+    assert_eq!(overview(&server, "months=5"), now);
+    assert_eq!(overview(&server, "months=9&where=plan=team"), now);
+    assert_eq!(server.with("GET", "/overview?months=5", &[("if-none-match", &tag)], None).status, 200);
+}
+
+#[test]
+fn beside_imports_without_a_break_every_overview_is_of_one_version_and_none_is_refused() {
+    let folder = Folder::empty();
+    folder.file("first.csv", subscribers(0, 1));
+    folder.run(&["import", "subscriptions", "first.csv"]).ends_with(0);
+    let server = Server::start(&folder, &["--open", "editor", "--now", "2024-06-15", "--lag-from", "0"]);
+    // What each version says of MRR, by the figures, which are always of the version that is served.
+    let mut known = std::collections::BTreeMap::new();
+    let mut learn = |server: &Server| {
+        let figures = server.get("/figures?metric=mrr&from=2024-06-01&to=2024-07-01").is(200).json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        known.insert(text(&figures["data_version"]), text(&figures["figures"][0]["value"]));
+    };
+    let mut seen = Vec::new();
+    let mut stream = server.listen_with(&[]);
+    next(&mut stream, "data_version");
+    learn(&server);
+    for round in 1..8usize {
+        folder.file("more.csv", subscribers(round, 1));
+        folder.run(&["import", "subscriptions", "more.csv"]).ends_with(0);
+        for question in 0..6 {
+            seen.push(overview(&server, &format!("months={}", 3 + round * 6 + question)));
+            seen.push(overview(&server, "months=12"));
+        }
+        next(&mut stream, "data_version");
+        learn(&server);
+    }
+    for (mrr, version) in &seen {
+        assert_eq!(known.get(version), Some(mrr), "an overview of {version}");
+    }
+    // Time does not go back.
+    let number = |version: &String| version.split('-').next().unwrap().parse::<i64>().unwrap();
+    assert!(seen.windows(2).all(|pair| number(&pair[0].1) <= number(&pair[1].1)), "{seen:?}");
+}

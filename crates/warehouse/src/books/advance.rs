@@ -119,7 +119,9 @@ impl Books {
         }
         let (grown, offers) = grown.unwrap_or_default();
         // What was read of other facts stays, where nothing of their kind came.
-        let added = grown.iter().filter(|touched| touched.before.is_none()).map(|touched| touched.now).collect();
+        let added: Vec<u32> =
+            grown.iter().filter(|touched| touched.before.is_none()).map(|touched| touched.now).collect();
+        books.cubes = self.cubes.next(self, &changed, &added);
         books.shelf = self.shelf.next(&changed, added);
         let touched = if has_changed("fx_rate") {
             // Any amount may be worth something else.

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     books::Books,
-    observed::{Coded, NO_CODE, NO_DAY, Observed, Wanted},
+    observed::{Coded, NO_CODE, NO_DAY, Numbering, Observed, Wanted, joined},
 };
 
 /// So many events are tried: those that are done most.
@@ -68,7 +68,7 @@ struct Behaviour {
     offsets: Vec<usize>,
     /// One a time that something was done: the event in the upper eight bits, the day in the lower ones; sorted within
     /// each customer.
-    marks: Vec<u32>,
+    marks: Arc<Vec<u32>>,
     /// The day on which each customer was first seen; [`NO_DAY`] for those who never were.
     began: Vec<i32>,
 }
@@ -196,8 +196,13 @@ impl Behaviour {
             rest = after;
         }
         slices.into_par_iter().for_each(<[u32]>::sort_unstable);
-        let mut behaviour =
-            Behaviour { users: vec![0; events.len()], events, offsets, marks, began: vec![NO_DAY; count] };
+        let mut behaviour = Behaviour {
+            users: vec![0; events.len()],
+            events,
+            offsets,
+            marks: Arc::new(marks),
+            began: vec![NO_DAY; count],
+        };
         for customer in 0..count {
             let own = behaviour.of(customer);
             let began = own.iter().map(|mark| day_of(*mark)).min().unwrap_or(NO_DAY);
@@ -209,6 +214,25 @@ impl Behaviour {
             behaviour.began[customer] = began;
         }
         Ok(behaviour)
+    }
+
+    /// The same where the ledger has the customers `added` besides, who did nothing, in order.
+    fn with_customers(&self, added: &[u32]) -> Behaviour {
+        let count = self.began.len() + added.len();
+        let (mut offsets, mut began) = (Vec::with_capacity(count + 1), Vec::with_capacity(count));
+        let (mut added, mut before) = (added.iter().peekable(), 0);
+        for customer in 0..count as u32 {
+            offsets.push(self.offsets.get(before).copied().unwrap_or_default());
+            if added.next_if(|added| **added == customer).is_some() {
+                began.push(NO_DAY);
+            } else {
+                began.push(self.began.get(before).copied().unwrap_or(NO_DAY));
+                before += 1;
+            }
+        }
+        offsets.push(self.marks.len());
+        let (events, users) = (self.events.clone(), self.users.clone());
+        Behaviour { events, users, offsets, marks: Arc::clone(&self.marks), began }
     }
 
     fn of(&self, customer: usize) -> &[u32] {
@@ -303,10 +327,52 @@ enum Judge {
     Nothing,
 }
 
+/// The kinds of fact that say what customers did, and who is whose customer.
+pub fn read_from() -> impl Iterator<Item = &'static str> {
+    std::iter::once(EVENTS).chain(People::wants(false, &[]).into_iter().map(|(table, _)| table))
+}
+
+/// What customers did, as it was read for books before, since when no such facts came.
+#[derive(Debug, Clone)]
+pub struct DoneBefore {
+    behaviour: Arc<Behaviour>,
+    /// The events that were looked at; none where they were chosen.
+    named: Vec<String>,
+    /// The customers whom facts spoke of then.
+    known: Arc<Numbering>,
+    /// The customers whom the ledger got since, in order.
+    added: Vec<u32>,
+}
+
+impl DoneBefore {
+    /// What was read for some books.
+    pub fn of(books: &Books, model: &Model) -> Self {
+        let known = books.shelf.numberings(books).of(books, "customer");
+        let named = books.view.health_weights.iter().map(|(name, _)| name.clone()).collect();
+        Self { behaviour: Arc::clone(&model.behaviour), named, known, added: Vec::new() }
+    }
+
+    /// The same once the ledger has got further customers.
+    pub fn with_customers(self, added: &[u32]) -> Self {
+        Self { added: joined(&self.added, added), ..self }
+    }
+
+    /// What the customers of later books did, as reading all facts again would find; nothing where that may be something else:
+    /// what somebody did who has come into the ledger since did not count before.
+    fn now(&self, books: &Books, named: &[String]) -> Option<Arc<Behaviour>> {
+        let is_same = self.named == named && self.behaviour.began.len() + self.added.len() == books.customers.len();
+        let is_new = |customer: &u32| self.known.find(&books.customer_id(*customer)).is_none();
+        (is_same && self.added.iter().all(is_new)).then(|| match self.added.is_empty() {
+            true => Arc::clone(&self.behaviour),
+            false => Arc::new(self.behaviour.with_customers(&self.added)),
+        })
+    }
+}
+
 /// How health is judged.
 #[derive(Debug)]
 pub struct Model {
-    behaviour: Behaviour,
+    behaviour: Arc<Behaviour>,
     judge: Judge,
     /// Where the weights come from.
     pub way: Way,
@@ -350,13 +416,16 @@ impl Model {
         if !books.has_facts(EVENTS)? {
             return Ok(None);
         }
-        books.cubes.health(|| Self::load(books)).map(Some)
+        books.cubes.health(|before| Self::load(books, before)).map(Some)
     }
 
-    fn load(books: &Books) -> Result<Model, EngineError> {
+    fn load(books: &Books, before: Option<DoneBefore>) -> Result<Model, EngineError> {
         let weights = &books.view.health_weights;
         let names: Vec<String> = weights.iter().map(|(name, _)| name.clone()).collect();
-        let behaviour = Behaviour::load(books, &names)?;
+        let behaviour = match before.and_then(|before| before.now(books, &names)) {
+            Some(behaviour) => behaviour,
+            None => Arc::new(Behaviour::load(books, &names)?),
+        };
         let features = behaviour.features();
         if !weights.is_empty() {
             let numbered: Vec<(usize, f64)> = weights.iter().map(|(_, weight)| *weight).enumerate().collect();
@@ -408,6 +477,12 @@ impl Model {
             health.reasons.into_iter().map(|(place, points)| (self.reason(place), points)).collect();
         reasons.sort_by(|one, other| one.1.total_cmp(&other.1));
         Some(Judgement { index: health.index, reasons })
+    }
+
+    /// Whether what customers did was taken over from another model's books.
+    #[cfg(test)]
+    pub(crate) fn took_over(&self, other: &Model) -> bool {
+        Arc::ptr_eq(&self.behaviour.marks, &other.behaviour.marks)
     }
 
     /// The product events that the health of customers at the beginning of a day was judged by: the place of each among the

@@ -153,7 +153,7 @@ impl Before {
 }
 
 /// The numbers of customers that came in two steps, those of the first by what they became in the second.
-fn joined(first: &[u32], second: &[u32]) -> Vec<u32> {
+pub(crate) fn joined(first: &[u32], second: &[u32]) -> Vec<u32> {
     let mut moved: Vec<u32> = Vec::with_capacity(first.len() + second.len());
     let mut later = second.iter().copied().peekable();
     let mut gained = 0;

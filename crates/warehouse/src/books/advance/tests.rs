@@ -25,7 +25,7 @@ use crate::{
         overlay::Overlay,
     },
     catalogue::Catalogue,
-    engine::{self, Assumptions, Question, contribution::contributions},
+    engine::{self, Assumptions, Question, contribution::contributions, health::Model},
     import::{ImportRequest, import},
     kind::Kind,
     lake::Access,
@@ -553,4 +553,155 @@ fn a_correction_takes_back_what_was_said_and_says_what_is() {
     // What is to come is a movement, and no MRR yet.
     assert_eq!(said, ["cus_a 0->0 +2025-07-01 new 5", "cus_b 10->12 -2025-01-01 new 10 +2025-01-01 new 12"]);
     assert_eq!((before.mrr_now_micros(), now.mrr_now_micros()), (30_000_000, 32_000_000));
+}
+
+/// How health is judged by some books, and how every customer is.
+fn health_said(books: &Books) -> String {
+    let Some(model) = Model::of(books).unwrap() else { return "nothing".to_owned() };
+    let mut text = format!("{:?} {:?} {:?}\n", model.way, model.ground, model.weights());
+    for customer in 0..books.customers.len() as u32 {
+        for day in ["2025-03-01", "2025-05-02", "2025-06-16"] {
+            let judged = model.judge(customer, Day::parse(day).unwrap());
+            writeln!(text, "{} {day} {judged:?}", books.customer_id(customer)).unwrap();
+        }
+    }
+    text
+}
+
+const EVENTS: &str = "event,user,customer,name,occurred,feature\n";
+
+/// Something that may bear on health happens.
+fn bears_on_health(company: &mut Company, choices: &mut Choices<'_>) -> &'static str {
+    let customer = format!("cus_{}", choices.of(9));
+    let (user, month) = (choices.of(6), 1 + choices.of(5));
+    match choices.of(8) {
+        0..4 => {
+            let end = choices.pick(&["", "", "2025-06-01"]);
+            company.subscriptions(&[&format!("sub_{customer},{customer},team,USD,10,month,2025-0{month}-01,{end}")]);
+            "a contract"
+        }
+        4 => {
+            // Of some the customer is known by the user alone.
+            let stated = if choices.of(2) == 1 { customer.as_str() } else { "" };
+            let name = choices.pick(&["login", "boards", "share"]);
+            let row = format!("e{},u{user},{stated},{name},2025-0{month}-1{},\n", company.imports, choices.of(9));
+            company.import("product_event", &format!("{EVENTS}{row}"));
+            "an event"
+        }
+        5 => {
+            company.import("signup", &format!("signup,customer,signed_up\nu{user},{customer},2025-01-0{month}\n"));
+            "a sign-up"
+        }
+        6 => {
+            let country = choices.pick(&["FR", "DE"]);
+            company.import("customer", &format!("customer,country\n{customer},{country}\n"));
+            "a customer"
+        }
+        _ => {
+            let row = format!("p{month},{customer},10,USD,2025-02-0{month},succeeded\n");
+            company.import("payment", &format!("payment,customer,amount,currency,paid_at,status\n{row}"));
+            "a payment"
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn health_that_went_along_is_that_of_books_that_are_opened(bytes in vec(any::<u8>(), 40..200)) {
+        let mut choices = Choices(bytes.iter());
+        let by_hand = choices.of(4) == 3;
+        let mut company = Company::new();
+        let view = |company: &Company| {
+            let mut view = company.view();
+            if by_hand {
+                view.health_weights = vec![("boards".to_owned(), 2.0), ("login".to_owned(), 1.0)];
+            }
+            view
+        };
+        company.subscriptions(&TWO);
+        let rows = "e1,u1,cus_b,login,2025-02-01,\ne2,u2,,boards,2025-03-01,\ne3,u3,cus_7,share,2025-05-01,\n";
+        company.import("product_event", &format!("{EVENTS}{rows}"));
+        let mut live = Books::open(&company.lake, view(&company)).unwrap();
+        for _ in 0..6 {
+            // Of some books nobody asks what health is.
+            if choices.of(3) < 2 {
+                health_said(&live);
+            }
+            let what = bears_on_health(&mut company, &mut choices);
+            let opened = Books::open(&company.lake, view(&company)).unwrap();
+            let advanced = live.advance(&company.lake, view(&company)).unwrap();
+            if choices.of(2) == 0 {
+                prop_assert_eq!(health_said(&advanced.books), health_said(&opened), "{}", what);
+            }
+            live = advanced.books;
+        }
+        let opened = Books::open(&company.lake, view(&company)).unwrap();
+        prop_assert_eq!(health_said(&live), health_said(&opened));
+    }
+}
+
+#[test]
+fn events_of_the_product_are_read_again_only_where_they_may_say_something_else() {
+    let mut company = Company::new();
+    company.subscriptions(&TWO);
+    let rows = "e1,u1,cus_b,login,2025-02-01,\ne2,u2,cus_x,boards,2025-03-01,\n";
+    company.import("product_event", &format!("{EVENTS}{rows}"));
+    let mut live = Books::open(&company.lake, company.view()).unwrap();
+    let mut is_taken_over = |company: &Company| {
+        let before = Model::of(&live).unwrap().unwrap();
+        let advanced = live.advance(&company.lake, company.view()).unwrap();
+        assert_eq!(advanced.obstacle, None);
+        let opened = Books::open(&company.lake, company.view()).unwrap();
+        assert_eq!(health_said(&advanced.books), health_said(&opened));
+        let now = Model::of(&advanced.books).unwrap().unwrap();
+        live = advanced.books;
+        now.took_over(&before)
+    };
+    assert!(is_taken_over(&company), "nothing came");
+    company.subscriptions(&["sub_1,cus_b,team,USD,15,month,2025-03-01,"]);
+    assert!(is_taken_over(&company), "of somebody who is known");
+    company.subscriptions(&["sub_3,cus_a,team,USD,10,month,2025-01-01,", "sub_5,cus_e,team,USD,10,month,2025-01-01,"]);
+    assert!(is_taken_over(&company), "of somebody new, who did nothing");
+    company
+        .import("payment", "payment,customer,amount,currency,paid_at,status\np1,cus_b,10,USD,2025-02-01,succeeded\n");
+    assert!(is_taken_over(&company), "nothing that bears on it");
+    company.subscriptions(&["sub_6,cus_x,team,USD,10,month,2025-01-01,"]);
+    assert!(!is_taken_over(&company), "somebody new did something before");
+    company.import("signup", "signup,customer,signed_up\nu2,cus_b,2025-01-01\n");
+    assert!(!is_taken_over(&company), "whose a user is may be another");
+    company.import("product_event", &format!("{EVENTS}e3,u1,cus_b,login,2025-04-01,\n"));
+    assert!(!is_taken_over(&company), "an event came");
+}
+
+#[test]
+fn attributes_stay_where_nobody_came_and_nothing_was_stated_of_customers() {
+    let mut company = Company::new();
+    company.subscriptions(&TWO);
+    company.import("customer", "customer,country\ncus_b,FR\ncus_x,DE\n");
+    let country = |books: &Books| {
+        let names = ["country".to_owned()].into();
+        let found = books.cubes.attributes(names, |names| Ok(books.attributes(names)?)).unwrap();
+        let attributes = Arc::clone(&found["country"]);
+        let values = attributes.of_customer.iter().map(|code| Some(&attributes.values[(*code)? as usize]));
+        (format!("{:?}", values.collect::<Vec<_>>()), Arc::clone(&attributes))
+    };
+    let mut live = Books::open(&company.lake, company.view()).unwrap();
+    let mut is_taken_over = |company: &Company| {
+        let now = live.advance(&company.lake, company.view()).unwrap().books;
+        let opened = Books::open(&company.lake, company.view()).unwrap();
+        assert_eq!(country(&now).0, country(&opened).0);
+        let is_same = Arc::ptr_eq(&country(&live).1, &country(&now).1);
+        live = now;
+        is_same
+    };
+    country(&Books::open(&company.lake, company.view()).unwrap());
+    assert!(!is_taken_over(&company), "nobody asked of the books before");
+    company.subscriptions(&["sub_1,cus_b,team,USD,15,month,2025-03-01,"]);
+    assert!(is_taken_over(&company));
+    company.subscriptions(&["sub_9,cus_x,team,USD,15,month,2025-03-01,"]);
+    assert!(!is_taken_over(&company), "somebody came of whom something was stated");
+    company.import("customer", "customer,country\ncus_b,DE\n");
+    assert!(!is_taken_over(&company), "something was stated");
 }
