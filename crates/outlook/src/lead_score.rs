@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 use revenue::calendar::Day;
 
+use crate::wording::Words;
+
 /// A set of rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleBook {
@@ -60,7 +62,7 @@ impl Default for RuleBook {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// What it is called in explanations.
-    pub name: String,
+    pub name: Words,
     /// What it asks for.
     pub when: Condition,
     /// Points that it gives, or takes where below zero.
@@ -181,7 +183,7 @@ pub struct Reason {
     pub points: f64,
     /// What made it hold, in words: `country = FR`, `3 × visit pricing`, `nothing for 40 days`; or the reason that the
     /// facts state.
-    pub because: String,
+    pub because: Words,
     /// The facts of the events that counted, the latest first.
     pub facts: Vec<u32>,
 }
@@ -244,8 +246,8 @@ impl RuleBook {
             return Err(RuleError::TooMany { count: self.rules.len() });
         }
         for rule in &self.rules {
-            let impossible = |why| Err(RuleError::Impossible { rule: rule.name.clone(), why });
-            let no_number = |what| Err(RuleError::NotANumber { rule: rule.name.clone(), what });
+            let impossible = |why| Err(RuleError::Impossible { rule: rule.name.to_string(), why });
+            let no_number = |what| Err(RuleError::NotANumber { rule: rule.name.to_string(), what });
             if !rule.points.is_finite() {
                 return no_number("points");
             }
@@ -317,8 +319,8 @@ impl RuleBook {
         let told = by_reason.into_iter().map(|(reason, mut all)| {
             all.sort_unstable_by_key(|stated| (std::cmp::Reverse(stated.day), stated.fact));
             let because = match all.len() {
-                1 => reason.to_owned(),
-                times => format!("{times} × {reason}"),
+                1 => Words::alike(reason.to_owned()),
+                times => Words::alike(format!("{times} × {reason}")),
             };
             let points = all.iter().map(|stated| stated.points * self.freshness(stated.day, now)).sum();
             Reason { rule: None, points, because, facts: all.iter().map(|stated| stated.fact).collect() }
@@ -327,14 +329,14 @@ impl RuleBook {
     }
 
     /// How often a rule gives its points, why, and by which facts; `None` where it does not hold.
-    fn holds(&self, number: usize, when: &Condition, lead: &Lead, now: Day) -> Option<(f64, String, Vec<u32>)> {
+    fn holds(&self, number: usize, when: &Condition, lead: &Lead, now: Day) -> Option<(f64, Words, Vec<u32>)> {
         match when {
             Condition::Attribute { name, test } => {
                 let known = lead.attributes.iter().filter(|attribute| {
                     attribute.name.eq_ignore_ascii_case(name) && attribute.since.is_none_or(|since| since < now)
                 });
                 let Attribute { name, value, .. } = known.max_by_key(|attribute| attribute.since)?;
-                test.holds(value).then(|| (1.0, format!("{name} = {value}"), Vec::new()))
+                test.holds(value).then(|| (1.0, Words::alike(format!("{name} = {value}")), Vec::new()))
             }
             Condition::Events { kind, name, at_least, within_days, each_up_to } => {
                 let counts = |event: &&Event| {
@@ -347,10 +349,13 @@ impl RuleBook {
                 if times < *at_least {
                     return None;
                 }
-                let because = match name {
-                    Some(name) => format!("{times} × {kind} {name}"),
-                    None => format!("{times} × {kind}"),
-                };
+                let which = name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
+                let because = kind_words(kind).with("{}", || format!("{times} ×"));
+                let because = Words::owned(
+                    format!("{}{which}", because.en),
+                    format!("{}{which}", because.zh),
+                    format!("{}{which}", because.fr),
+                );
                 found.sort_by_key(|event| (std::cmp::Reverse(event.day), event.fact));
                 let mut left = each_up_to.unwrap_or(*at_least);
                 let (mut factor, mut facts) = (0.0, Vec::new());
@@ -371,12 +376,12 @@ impl RuleBook {
             }
             Condition::Inactive { days, repeats } => {
                 let last = lead.events.iter().filter(|event| event.day < now).max_by_key(|event| event.day);
-                let Some(last) = last else { return Some((1.0, "nothing ever".to_owned(), Vec::new())) };
+                let Some(last) = last else { return Some((1.0, NOTHING_EVER, Vec::new())) };
                 // Yesterday's event leaves no day without one.
                 let silent = now.0.saturating_sub(last.day.0).saturating_sub(1).max(0) as u32;
                 let spans = silent / (*days).max(1);
                 let factor = if *repeats { spans } else { spans.min(1) };
-                (spans > 0).then(|| (f64::from(factor), format!("nothing for {silent} days"), vec![last.fact]))
+                (spans > 0).then(|| (f64::from(factor), NOTHING_FOR.with("{}", || silent.to_string()), vec![last.fact]))
             }
         }
     }
@@ -385,6 +390,20 @@ impl RuleBook {
     fn freshness(&self, day: Day, now: Day) -> f64 {
         let age = f64::from(now.0.saturating_sub(day.0).saturating_sub(1).max(0));
         self.half_life_days.map_or(1.0, |half| 0.5f64.powf(age / half))
+    }
+}
+
+/// Why silence lost points.
+const NOTHING_EVER: Words = Words::fixed("nothing ever", "从未有过任何活动", "jamais rien");
+const NOTHING_FOR: Words = Words::fixed("nothing for {} days", "已 {} 天没有活动", "rien depuis {} jours");
+
+/// What leads do, how often in the place of `{}`. Other kinds are the caller's words, and stand as they are.
+fn kind_words(kind: &str) -> Words {
+    match kind {
+        "visit" => Words::fixed("{} visit", "{} 访问", "{} visite"),
+        "event" => Words::fixed("{} event", "{} 产品事件", "{} événement"),
+        "stage" => Words::fixed("{} stage", "{} 阶段", "{} étape"),
+        other => Words::alike(format!("{{}} {other}")),
     }
 }
 
@@ -431,9 +450,10 @@ impl Test {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wording::Language;
 
     fn attribute(name: &str, test: Test, points: f64) -> Rule {
-        Rule { name: name.to_owned(), when: Condition::Attribute { name: name.to_owned(), test }, points }
+        Rule { name: Words::alike(name.to_owned()), when: Condition::Attribute { name: name.to_owned(), test }, points }
     }
 
     fn events(
@@ -450,11 +470,11 @@ mod tests {
             within_days,
             each_up_to,
         };
-        Rule { name: name.unwrap_or("any visit").to_owned(), when, points }
+        Rule { name: Words::alike(name.unwrap_or("any visit").to_owned()), when, points }
     }
 
     fn inactive(days: u32, repeats: bool, points: f64) -> Rule {
-        Rule { name: "silence".to_owned(), when: Condition::Inactive { days, repeats }, points }
+        Rule { name: Words::alike("silence".to_owned()), when: Condition::Inactive { days, repeats }, points }
     }
 
     fn attribute_of(name: &str, value: &str, since: Option<&str>) -> Attribute {
@@ -491,7 +511,7 @@ mod tests {
         let book = RuleBook { rules, half_life_days, ..RuleBook::default() };
         book.check().unwrap();
         let score = book.score(&lead(&book), Day::parse("2024-03-31").unwrap());
-        (score.points, score.reasons.into_iter().map(|reason| (reason.points, reason.because)).collect())
+        (score.points, score.reasons.into_iter().map(|reason| (reason.points, reason.because.to_string())).collect())
     }
 
     /// Ten points for a form on 1 March, five each for mails on 2 and 30 March, of which the second is not seen yet.
@@ -519,7 +539,7 @@ mod tests {
         let reasons: Vec<(Option<usize>, &str, &[u32])> = score
             .reasons
             .iter()
-            .map(|reason| (reason.rule, reason.because.as_str(), reason.facts.as_slice()))
+            .map(|reason| (reason.rule, reason.because.say(Language::English), reason.facts.as_slice()))
             .collect();
         assert_eq!(
             reasons,
@@ -631,8 +651,10 @@ mod tests {
         assert_eq!(at(true, "2024-04-30").reasons[0].points.to_string(), "-15");
         let once = at(false, "2024-04-30");
         assert_eq!((once.points.to_string(), once.reasons[0].facts.as_slice()), ("-5".to_owned(), &[4][..]));
-        assert_eq!(once.reasons[0].because, "nothing for 32 days");
-        assert_eq!(book(true).score(&Lead::default(), Day(0)).reasons[0].because, "nothing ever");
+        assert_eq!(once.reasons[0].because.to_string(), "nothing for 32 days");
+        assert_eq!(book(true).score(&Lead::default(), Day(0)).reasons[0].because.to_string(), "nothing ever");
+        let said = Language::ALL.map(|language| once.reasons[0].because.say(language));
+        assert_eq!(said, ["nothing for 32 days", "已 32 天没有活动", "rien depuis 32 jours"]);
     }
 
     #[test]
@@ -655,7 +677,7 @@ mod tests {
         let mut lead = Lead { events: vec![event(10, 3, 7), event(9, 1, 6)], ..Lead::default() };
         let score = book.score(&lead, Day(11));
         assert_eq!((score.points.to_string(), score.reasons[0].facts.as_slice()), ("15".to_owned(), &[7][..]));
-        assert_eq!(score.reasons[0].because, "4 × visit pricing");
+        assert_eq!(score.reasons[0].because.to_string(), "4 × visit pricing");
         lead.events.pop();
         assert!(book.score(&lead, Day(11)).reasons.is_empty());
     }

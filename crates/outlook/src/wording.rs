@@ -55,6 +55,13 @@ impl Language {
         let main = tag.split(['-', '_', '.']).next().unwrap_or_default();
         Language::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(main))
     }
+
+    /// A number with that many decimals, as the language writes it.
+    #[must_use]
+    pub fn decimals(self, number: f64, decimals: usize) -> String {
+        let plain = format!("{number:.decimals$}");
+        if self == Language::French { plain.replace('.', ",") } else { plain }
+    }
 }
 
 /// One text in every language of the product.
@@ -81,6 +88,12 @@ impl Words {
         Words { en: Cow::Owned(en), zh: Cow::Owned(zh), fr: Cow::Owned(fr) }
     }
 
+    /// What is said alike in every language, such as a name that people gave.
+    #[must_use]
+    pub fn alike(text: String) -> Words {
+        Words::owned(text.clone(), text.clone(), text)
+    }
+
     /// The same with a placeholder filled in; as it is where it has none.
     #[must_use]
     pub fn with(self, placeholder: &str, text: impl FnOnce() -> String) -> Words {
@@ -90,6 +103,16 @@ impl Words {
         let text = text();
         let fill = |words: &str| words.replace(placeholder, &text);
         Words::owned(fill(&self.en), fill(&self.zh), fill(&self.fr))
+    }
+
+    /// The same with a placeholder filled in for each language.
+    #[must_use]
+    pub fn with_each(self, placeholder: &str, text: impl Fn(Language) -> String) -> Words {
+        if !self.en.contains(placeholder) {
+            return self;
+        }
+        let fill = |language| self.say(language).replace(placeholder, &text(language));
+        Words::owned(fill(Language::English), fill(Language::Chinese), fill(Language::French))
     }
 
     /// The text in one language.
@@ -681,6 +704,13 @@ mod tests {
 
     fn said(value: &Value) -> [String; 3] {
         Language::ALL.map(|language| value.say(language))
+    }
+
+    #[test]
+    fn a_number_stands_in_words_as_each_language_writes_it() {
+        let words = Words::fixed("{n} of them", "其中 {n}", "dont {n}");
+        let said = words.with_each("{n}", |language| language.decimals(0.5, 2));
+        assert_eq!(Language::ALL.map(|language| said.say(language)), ["0.50 of them", "其中 0.50", "dont 0,50"]);
     }
 
     #[test]

@@ -677,7 +677,7 @@ fn import_page() -> String {
          | code | what it means | how to mend it |\n|---|---|---|\n",
     );
     for issue in ISSUES {
-        writeln!(page, "| `{}` | {} | {} |", issue.name, cell(issue.means), cell(issue.mend)).unwrap();
+        writeln!(page, "| `{}` | {} | {} |", issue.name, cell(&issue.means.en), cell(&issue.mend.en)).unwrap();
     }
     page
 }

@@ -5,7 +5,10 @@
 
 use std::fmt;
 
-use outlook::lead_score::{Condition, Rule, RuleBook, StatedPoints, Test};
+use outlook::{
+    lead_score::{Condition, Rule, RuleBook, StatedPoints, Test},
+    wording::Words,
+};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -60,7 +63,7 @@ struct FileForm {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleForm {
-    name: Option<String>,
+    name: Option<NameForm>,
     points: Option<f64>,
     attribute: Option<String>,
     is: Option<OneOrMore>,
@@ -76,6 +79,23 @@ struct RuleForm {
     each_up_to: Option<u32>,
     silent_days: Option<u32>,
     repeats: Option<bool>,
+}
+
+/// A name in one language for all, or in each.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NameForm {
+    One(String),
+    Each { en: String, zh: String, fr: String },
+}
+
+impl NameForm {
+    fn words(self) -> Words {
+        match self {
+            NameForm::One(text) => Words::alike(text),
+            NameForm::Each { en, zh, fr } => Words::owned(en, zh, fr),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -132,7 +152,10 @@ pub fn read(file: &str, text: &str) -> Result<RuleBook, LeadRulesError> {
     for form in form.rule {
         let line = line_of(form.span().start);
         let form = form.into_inner();
-        let name = form.name.clone().unwrap_or_default();
+        let name = match &form.name {
+            None => String::new(),
+            Some(NameForm::One(text) | NameForm::Each { en: text, .. }) => text.clone(),
+        };
         match rule(form) {
             Ok(rule) => {
                 // Each rule is looked through alone, so that everything wrong is said at once.
@@ -154,9 +177,12 @@ pub fn read(file: &str, text: &str) -> Result<RuleBook, LeadRulesError> {
 }
 
 /// One rule, or what is wrong with it.
-fn rule(form: RuleForm) -> Result<Rule, String> {
-    let name =
-        form.name.clone().ok_or("`name` is missing: say in words what it asks for, name = \"looked at prices\"")?;
+fn rule(mut form: RuleForm) -> Result<Rule, String> {
+    let name = form
+        .name
+        .take()
+        .map(NameForm::words)
+        .ok_or("`name` is missing: say in words what it asks for, name = \"looked at prices\"")?;
     let points =
         form.points.ok_or("`points` is missing: say how many it gives, points = 10, or takes, points = -10")?;
     let asks: Vec<&str> = [
@@ -242,6 +268,8 @@ fn test(form: &RuleForm) -> Result<Test, String> {
 
 #[cfg(test)]
 mod tests {
+    use outlook::wording::Language;
+
     use super::*;
 
     fn wrong(text: &str) -> String {
@@ -281,6 +309,20 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_name_is_one_text_or_one_in_each_language() {
+        let book = read(
+            "mine.toml",
+            "[[rule]]\nname = 'big'\npoints = 1\nevent = 'a'\n\
+             [[rule]]\nname = { en = 'quiet', zh = '沉寂', fr = 'silencieux' }\npoints = -1\nsilent_days = 7\n",
+        )
+        .unwrap();
+        let names: Vec<[&str; 3]> = book.rules.iter().map(|rule| Language::ALL.map(|l| rule.name.say(l))).collect();
+        assert_eq!(names, [["big"; 3], ["quiet", "沉寂", "silencieux"]]);
+        let error = wrong("[[rule]]\nname = { en = 'quiet', zh = '沉寂' }\npoints = 1\nsilent_days = 7\n");
+        assert!(error.starts_with("mine.toml:2: "), "{error}");
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub struct LeverSettings {
     settings: BTreeMap<(String, String), Setting>,
 }
 
+/// In what a setting is stated: a share, unless it is money or beside something else.
+#[must_use]
+pub fn unit(section: &str, id: &str) -> &'static str {
+    match (section, id) {
+        (BUSINESS, "new_mrr") => "money",
+        (BUSINESS, "churn_level") | ("raise_prices", "leaving" | "demand") => "ratio",
+        _ => "share",
+    }
+}
+
 /// The settings that there are: of the business and of each lever, what is chosen before what is assumed.
 fn known(section: &str) -> Option<Vec<(&'static str, bool)>> {
     if section == BUSINESS {

@@ -27,6 +27,7 @@ export type Contribution = Told<Described['Contributed']>;
 export type Import = Told<Described['Imported']>;
 export type KnowableKind = Told<Described['AnyKind']>;
 export type Sources = Told<Described['Sources']>;
+export type IssueWords = Told<Described['IssueWords']>;
 export type ImportReport = Told<Described['Report']>;
 export type SavedView = Told<Described['KeptView']>;
 export type User = Told<Described['UserRow']>;
@@ -157,8 +158,8 @@ export interface LeverSetting {
   value: Decimal;
   lower: Decimal | null;
   upper: Decimal | null;
-  /** A share, a currency, or a ratio, where the server says it. */
-  unit?: string;
+  /** A share, a currency, or a ratio. */
+  unit: string;
   /** chosen, stated, assumed or seen. */
   source: string;
   says: string;

@@ -518,6 +518,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/issues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything for which a row may be refused, and how to mend it, in a language */
+        get: operations["get_issues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/leads": {
         parameters: {
             query?: never;
@@ -2299,6 +2316,14 @@ export interface components {
             /** @description The values, sorted. */
             values: string[];
         };
+        Vec: {
+            /** @description Its name in the quarantine. */
+            code: string;
+            /** @description What it means. */
+            means: string;
+            /** @description How to mend it; what is to be typed stands between backquotes. */
+            mend: string;
+        }[];
         /** @description Views. */
         Views: {
             rows: components["schemas"]["KeptView"][];
@@ -3865,6 +3890,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_issues: {
+        parameters: {
+            query?: {
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vec"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
                 };
             };
             /** @description Why there is no answer */

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, Method, header},
     response::{IntoResponse, Response},
 };
-use outlook::wording::Words;
+use outlook::wording::{Language, Words};
 use serde::Serialize;
 use utoipa::ToSchema;
 use warehouse::{
@@ -16,6 +16,7 @@ use warehouse::{
     engine::segment::{self, Dimension},
     kind::{self, KINDS},
     lake::ImportRecord,
+    source::issue::ISSUES,
 };
 
 use super::{
@@ -35,8 +36,44 @@ pub fn routes() -> Vec<Route> {
             .gives::<Asking>(),
         Route::question("/catalogue", "Every metric and dimension, in a language", &[], catalogue).for_shared(),
         Route::question("/dimensions/{dimension}", "The values of a dimension", &[], values),
+        Route::question(
+            "/issues",
+            "Everything for which a row may be refused, and how to mend it, in a language",
+            &[],
+            issues,
+        ),
         Route::question("/sources", "The imports: which file brought which facts, and when", &[], sources),
     ]
+}
+
+/// Everything for which a row may be refused.
+#[derive(Serialize, ToSchema)]
+pub struct Issues {
+    issues: Vec<IssueWords>,
+}
+
+/// Why a row may be refused.
+#[derive(Serialize, ToSchema)]
+pub struct IssueWords {
+    /// Its name in the quarantine.
+    code: &'static str,
+    /// What it means, as the messages say it that are kept with refused rows: in English.
+    kept: &'static str,
+    /// The same in the language asked for.
+    means: &'static str,
+    /// How to mend it; what is to be typed stands between backquotes.
+    mend: &'static str,
+}
+
+fn issues(session: &Session, _: &Plain) -> Result<Issues, CommandError> {
+    let language = session.language()?;
+    let issues = ISSUES.iter().map(|issue| IssueWords {
+        code: issue.name,
+        kept: issue.means.say(Language::English),
+        means: issue.means.say(language),
+        mend: issue.mend.say(language),
+    });
+    Ok(Issues { issues: issues.collect() })
 }
 
 /// A question without options of its own.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, io::Write};
 
+use outlook::wording::Language;
 use warehouse::{
     engine::lead_score::{self, Choice, ScoredLead, Told},
     lake::{Access, ImportRecord, Lake},
@@ -51,6 +52,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
         return Err(CommandError::Usage(format!("there is no stage `{stage}`; it is one of {}", STAGES.join(", "))));
     }
     let books = session.books()?;
+    let language = session.language()?;
     let choice = Choice {
         end: match &arguments.at {
             Some(text) => session::day(text, "at")?.plus_days(1),
@@ -67,7 +69,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
                 "there is no lead `{id}` by then; `recurve leads --at D` lists those that there are"
             )));
         };
-        return open(sheet, &session.lake, lead);
+        return open(sheet, &session.lake, lead, language);
     }
     let columns = ["lead", "customer", "stage", "channel", "created", "score", "raised", "lowered"];
     sheet.begin(columns)?;
@@ -80,15 +82,15 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
             Cell::text(lead.channel.as_str()),
             Cell::Day(lead.created),
             Cell::Number(points(lead.points)),
-            Cell::text(words(&raised)),
-            Cell::text(words(&lowered)),
+            Cell::text(words(&raised, language)),
+            Cell::text(words(&lowered, language)),
         ])?;
     }
     Ok(Outcome::Done)
 }
 
 /// The reasons of one score, each with the facts that made it.
-fn open(sheet: &mut dyn Sheet, lake: &Lake, lead: &ScoredLead) -> Result<Outcome, CommandError> {
+fn open(sheet: &mut dyn Sheet, lake: &Lake, lead: &ScoredLead, language: Language) -> Result<Outcome, CommandError> {
     let imports: HashMap<i64, ImportRecord> =
         lake.imports(None)?.into_iter().map(|import| (import.id, import)).collect();
     sheet.begin(["lead", "stage", "score", "points", "because", "rule", "facts"])?;
@@ -102,8 +104,8 @@ fn open(sheet: &mut dyn Sheet, lake: &Lake, lead: &ScoredLead) -> Result<Outcome
             Cell::text(lead.stage.as_str()),
             Cell::Number(points(lead.points)),
             Cell::Number(points(told.points)),
-            Cell::text(told.because.as_str()),
-            told.rule.as_deref().map_or(Cell::Empty, Cell::text),
+            Cell::text(told.because.say(language)),
+            told.rule.as_ref().map_or(Cell::Empty, |rule| Cell::text(rule.say(language))),
             Cell::text(facts.collect::<Vec<_>>().join(", ")),
         ])?;
     }
@@ -127,12 +129,22 @@ fn points(points: f64) -> String {
 }
 
 /// `10 looked at prices (2 × visit pricing); 5 country = FR`, the most first.
-fn words(reasons: &[&Told]) -> String {
+fn words(reasons: &[&Told], language: Language) -> String {
     let mut reasons = reasons.to_vec();
     reasons.sort_by(|one, other| other.points.abs().total_cmp(&one.points.abs()));
     let told = reasons.iter().map(|told| match &told.rule {
-        Some(rule) => format!("{} {rule} ({})", points(told.points), told.because),
-        None => format!("{} {}", points(told.points), told.because),
+        Some(rule) => {
+            let (rule, because) = (rule.say(language), told.because.say(language));
+            match language {
+                Language::Chinese => format!("{} {rule}（{because}）", points(told.points)),
+                _ => format!("{} {rule} ({because})", points(told.points)),
+            }
+        }
+        None => format!("{} {}", points(told.points), told.because.say(language)),
     });
-    told.collect::<Vec<_>>().join("; ")
+    told.collect::<Vec<_>>().join(match language {
+        Language::English => "; ",
+        Language::Chinese => "；",
+        Language::French => " ; ",
+    })
 }

@@ -8,7 +8,7 @@ use outlook::{
     },
     wording::{Language, Value},
 };
-use revenue::money::print_micros;
+use revenue::money::{Currency, print_micros};
 use warehouse::{
     engine::lever::{Ground, ground},
     lake::Access,
@@ -59,7 +59,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     let mut ground = ground(&books, books.first_day_to_come())?;
     let used = used(&settings, &mut ground);
     if arguments.assumptions {
-        return list_settings(sheet, &settings, &used, language);
+        return list_settings(sheet, &settings, &used, books.reporting, language);
     }
     let at: Vec<u32> =
         MILESTONES.into_iter().filter(|months| *months < arguments.months).chain([arguments.months]).collect();
@@ -217,9 +217,14 @@ fn list_settings(
     sheet: &mut dyn Sheet,
     settings: &LeverSettings,
     used: &[Used],
+    currency: Currency,
     language: Language,
 ) -> Result<Outcome, CommandError> {
-    sheet.begin(["lever", "setting", "name", "value", "lower", "upper", "source", "says"])?;
+    let unit = |used: &Used| match lever_settings::unit(used.section, used.id) {
+        "money" => currency.code(),
+        unit => unit,
+    };
+    sheet.begin(["lever", "setting", "name", "value", "lower", "upper", "unit", "source", "says"])?;
     for used in used {
         let decimal = |value: f64| Cell::Number(format!("{value:.6}"));
         let setting: Option<&Setting> = settings.get(used.section, used.id);
@@ -232,6 +237,7 @@ fn list_settings(
             decimal(used.range.likely),
             end(used.range.lower),
             end(used.range.upper),
+            Cell::text(unit(used)),
             Cell::text(used.source.name()),
             Cell::text(used.source.sentence().map_or(String::new(), |says| says.say(language))),
         ])?;

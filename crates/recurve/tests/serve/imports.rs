@@ -1,6 +1,6 @@
 //! Facts that come over the web, and what people keep.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{folder::Folder, server::Server};
 
@@ -42,6 +42,13 @@ fn a_look_says_what_is_wrong_and_writes_nothing() {
     let shown = server.get(&format!("/imports/{}", done["id"])).is(200).json();
     assert_eq!(shown["import"], done["import"]);
     assert_eq!(server.get("/quarantine").json()["total"], 2);
+    // What is kept in English is told in every language.
+    let waiting = server.get("/quarantine").json()["rows"].clone();
+    let known = server.get("/issues?lang=fr").is(200).json()["issues"].clone();
+    let of = |code: &Value| known.as_array().unwrap().iter().find(|issue| issue["code"] == *code).unwrap().clone();
+    let first = of(&waiting[0]["code"]);
+    assert!(waiting[0]["message"].as_str().unwrap().contains(first["kept"].as_str().unwrap()));
+    assert_eq!(first["means"], "Le texte n’est pas un code de devise ISO 4217.");
     assert_eq!(server.get("/sources").json()["rows"][0]["file"], "broken.csv");
     assert_eq!(
         server.upload(None, &[("upload", upload), ("kind", "subscriptions")], &[]).status,

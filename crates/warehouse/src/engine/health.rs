@@ -12,7 +12,7 @@ use outlook::{
         Activity, Evidence, Feature, Health, Index, Kept, LEAST_OF_EACH, Learnt, MOST_SAMPLES, Sample, Shape, key,
         learn,
     },
-    wording::Words,
+    wording::{Language, Words},
 };
 use rayon::prelude::*;
 use revenue::{calendar::Day, fact::Reason, movement::Kind as MovementKind};
@@ -561,14 +561,15 @@ impl Model {
             Way::TooFew { .. } => TOO_FEW,
             Way::NothingSeparates(_) => NOTHING_SEPARATES,
         };
-        let number =
-            |of: fn(&Evidence) -> f64| evidence.map_or_else(String::new, |evidence| format!("{:.2}", of(evidence)));
+        let number = |of: fn(&Evidence) -> f64| {
+            move |language: Language| evidence.map_or_else(String::new, |evidence| language.decimals(of(evidence), 2))
+        };
         words
             .with("{left}", || left.to_string())
             .with("{stayed}", || stayed.to_string())
             .with("{least}", || LEAST_OF_EACH.to_string())
-            .with("{separation}", || number(|evidence| evidence.separation))
-            .with("{error}", || number(|evidence| evidence.standard_error))
+            .with_each("{separation}", number(|evidence| evidence.separation))
+            .with_each("{error}", number(|evidence| evidence.standard_error))
             .with("{events}", || names.join(", "))
     }
 }

@@ -9,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use outlook::lead_score::{Attribute, Condition, Event, Lead, RuleBook, Score, Stated};
+use outlook::{
+    lead_score::{Attribute, Condition, Event, Lead, RuleBook, Score, Stated},
+    wording::Words,
+};
 use revenue::calendar::Day;
 
 use super::{Assumptions, EngineError, journey::Traveller, label::Labels, people, people::People, segment::*};
@@ -360,11 +363,11 @@ pub struct ScoredLead {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
     /// The rule; nothing where facts stated the points.
-    pub rule: Option<String>,
+    pub rule: Option<Words>,
     /// What it gave or took.
     pub points: f64,
     /// What made it hold.
-    pub because: String,
+    pub because: Words,
     /// The facts of the events that counted, the latest first: the kind of fact, the import and the row.
     pub facts: Vec<(&'static str, i64, i64)>,
 }

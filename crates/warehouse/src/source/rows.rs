@@ -170,7 +170,7 @@ impl RowReader {
                             self.mapping.names.len() - self.mapping.computed
                         )
                     }
-                    _ => code.words().means.to_owned(),
+                    _ => code.words().means.to_string(),
                 };
                 findings.refuse(row, record.line, None, code, message);
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, AsArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Date32Type;
+use outlook::wording::Language;
 use proptest::prelude::*;
 use revenue::calendar::Moment;
 use revenue::money::print_scaled;
@@ -714,7 +715,14 @@ fn every_issue_has_words() {
     for (at, words) in ISSUES.iter().enumerate() {
         assert_eq!(words.code as usize, at);
         assert_eq!(Code::parse(words.name), Some(words.code));
-        assert!(words.means.ends_with('.') && !words.mend.ends_with('.'), "{}", words.name);
+        assert!(words.means.en.ends_with('.') && !words.mend.en.ends_with('.'), "{}", words.name);
+        // What is to be typed is the same in every language.
+        let typed = |text: &str| text.matches('`').count();
+        for language in Language::ALL {
+            let (means, mend) = (words.means.say(language), words.mend.say(language));
+            assert!(means.ends_with(['.', '。']) && !mend.is_empty(), "{}", words.name);
+            assert_eq!(typed(mend), typed(&words.mend.en), "{}", words.name);
+        }
     }
     assert!(KINDS.len() >= 20);
 }

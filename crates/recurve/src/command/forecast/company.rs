@@ -391,12 +391,15 @@ impl Company {
         let origins = past.iter().find(|(other, _)| *other == model).and_then(|(_, accuracy)| accuracy.as_ref());
         let origins = ("{origins}", origins.map_or(0, |accuracy| accuracy.origins).to_string());
         let Some(own) = error(model) else { return self.say(&BEST, &[origins]) };
-        let mut words = self.say(&BEST_BY, &[origins, ("{error}", format!("{own:.2}"))]);
+        let mut words = self.say(&BEST_BY, &[origins, ("{error}", self.language.decimals(own, 2))]);
         for (plain, name) in [(Model::Naive, &NAIVE), (Model::SeasonalNaive, &SEASONAL_NAIVE)] {
             if let Some(error) = error(plain) {
                 let beside = if error < own { &BESIDE_BETTER } else { &BESIDE };
                 words.push_str(
-                    &self.say(beside, &[("{model}", self.say(name, &[])), ("{error}", format!("{error:.2}"))]),
+                    &self.say(
+                        beside,
+                        &[("{model}", self.say(name, &[])), ("{error}", self.language.decimals(error, 2))],
+                    ),
                 );
             }
         }
@@ -436,9 +439,9 @@ const BEST: Words = Words::fixed(
     "le meilleur sur {origins} mois passés",
 );
 const BEST_BY: Words = Words::fixed(
-    "did best at {origins} earlier months: MASE {error}",
-    "在过去 {origins} 个月的检验中最好：MASE {error}",
-    "le meilleur sur {origins} mois passés : MASE {error}",
+    "did best at {origins} earlier months: error (MASE) {error}",
+    "在过去 {origins} 个月的检验中最好：误差（MASE）{error}",
+    "le meilleur sur {origins} mois passés : erreur (MASE) {error}",
 );
 const BESIDE: Words = Words::fixed("; {model} {error}", "；{model} {error}", " ; {model} {error}");
 const BESIDE_BETTER: Words = Words::fixed(
@@ -446,8 +449,8 @@ const BESIDE_BETTER: Words = Words::fixed(
     "；{model} {error}，表现更好",
     " ; {model} {error}, qui a fait mieux",
 );
-const NAIVE: Words = Words::fixed("naive", "朴素法", "naïf");
-const SEASONAL_NAIVE: Words = Words::fixed("seasonal naive", "季节朴素法", "naïf saisonnier");
+const NAIVE: Words = Words::fixed("as last month", "与上月相同", "comme le mois dernier");
+const SEASONAL_NAIVE: Words = Words::fixed("as last year", "与去年相同", "comme l’an dernier");
 const NOT_WITHIN: Words = Words::fixed(
     "{means}: not within {months} months",
     "{means}：{months} 个月内不会",
