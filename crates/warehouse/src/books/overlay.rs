@@ -132,10 +132,11 @@ impl Overlay {
             Ok(read) => read,
             Err(obstacle) => return Ok(Err(obstacle)),
         };
-        Ok(self.take_in(later, until).map(|changes| {
+        let changes = self.take_in(later, until);
+        if changes.is_ok() {
             (self.snapshot, self.reached) = (snapshot, reached);
-            changes
-        }))
+        }
+        Ok(changes)
     }
 
     /// Takes in later facts, each with its customer.

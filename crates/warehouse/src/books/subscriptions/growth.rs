@@ -72,6 +72,9 @@ struct Later {
     times: RareTimes,
 }
 
+/// Facts on their own, each with its customer, and where reading goes on behind them.
+pub type ReadOn = (Vec<(String, Loose)>, Reached);
+
 /// Where reading goes on: what is known of all facts before.
 #[derive(Debug, Clone)]
 pub struct Reached {
@@ -276,8 +279,8 @@ fn read_later(sources: &[Source], parts: &Parts, reading: &Reading<'_>) -> Resul
 }
 
 impl Reached {
-    /// The facts that imports brought since, which are in `files`, each with its customer, on their own, in the order in which
-    /// they were recorded; and where reading goes on then. Not more than `most` of them.
+    /// The facts that imports brought since, which are in `files`, in the order in which they were recorded. Not more than
+    /// `most` of them.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -287,7 +290,7 @@ impl Reached {
         is_later: &(dyn Fn(i64) -> bool + Sync),
         ticks: &Ticks,
         most: usize,
-    ) -> Result<Result<(Vec<(String, Loose)>, Reached), Obstacle>, BooksError> {
+    ) -> Result<Result<ReadOn, Obstacle>, BooksError> {
         let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
         let stated_by = self.stated_by.and(&StatedBy::of(&sources)?);
         let several_sources = stated_by == StatedBy::Several;
