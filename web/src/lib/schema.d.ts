@@ -1675,6 +1675,21 @@ export interface components {
             /** @description What it means. */
             words: string;
         };
+        /** @description Why a row may be refused. */
+        IssueWords: {
+            /** @description Its name in the quarantine. */
+            code: string;
+            /** @description What it means, as the messages say it that are kept with refused rows: in English. */
+            kept: string;
+            /** @description The same in the language asked for. */
+            means: string;
+            /** @description How to mend it; what is to be typed stands between backquotes. */
+            mend: string;
+        };
+        /** @description Everything for which a row may be refused. */
+        Issues: {
+            issues: components["schemas"]["IssueWords"][];
+        };
         /** @description A view that is kept. */
         KeptView: components["schemas"]["SavedView"] & {
             created_at: string;
@@ -2316,14 +2331,6 @@ export interface components {
             /** @description The values, sorted. */
             values: string[];
         };
-        Vec: {
-            /** @description Its name in the quarantine. */
-            code: string;
-            /** @description What it means. */
-            means: string;
-            /** @description How to mend it; what is to be typed stands between backquotes. */
-            mend: string;
-        }[];
         /** @description Views. */
         Views: {
             rows: components["schemas"]["KeptView"][];
@@ -3931,7 +3938,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Vec"] & {
+                    "application/json": components["schemas"]["Issues"] & {
                         /** @description The version of the data: equal as long as every answer is */
                         data_version: string;
                     };
