@@ -101,12 +101,10 @@ impl SubscriptionFacts {
         if self.is_empty() {
             return Ok(Err(Obstacle::NothingBefore));
         }
-        let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
-        let stated_by = self.stated_by.and(&StatedBy::of(&sources)?);
-        let several_sources = stated_by == StatedBy::Several;
-        if several_sources != (self.stated_by == StatedBy::Several) {
+        let Some((sources, stated_by)) = opened(files, &self.stated_by)? else {
             return Ok(Err(Obstacle::AnotherSource));
-        }
+        };
+        let several_sources = stated_by == StatedBy::Several;
         let choice = Choice { is_known: is_later, is_wanted: None };
         let before = Before { facts: self.read, import: self.last_import };
         let parts = parts_of(files, &sources, several_sources, &choice, before)?;
@@ -256,6 +254,14 @@ impl SubscriptionFacts {
     }
 }
 
+/// Later files, and who states all facts with theirs; none where subscriptions have to be told apart by their sources from now on.
+fn opened(files: &[FactFile], before: &StatedBy) -> Result<Option<(Vec<Source>, StatedBy)>, BooksError> {
+    let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
+    let stated_by = before.and(&StatedBy::of(&sources)?);
+    let is_as_before = (stated_by == StatedBy::Several) == (*before == StatedBy::Several);
+    Ok(is_as_before.then_some((sources, stated_by)))
+}
+
 /// The facts of later files; none where an id does not fit.
 fn read_later(sources: &[Source], parts: &Parts, reading: &Reading<'_>) -> Result<Option<Vec<Later>>, BooksError> {
     let (mut group, mut buffers, mut customers) = (Group::default(), Buffers::default(), Vec::new());
@@ -291,12 +297,10 @@ impl Reached {
         ticks: &Ticks,
         most: usize,
     ) -> Result<Result<ReadOn, Obstacle>, BooksError> {
-        let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
-        let stated_by = self.stated_by.and(&StatedBy::of(&sources)?);
-        let several_sources = stated_by == StatedBy::Several;
-        if several_sources != (self.stated_by == StatedBy::Several) {
+        let Some((sources, stated_by)) = opened(files, &self.stated_by)? else {
             return Ok(Err(Obstacle::AnotherSource));
-        }
+        };
+        let several_sources = stated_by == StatedBy::Several;
         let choice = Choice { is_known: is_later, is_wanted: None };
         let parts = parts_of(files, &sources, several_sources, &choice, self.before)?;
         if parts.parts.iter().map(|part| part.count as usize).sum::<usize>() > most {
@@ -314,7 +318,6 @@ impl Reached {
         let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (offers, classes) = classes.settle()?;
         let (customers, items) = (reading.customers.into_ids(), reading.subscriptions.into_ids());
-        let text = |ids: &Ids, key: Key| ids.text(key);
         let mut loose = Vec::with_capacity(later.len());
         for Later { customer, item, fact, times } in &later {
             let mut terms = classes[fact.class as usize].clone();
@@ -322,13 +325,13 @@ impl Reached {
             terms.price.quantity = fact.quantity;
             let import = self.imports + parts.import_firsts.partition_point(|first| *first <= fact.fact) as u32;
             let own = Loose {
-                item: text(&items, *item),
+                item: items.text(*item),
                 import,
                 offer: offers[terms.offer as usize].clone(),
                 row: fact.row(*times, 0, 0, 0),
                 terms,
             };
-            loose.push((text(&customers, *customer), own));
+            loose.push((customers.text(*customer), own));
         }
         let reached = Reached {
             before: Before { facts: self.before.facts + later.len() as u32, import: parts.last_import },
