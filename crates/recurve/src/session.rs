@@ -1,6 +1,7 @@
 //! What every command shares: where the data is, under which policy and at what time it is looked at.
 
 use std::{
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -214,6 +215,22 @@ impl Session {
             None => Arc::new(Books::open(&self.lake, view)?),
         };
         Ok(Arc::clone(self.opened.get_or_init(|| books)))
+    }
+
+    /// What people call customers; whoever has no name is not among them, and nobody is where who asks may not be told.
+    pub fn names<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<HashMap<String, String>, CommandError> {
+        if self.hides_customers {
+            return Ok(HashMap::new());
+        }
+        Ok(self.books()?.names(ids)?)
+    }
+
+    /// The customers who are called something with a text in it; none where who asks may not be told.
+    pub fn called(&self, text: &str) -> Result<HashSet<String>, CommandError> {
+        if self.hides_customers {
+            return Ok(HashSet::new());
+        }
+        Ok(self.books()?.customers_called(text)?)
     }
 
     /// The version of the data that is looked at, where it is kept open.

@@ -11,6 +11,7 @@ mod columns;
 pub mod flow;
 mod group;
 pub mod ids;
+pub(crate) mod names;
 pub mod oddity;
 pub mod origin;
 pub mod overlay;
@@ -19,7 +20,7 @@ mod rates;
 pub mod subscriptions;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Range,
     sync::Arc,
 };
@@ -506,6 +507,28 @@ impl Books {
     /// When the facts cannot be read.
     pub fn attributes(&self, names: &[String]) -> Result<BTreeMap<String, Attributes>, BooksError> {
         attributes::load(self, names)
+    }
+
+    /// The names of customers; who has none is not among them.
+    ///
+    /// # Errors
+    /// When the facts cannot be read.
+    pub fn names<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<HashMap<String, String>, BooksError> {
+        match &self.lake {
+            Some(lake) => self.cubes.names.of(lake, self.view.as_known_at, ids),
+            None => Ok(HashMap::new()),
+        }
+    }
+
+    /// The customers whose name has a text in it, whatever its case.
+    ///
+    /// # Errors
+    /// When the facts cannot be read.
+    pub fn customers_called(&self, text: &str) -> Result<HashSet<String>, BooksError> {
+        match &self.lake {
+            Some(lake) => names::holding(lake, self.view.as_known_at, text),
+            None => Ok(HashSet::new()),
+        }
     }
 
     /// Whether there are facts of a kind.

@@ -54,7 +54,7 @@ use revenue::{
 };
 
 use crate::{
-    books::{Attributes, Books, BooksError},
+    books::{Attributes, Books, BooksError, names::Names},
     catalogue::{
         Adds, Input, Measure, Needs, ResolvedMetric, Span as CalendarSpan, Unit, Value, Window, Words,
         measure::Setting, need,
@@ -91,6 +91,7 @@ pub struct Cubes {
     calls: Earlier<(Day, Day), Vec<Call>>,
     at_risk: Earlier<Day, Vec<Place>>,
     attributes: std::sync::Mutex<BTreeMap<String, Arc<Attributes>>>,
+    pub(crate) names: Names,
     first_movement: std::sync::OnceLock<Option<Day>>,
     people: Earlier<PeopleAsked, People>,
     health: std::sync::Mutex<Option<Arc<Model>>>,
@@ -208,7 +209,7 @@ impl Cubes {
     /// What was made of some books and holds for those at a newer snapshot, whose ledger has the customers `added` besides and
     /// before which facts of the kinds `changed` came.
     pub(crate) fn next(&self, books: &Books, changed: &[String], added: &[u32]) -> Self {
-        let next = Self::default();
+        let mut next = Self::default();
         let has_changed = |table: &str| changed.iter().any(|changed| changed == table);
         if !health::read_from().any(has_changed) {
             // What is being learnt right now is not waited for.
@@ -218,6 +219,9 @@ impl Cubes {
                 None => hold(&self.done_before).clone(),
             };
             *hold(&next.done_before) = before.map(|before| before.with_customers(added));
+        }
+        if !has_changed("customer") {
+            next.names = self.names.carried();
         }
         // Of a customer who is new in the ledger something may have been known before.
         if added.is_empty()

@@ -41,6 +41,12 @@ export type AlertRule = Told<Described['RuleRow']>;
 export type AlertChannel = Told<Described['ChannelRow']>;
 export type AlertDelivery = Told<Described['Delivery']>;
 
+/** A customer by its id, and by what people call it. */
+export interface Named {
+  customer: string;
+  customer_name: string | null;
+}
+
 export interface CohortCell {
   cohort: string;
   size: Decimal;
@@ -49,8 +55,7 @@ export interface CohortCell {
   ratio: Decimal | null;
 }
 
-export interface HealthRow {
-  customer: string;
+export interface HealthRow extends Named {
   health: Decimal | null;
   change: Decimal | null;
   segment: string | null;
@@ -104,6 +109,7 @@ export interface ReconcileRow {
 export interface LeadRow {
   lead: string;
   customer: string | null;
+  customer_name: string | null;
   stage: string;
   channel: string | null;
   created: string;
@@ -182,8 +188,7 @@ export interface PriceRow {
   churn_upper: Decimal | null;
 }
 
-export interface PriceOfCustomer {
-  customer: string;
+export interface PriceOfCustomer extends Named {
   plan: string;
   price: string;
   unit_price: Decimal;
@@ -251,9 +256,8 @@ export interface ClosedFigure {
   unit: string;
 }
 
-export interface RestatementRow {
+export interface RestatementRow extends Named {
   period: string;
-  customer: string;
   mrr_before: Decimal;
   mrr_after: Decimal;
   difference: Decimal;
@@ -342,9 +346,8 @@ export interface AdviceRow {
   evidence: string | null;
 }
 
-export interface CallRow {
+export interface CallRow extends Named {
   group: string;
-  customer: string;
   mrr: Decimal;
   currency: string;
   day: string | null;

@@ -1,4 +1,5 @@
 // Numbers and dates in the habits of a language. Pure: the language, the currency and whether to hide are arguments.
+import type { Named } from './contract';
 import { addDays, date } from './period';
 
 export type Language = 'en' | 'zh' | 'fr';
@@ -215,6 +216,10 @@ export function formatter(habits: Habits) {
     /** Names of customers and people: shown, or hidden with the rest. */
     name(text: string): string {
       return hidden ? `•••${text.slice(-2)}` : text;
+    },
+    /** A customer by what people call it, or by its id where nobody said. */
+    who({ customer, customer_name: name }: Named): string {
+      return format.name(name ?? customer);
     },
     month(day: string): string {
       return dates(language, { month: 'short' }).format(date(day));

@@ -1222,6 +1222,8 @@ export interface components {
             /** @description Its change over the last 28 days, in points. */
             change?: string | null;
             customer: string;
+            /** @description What people call it. */
+            customer_name?: string | null;
             /** @description The health index, from 0 to 100. */
             health?: string | null;
             mrr: string;
@@ -1350,6 +1352,8 @@ export interface components {
             confidence?: string | null;
             /** @description Whom it is about. */
             customer: string;
+            /** @description What people call it. */
+            customer_name?: string | null;
             day?: string | null;
             /** @description The kind of movement, or of fact. */
             kind?: string | null;
@@ -1389,6 +1393,8 @@ export interface components {
         CustomerRow: {
             currency: string;
             customer: string;
+            /** @description What people call it. */
+            customer_name?: string | null;
             first_paid?: string | null;
             /** @description The health index, from 0 to 100. */
             health?: string | null;
@@ -1750,7 +1756,10 @@ export interface components {
         };
         /** @description What a list answers. */
         Listed: {
-            /** @description Its columns, in order. */
+            /**
+             * @description Its columns, in order. Beside `customer` stands `customer_name`, what people call it, which commands do not print; a
+             *     shared link is not told.
+             */
             columns: components["schemas"]["Column"][];
             /** @description Where the next page begins: the parameter `cursor` of the next question. Nothing on the last page. */
             next?: string | null;
@@ -1809,6 +1818,8 @@ export interface components {
             confidence: string;
             currency: string;
             customer: string;
+            /** @description What people call it. */
+            customer_name?: string | null;
             day: string;
             delta: string;
             fact: string;
@@ -2369,7 +2380,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -2554,7 +2565,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -2805,7 +2816,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -2858,7 +2869,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -2946,7 +2957,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3044,7 +3055,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3103,7 +3114,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3264,7 +3275,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3421,7 +3432,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3553,7 +3564,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3618,7 +3629,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3675,7 +3686,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3730,7 +3741,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3783,7 +3794,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -3984,7 +3995,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4043,7 +4054,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4164,7 +4175,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4219,7 +4230,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4461,7 +4472,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4520,7 +4531,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4579,7 +4590,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4636,7 +4647,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4695,7 +4706,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4756,7 +4767,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -4821,7 +4832,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -5115,7 +5126,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -5273,7 +5284,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;
@@ -5584,7 +5595,7 @@ export interface operations {
                 limit?: string;
                 /** @description Sort by a column, with a minus before it from the greatest down */
                 sort?: string;
-                /** @description Only rows in which this stands somewhere, whatever its case */
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
                 search?: string;
             };
             header?: never;

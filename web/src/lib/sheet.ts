@@ -2,7 +2,7 @@
 
 export interface Column {
   label: string;
-  /** The unit of its numbers: percent, count, USD, …; text where there is none. */
+  /** The unit of its numbers: percent, count, USD, …; text where there is none, name where it tells who it is. */
   unit?: string;
 }
 
@@ -10,6 +10,11 @@ export interface Sheet {
   columns: Column[];
   /** Exact values as they came; null is undefined. */
   rows: (string | null)[][];
+}
+
+/** Whether a column has numbers, of a unit. */
+export function hasUnit(unit: string | undefined): boolean {
+  return unit !== undefined && unit !== 'text' && unit !== 'name';
 }
 
 function field(value: string | null): string {
@@ -25,7 +30,7 @@ export function csv(sheet: Sheet, head: readonly [string, string][]): string {
   const padded = (cells: string[]) => [...cells, ...Array<string>(Math.max(0, width - cells.length)).fill('')];
   const lines = [
     ...head.map(([name, value]) => padded([`# ${name}`, field(value)]).join(',')),
-    sheet.columns.map(({ label, unit }) => field(unit && unit !== 'text' ? `${label} (${unit})` : label)).join(','),
+    sheet.columns.map(({ label, unit }) => field(hasUnit(unit) ? `${label} (${unit})` : label)).join(','),
     ...sheet.rows.map((row) => row.map(field).join(',')),
   ];
   return `${lines.join('\r\n')}\r\n`;

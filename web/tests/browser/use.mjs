@@ -48,7 +48,12 @@ export default async function use({ check, open, ask }, { api }) {
     const focused = () =>
       page.evaluate(() => {
         const { activeElement: on } = document;
-        return { tag: on.tagName, text: on.textContent.trim(), hint: on.getAttribute('placeholder') ?? '' };
+        return {
+          tag: on.tagName,
+          text: on.textContent.trim(),
+          title: on.title,
+          hint: on.getAttribute('placeholder') ?? '',
+        };
       });
     /** Goes on with the tab key until what has the focus is what is looked for. */
     async function reach(wanted) {
@@ -82,7 +87,7 @@ export default async function use({ check, open, ask }, { api }) {
     await reach((on) => on.tag === 'BUTTON' && on.text === 'ARPA');
     await page.keyboard.press('Space');
     await settled(page);
-    await reach((on) => on.tag === 'A' && /^c\d{8}$/.test(on.text));
+    await reach((on) => on.tag === 'A' && /^c\d{8}$/.test(on.title));
     await page.keyboard.press('Enter');
     await page.waitForURL('**/customers/c0*');
     // Alerts: a rule is set and taken away.
@@ -122,7 +127,38 @@ export default async function use({ check, open, ask }, { api }) {
     await page.waitForTimeout(100);
     const text = await page.locator('main').innerText();
     assert.doesNotMatch(text, /\$\d/, 'no amount is left');
-    assert.doesNotMatch(text, /c0000\d{4}/, 'no name is left');
+    assert.doesNotMatch(text, /c0000\d{4}/, 'no id is left');
+    const { at_risk: risky } = await ask('/overview');
+    assert.ok(
+      risky.some((row) => row.customer_name),
+      'somebody has a name',
+    );
+    const html = await page.locator('main').innerHTML();
+    for (const { customer, customer_name: name } of risky) {
+      assert.ok(!html.includes(name ?? customer), `${name} is left`);
+      assert.ok(!html.includes(`title="${customer}"`), `${customer} is left`);
+    }
+    // Nor is it in a list whose rows are customers, in its search, or in the table of a chart.
+    await open(page, '/health?lang=en&view=table');
+    const shown = await page.locator('body').innerText();
+    for (const { customer, customer_name: name } of risky) {
+      assert.ok(!shown.includes(name ?? customer) && !shown.includes(customer), `${name} is left`);
+    }
+  });
+
+  await check('customers are found and shown by what they are called', async (page) => {
+    const { rows } = await ask('/customers', { sort: '-mrr', limit: '1' });
+    const [{ customer, customer_name: name }] = rows;
+    await open(page, '/customers?lang=en');
+    const link = page.getByRole('link', { name, exact: true });
+    assert.equal(await link.getAttribute('title'), customer);
+    await page.keyboard.press('Control+k');
+    await page.locator('[role=combobox]').waitFor();
+    await page.keyboard.type(name.toLowerCase());
+    // Others may be called alike: the id stands beside the name.
+    await page.getByRole('option', { name }).filter({ hasText: customer }).click();
+    await page.waitForURL(`**/customers/${customer}*`);
+    await page.getByText(`${name} · ${customer}`).waitFor();
   });
 
   await check('an address that cannot be read is said, and nothing breaks', async (page) => {

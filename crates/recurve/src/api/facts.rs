@@ -84,6 +84,8 @@ pub struct CustomerPage {
 #[derive(Serialize, ToSchema)]
 pub struct CustomerRow {
     customer: String,
+    /// What people call it.
+    customer_name: Option<String>,
     mrr: String,
     currency: String,
     first_paid: Option<String>,
@@ -99,6 +101,8 @@ pub struct CustomerRow {
 #[derive(Serialize, ToSchema)]
 pub struct Moved {
     customer: String,
+    /// What people call it.
+    customer_name: Option<String>,
     day: String,
     subscription: String,
     plan: Option<String>,
@@ -201,11 +205,12 @@ fn files_and_rows(session: &Session) -> Result<(Files, Rows), CommandError> {
     Ok((files, rows))
 }
 
-fn moved(books: &Books, origins: &Origins, id: &str, row: &Listed) -> Moved {
+fn moved(books: &Books, origins: &Origins, id: &str, name: Option<&str>, row: &Listed) -> Moved {
     let money = |micros| print_micros(micros, books.reporting.decimals());
     let origin = origins.of(row.movement.fact);
     Moved {
         customer: id.to_owned(),
+        customer_name: name.map(str::to_owned),
         day: row.day.to_string(),
         subscription: row.subscription.clone(),
         plan: (!row.plan.is_empty()).then(|| row.plan.clone()),
@@ -265,8 +270,11 @@ fn customer(session: &Session, asked: &OfCustomer) -> Result<CustomerPage, Comma
     let last = listed.last();
     let left = listed.iter().rfind(pays).filter(|row| row.movement.kind == MovementKind::Churn);
     let mrr = last.map_or(0, |row| row.after_micros);
+    let name = session.names([id])?.remove(id);
+    let movements = listed.iter().map(|row| moved(&books, &origins, id, name.as_deref(), row)).collect();
     let row = CustomerRow {
         customer: id.to_owned(),
+        customer_name: name,
         mrr: print_micros(mrr, books.reporting.decimals()),
         currency: books.reporting.code().to_owned(),
         first_paid: listed.first().map(|row| row.day.to_string()),
@@ -276,7 +284,6 @@ fn customer(session: &Session, asked: &OfCustomer) -> Result<CustomerPage, Comma
         segment: place.as_ref().map(|place| place.standing.segment.name()),
         health: place.and_then(|place| place.known.health).map(|points| format!("{points:.1}")),
     };
-    let movements = listed.iter().map(|row| moved(&books, &origins, id, row)).collect();
     Ok(CustomerPage { customer: row, attributes, movements, facts, left_out })
 }
 
@@ -427,6 +434,8 @@ pub struct Contributed {
     measure: &'static str,
     /// Whom it is about.
     customer: String,
+    /// What people call it.
+    customer_name: Option<String>,
     day: Option<String>,
     /// What it is: of a movement the subscription and plan, of a fact what the source calls it.
     words: String,
@@ -473,6 +482,7 @@ fn open(session: &Session, asked: &OpenedBy) -> Result<Explanation, CommandError
             contributions.push(Contributed {
                 measure: "mrr",
                 customer: books.customer_id(row.customer),
+                customer_name: None,
                 day: Some(row.day.to_string()),
                 words: format!("{} {}", row.subscription, row.plan).trim().to_owned(),
                 kind: Some(row.movement.kind.name().to_owned()),
@@ -487,6 +497,7 @@ fn open(session: &Session, asked: &OpenedBy) -> Result<Explanation, CommandError
             contributions.push(Contributed {
                 measure: of.measure.id,
                 customer: fact.who.clone(),
+                customer_name: None,
                 day: Some(fact.day.to_string()),
                 words: fact.fact.clone(),
                 kind: Some(fact.kind.to_owned()),
@@ -498,6 +509,10 @@ fn open(session: &Session, asked: &OpenedBy) -> Result<Explanation, CommandError
                 mrr_after: None,
             });
         }
+    }
+    let names = session.names(contributions.iter().map(|line: &Contributed| line.customer.as_str()))?;
+    for line in &mut contributions {
+        line.customer_name = names.get(&line.customer).cloned();
     }
     let question = &opened.question;
     let (entry, variant) = (&opened.metric.metric, &opened.metric.variant);

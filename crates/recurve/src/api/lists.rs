@@ -1,6 +1,10 @@
 //! Lists: what commands print row by row, a page at a time.
 
-use std::{cmp::Ordering, collections::BinaryHeap, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use clap::{Args, FromArgMatches};
 use revenue::money::parse_scaled;
@@ -188,7 +192,8 @@ fn two_policies(session: &Session, asked: &TwoPolicies, sheet: &mut dyn Sheet) -
 /// What a list answers.
 #[derive(Serialize, ToSchema)]
 pub struct Listed {
-    /// Its columns, in order.
+    /// Its columns, in order. Beside `customer` stands `customer_name`, what people call it, which commands do not print; a
+    /// shared link is not told.
     columns: Vec<Column>,
     /// The rows of this page, by column. Exact decimals and days are texts, whole numbers are numbers; the values of the
     /// dimensions that were asked for stand in the object `segment`.
@@ -222,7 +227,7 @@ pub struct Paging {
     /// Sort by a column, with a minus before it from the greatest down
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     sort: Option<String>,
-    /// Only rows in which this stands somewhere, whatever its case
+    /// Only rows in which this stands somewhere, or in the name of their customer, whatever its case
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     search: Option<String>,
 }
@@ -298,21 +303,36 @@ impl PartialEq for Candidate {
 
 impl Eq for Candidate {}
 
+/// The column of lists that names a customer by id, and the one that says what people call it.
+const CUSTOMER: &str = "customer";
+const CUSTOMER_NAME: &str = "customer_name";
+
+/// Finds the customers in whose name a text is.
+type Called<'a> = Box<dyn Fn(&str) -> Result<HashSet<String>, CommandError> + 'a>;
+
 /// One page of a list that is being listed: rows beyond it are counted, not held.
-pub struct Page {
+pub struct Page<'a> {
     paging: Paging,
     sort: Option<(String, bool)>,
     /// The dimensions that the list is split by: their columns make the object `segment`.
     by: Vec<String>,
     columns: Vec<String>,
     sorted_by: usize,
+    /// Which column names customers.
+    customer: Option<usize>,
+    /// How customers are found by name, where they may be.
+    called: Option<Called<'a>>,
+    /// Those who are called as was searched for.
+    found: HashSet<String>,
+    /// What customers are called, of those on the page; nothing where they are not named.
+    names: Option<HashMap<String, String>>,
     rows: Vec<Vec<Cell>>,
     candidates: BinaryHeap<Candidate>,
     total: u64,
     notes: Vec<String>,
 }
 
-impl Page {
+impl<'a> Page<'a> {
     /// All of a short list.
     pub fn whole() -> Self {
         Self {
@@ -321,6 +341,10 @@ impl Page {
             by: Vec::new(),
             columns: Vec::new(),
             sorted_by: 0,
+            customer: None,
+            called: None,
+            found: HashSet::new(),
+            names: None,
             rows: Vec::new(),
             candidates: BinaryHeap::new(),
             total: 0,
@@ -341,25 +365,41 @@ impl Page {
             return Err(Refusal::bad(format!("a sorted list is paged through up to row {DEEPEST}; filter it")));
         }
         let paging = Paging { search: paging.search.map(|text| text.to_lowercase()), ..paging };
-        Ok(Self {
-            paging,
-            sort,
-            by,
-            columns: Vec::new(),
-            sorted_by: 0,
-            rows: Vec::new(),
-            candidates: BinaryHeap::new(),
-            total: 0,
-            notes: Vec::new(),
-        })
+        Ok(Self { paging, sort, by, ..Self::whole() })
+    }
+
+    /// Has a search find customers by what they are called too.
+    pub fn finding(self, called: impl Fn(&str) -> Result<HashSet<String>, CommandError> + 'a) -> Self {
+        Self { called: Some(Box::new(called)), ..self }
+    }
+
+    /// Puts the rows of a sorted page in order, once all were seen.
+    fn settle(&mut self) {
+        if self.sort.is_some() {
+            let sorted = std::mem::take(&mut self.candidates).into_sorted_vec();
+            self.rows.extend(sorted.into_iter().skip(self.paging.cursor).map(|candidate| candidate.row.cells));
+        }
+    }
+
+    /// Says what the customers on the page are called, in a column of its own.
+    pub fn name_customers(&mut self, session: &Session) -> Result<(), CommandError> {
+        self.settle();
+        let Some(column) = self.customer else { return Ok(()) };
+        if session.hides_customers || self.by.iter().any(|by| by == CUSTOMER) {
+            return Ok(());
+        }
+        let ids = self.rows.iter().filter_map(|row| match row.get(column) {
+            Some(Cell::Text(id)) if !id.is_empty() => Some(id.as_str()),
+            _ => None,
+        });
+        let ids: Vec<&str> = ids.collect();
+        self.names = Some(if ids.is_empty() { HashMap::new() } else { session.names(ids)? });
+        Ok(())
     }
 
     /// The page.
     pub fn end(mut self) -> Listed {
-        if self.sort.is_some() {
-            let sorted = std::mem::take(&mut self.candidates).into_sorted_vec();
-            self.rows = sorted.into_iter().skip(self.paging.cursor).map(|candidate| candidate.row.cells).collect();
-        }
+        self.settle();
         let kind = |index: usize| {
             let first = self.rows.iter().filter_map(|row| row.get(index)).find(|cell| **cell != Cell::Empty);
             match first {
@@ -369,9 +409,15 @@ impl Page {
                 _ => "text",
             }
         };
-        let columns =
-            self.columns.iter().enumerate().map(|(index, name)| Column { name: name.clone(), kind: kind(index) });
-        let columns = columns.collect();
+        let mut columns: Vec<Column> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, name)| Column { name: name.clone(), kind: kind(index) })
+            .collect();
+        if let (Some(column), Some(_)) = (self.customer, &self.names) {
+            columns.insert(column + 1, Column { name: CUSTOMER_NAME.to_owned(), kind: "text" });
+        }
         let object = |row: &Vec<Cell>| {
             let mut object = serde_json::Map::new();
             let mut segment = serde_json::Map::new();
@@ -381,6 +427,10 @@ impl Page {
             }
             if !self.by.is_empty() {
                 object.insert("segment".to_owned(), segment.into());
+            }
+            if let (Some(column), Some(names)) = (self.customer, &self.names) {
+                let name = row.get(column).and_then(|cell| names.get(&cell.print()));
+                object.insert(CUSTOMER_NAME.to_owned(), name.map(String::as_str).into());
             }
             object
         };
@@ -395,13 +445,17 @@ impl Page {
     }
 }
 
-impl Sheet for Page {
+impl Sheet for Page<'_> {
     fn head(&mut self, columns: Vec<String>) -> Result<(), CommandError> {
         if let Some((name, _)) = &self.sort {
             let place = columns.iter().position(|column| column == name);
             self.sorted_by = place.ok_or_else(|| {
                 CommandError::Usage(format!("there is no column `{name}`; there are {}", columns.join(", ")))
             })?;
+        }
+        self.customer = columns.iter().position(|column| column == CUSTOMER);
+        if let (Some(_), Some(text), Some(called)) = (self.customer, &self.paging.search, &self.called) {
+            self.found = called(text)?;
         }
         self.columns = columns;
         Ok(())
@@ -414,6 +468,7 @@ impl Sheet for Page {
     fn row(&mut self, cells: &[Cell]) -> Result<(), CommandError> {
         if let Some(text) = &self.paging.search
             && !cells.iter().any(|cell| cell.print().to_lowercase().contains(text))
+            && !self.customer.and_then(|column| cells.get(column)).is_some_and(|id| self.found.contains(&id.print()))
         {
             return Ok(());
         }
@@ -463,10 +518,12 @@ impl Route {
                 pairs.iter().cloned().partition(|(name, _)| names.contains(name));
             let by = of_question.iter().filter(|(name, _)| name == "by").flat_map(|(_, names)| names.split(','));
             let by = by.map(|name| name.trim().to_owned()).collect();
-            let mut page = Page::new(paging.read::<Paging>(&of_paging, true)?.question, by)?;
+            let page = Page::new(paging.read::<Paging>(&of_paging, true)?.question, by)?;
             let asked = reader.read::<Q>(&of_question, is_shared)?;
             let session = session.again(asked.view.over(&session.options))?;
+            let mut page = page.finding(|text| session.called(text));
             answer(&session, &asked.question, &mut page)?;
+            page.name_customers(&session)?;
             answer_body(&session, page.end())
         });
         Self::asked(path, words, parameters, Shape::versioned::<Listed>(), work)

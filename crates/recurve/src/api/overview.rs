@@ -145,6 +145,8 @@ pub struct Overview {
 #[derive(Serialize, ToSchema)]
 pub struct AtRisk {
     customer: String,
+    /// What people call it.
+    customer_name: Option<String>,
     mrr: String,
     /// The health index, from 0 to 100.
     health: Option<String>,
@@ -282,12 +284,15 @@ fn at_risk(
     let places = standings.paying_at_risk(end)?;
     let places = places.iter().filter(|place| segmentation.has_customer(place.customer as usize));
     let points = |points: f64| format!("{points:.1}");
-    let listed = places.take(AT_RISK).map(|place| {
+    let shown: Vec<_> = places.take(AT_RISK).map(|place| (place, books.customer_id(place.customer))).collect();
+    let mut names = session.names(shown.iter().map(|(_, id)| id.as_str()))?;
+    let listed = shown.into_iter().map(|(place, customer)| {
         let known = place.known;
         let judgement = model.judge(place.customer, end);
         let reasons = judgement.iter().flat_map(|judgement| &judgement.reasons);
         AtRisk {
-            customer: books.customer_id(place.customer),
+            customer_name: names.remove(&customer),
+            customer,
             mrr: print_micros(known.mrr_micros.into(), books.reporting.decimals()),
             health: known.health.map(points),
             change: known.health.zip(known.health_before).map(|(now, before)| points(now - before)),

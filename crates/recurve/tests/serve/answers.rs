@@ -273,3 +273,52 @@ fn a_folder_without_facts_says_what_it_needs() {
     let lacks = server.get("/catalogue?lang=zh").is(200).json();
     assert_eq!(lacks["metrics"][0]["lacks"], json!(["subscription"]));
 }
+
+#[test]
+fn customers_are_called_as_was_said_last() {
+    let folder = Folder::small();
+    folder.file("customers.csv", "customer,name\nann,Anna Ltd\nben,Bens Old Name\n");
+    folder.run(&["import", "customers", "customers.csv"]).ends_with(0);
+    let server = Server::open(&folder);
+    let called = |path: &str| -> Vec<(String, Value)> {
+        let answer = server.get(path).is(200).json();
+        let rows = answer["rows"].as_array().unwrap().iter();
+        rows.map(|row| (row["customer"].as_str().unwrap().to_owned(), row["customer_name"].clone())).collect()
+    };
+    let before = called("/customers?sort=customer");
+    assert_eq!(before[..2], [("ann".to_owned(), json!("Anna Ltd")), ("ben".to_owned(), json!("Bens Old Name"))]);
+    let stated = json!({ "facts": [{ "kind": "customers", "customer": "ben", "name": "Benedict & Co" }] });
+    server.post("/facts?wait=true", &stated).is(200);
+    assert_eq!(called("/customers?sort=customer")[1].1, "Benedict & Co");
+    server
+        .post(
+            "/facts?wait=true",
+            &json!({ "facts": [
+        { "kind": "subscriptions", "subscription": "s3", "customer": "cleo", "currency": "USD", "amount": 7,
+          "interval": "month", "start": "2024-01-01" },
+    ] }),
+        )
+        .is(200);
+    assert_eq!(called("/customers?sort=customer")[2], ("cleo".to_owned(), json!(null)));
+    let columns = server.get("/movements").is(200).json()["columns"].clone();
+    let columns: Vec<&str> = columns.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let place = columns.iter().position(|name| *name == "customer").unwrap();
+    assert_eq!(columns[place + 1], "customer_name");
+    assert!(called("/movements").iter().all(|(id, name)| name.is_null() == (id == "cleo")));
+    // What is searched for may stand in the name, as it is now.
+    assert_eq!(called("/customers?search=BENEDICT"), [("ben".to_owned(), json!("Benedict & Co"))]);
+    assert_eq!(called("/customers?search=old%20name"), []);
+    assert_eq!(called("/customers?search=anna"), [("ann".to_owned(), json!("Anna Ltd"))]);
+    let page = server.get("/customers/ben").is(200).json();
+    assert_eq!(page["customer"]["customer_name"], "Benedict & Co");
+    assert_eq!(page["movements"][0]["customer_name"], "Benedict & Co");
+    let opened = server.get("/explain?metric=mrr&period=2024-01").is(200).json();
+    let lines = opened["contributions"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line["customer_name"] == "Benedict & Co"), "{opened}");
+    // What was taken back is said no more, and what another source says holds again.
+    server.post("/facts?wait=true", &json!({ "facts": [{ "kind": "customers", "withdraw": "ben" }] })).is(200);
+    assert_eq!(called("/customers?sort=customer")[1].1, "Bens Old Name");
+    // What the command line prints is as it was.
+    let listed = folder.run(&["customers", "--format", "csv"]).ends_with(0).out;
+    assert!(listed.starts_with("customer,mrr,currency,") && !listed.contains("Benedict"), "{listed}");
+}

@@ -172,9 +172,16 @@ fn who_guesses_passwords_waits() {
 #[test]
 fn a_link_shows_figures_and_names_nobody_until_it_is_revoked() {
     let folder = Folder::small();
+    folder.file("customers.csv", "customer,name\nann,Anna Ltd\n");
+    folder.file("notes.csv", "note,day,title,customer\nn1,2024-02-01,Asked for less,ann\n");
+    folder.run(&["import", "customers", "customers.csv"]).ends_with(0);
+    folder.run(&["import", "notes", "notes.csv"]).ends_with(0);
     let server = Server::start(&folder, &[]);
     let callers = callers(&server);
     let (shared, owner) = (&callers[2], &callers[5]);
+    let notes = |who: &Caller| who.ask(&server, "GET", "/notes", None).is(200).text;
+    assert!(notes(owner).contains("Anna Ltd"), "{}", notes(owner));
+    assert!(!notes(shared).contains("Anna"), "{}", notes(shared));
     let get = |path: &str| shared.ask(&server, "GET", path, None);
     get("/figures?metric=mrr&by=plan").is(200);
     for path in
@@ -185,6 +192,7 @@ fn a_link_shows_figures_and_names_nobody_until_it_is_revoked() {
     assert_eq!(get("/figures?metric=mrr&policy=stripe").status, 400, "no other books than those that are open");
     let overview = get("/overview").is(200);
     assert!(overview.json()["at_risk"].is_null() && !overview.text.contains("\"ann\""), "{}", overview.text);
+    assert!(!overview.text.contains("Anna"), "{}", overview.text);
     assert_eq!(get("/customers").status, 403);
     let id = owner.ask(&server, "GET", "/shares", None).is(200).json()["passes"][0]["id"].clone();
     owner.ask(&server, "DELETE", &format!("/shares/{id}"), None).is(200);
