@@ -206,6 +206,8 @@ pub struct Books {
     pub(crate) shelf: crate::observed::Shelf,
     /// Where the facts came from, once somebody asked.
     pub(crate) origins: std::sync::OnceLock<Arc<Origins>>,
+    /// Small files of later facts that were opened.
+    opened: pages::Opened,
 }
 
 impl Books {
@@ -302,6 +304,7 @@ impl Books {
             cubes: crate::engine::Cubes::default(),
             shelf: crate::observed::Shelf::default(),
             origins: std::sync::OnceLock::new(),
+            opened: pages::Opened::default(),
             view,
         })
     }

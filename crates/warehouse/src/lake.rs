@@ -40,6 +40,7 @@ use std::time::{Duration, Instant};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use rusqlite::{Connection, OptionalExtension};
 
+pub use catalogue::keep_plans;
 pub use compact::Compacted;
 pub use error::LakeError;
 pub use fact_file::{FactFile, WrittenFile};

@@ -11,6 +11,7 @@ use std::{
 
 use parking_lot::{FairMutex, FairMutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
+use warehouse::lake::keep_plans;
 
 use super::arrival::Arrival;
 
@@ -207,6 +208,7 @@ pub(super) fn connect(data: &Path) -> Result<(Connection, Turns), StoreError> {
     connection.busy_timeout(PATIENCE)?;
     // More than there are, so that none is prepared again for each round of events.
     connection.set_prepared_statement_cache_capacity(64);
+    keep_plans(&connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG_PAGES)?;

@@ -10,7 +10,9 @@ use std::{collections::HashSet, sync::Arc};
 use revenue::ledger::{self, Builder, Ledger};
 
 use super::{
-    Books, BooksError, FactFile, Portion, View, currencies, rates, reporting_currency, revalue_until,
+    Books, BooksError, FactFile, Portion, View, currencies,
+    pages::Opened,
+    rates, reporting_currency, revalue_until,
     subscriptions::growth::{Grown, Touched},
 };
 use crate::{
@@ -96,6 +98,7 @@ impl Books {
             let imports = lake.imports_after(before)?.into_iter().filter(|(_, made)| *made <= snapshot);
             let imports: HashSet<i64> = imports.map(|(import, _)| import).collect();
             let is_later = |import| imports.contains(&import);
+            let later = (later, &self.opened);
             let found = match self.facts.grow(&self.customers, &self.subscriptions, later, &is_later, &self.ticks)? {
                 Ok(found) => found,
                 Err(obstacle) => return Ok(Err(obstacle)),
@@ -107,6 +110,7 @@ impl Books {
             books.subscriptions = Arc::new(items);
             grown = Some((touched, offers));
         }
+        books.opened = self.opened.without(files.iter().map(|file| file.path.as_path()));
         (books.files, books.file_firsts) = (files, firsts);
         if has_changed("fx_rate") {
             let (rates, last_rate) = rates::load(lake, view.as_known_at)?;
@@ -204,6 +208,7 @@ impl Books {
             cubes: crate::engine::Cubes::default(),
             shelf: crate::observed::Shelf::default(),
             origins: std::sync::OnceLock::new(),
+            opened: Opened::default(),
         }
     }
 

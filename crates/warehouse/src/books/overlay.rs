@@ -128,10 +128,11 @@ impl Overlay {
         let imports = lake.imports_after(self.snapshot)?.into_iter().filter(|(_, made)| *made <= snapshot);
         let imports: HashSet<i64> = imports.map(|(import, _)| import).collect();
         let is_later = |import| imports.contains(&import);
-        let (later, reached) = match self.reached.read_on(&files, &is_later, &self.base.ticks, AT_A_TIME)? {
-            Ok(read) => read,
-            Err(obstacle) => return Ok(Err(obstacle)),
-        };
+        let (later, reached) =
+            match self.reached.read_on((&files, &self.base.opened), &is_later, &self.base.ticks, AT_A_TIME)? {
+                Ok(read) => read,
+                Err(obstacle) => return Ok(Err(obstacle)),
+            };
         let changes = self.take_in(later, until);
         if changes.is_ok() {
             (self.snapshot, self.reached) = (snapshot, reached);

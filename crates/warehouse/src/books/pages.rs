@@ -6,10 +6,11 @@
 //! are not known here are left to the general reader.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arrow::datatypes::{DataType, TimeUnit};
@@ -85,10 +86,54 @@ pub enum Shape {
     Flag,
 }
 
-/// A Parquet file whose footer has been read.
+/// A Parquet file whose footer has been read. Clones share it.
+#[derive(Clone)]
 pub struct Source {
     path: PathBuf,
     metadata: ArrowReaderMetadata,
+    /// All of a small file.
+    bytes: Option<Bytes>,
+}
+
+/// Small files that were opened, for whoever opens them again: what a commit brought is laid over books first, and taken in
+/// by those that go on from them later.
+#[derive(Default)]
+pub struct Opened(Mutex<HashMap<PathBuf, Source>>);
+
+impl Opened {
+    /// How many files are kept at the most.
+    const KEPT: usize = 256;
+
+    /// Opens a file, unless that was done.
+    pub fn open(&self, path: &Path) -> Result<Source, BooksError> {
+        let kept = |opened: &Self| -> Option<Source> { opened.hold().get(path).cloned() };
+        if let Some(source) = kept(self) {
+            return Ok(source);
+        }
+        let source = Source::open(path)?;
+        if source.bytes.is_some() {
+            let mut kept = self.hold();
+            // Where facts come one by one there are as many files as facts, until those are merged.
+            if kept.len() >= Self::KEPT {
+                kept.clear();
+            }
+            kept.insert(path.to_path_buf(), source.clone());
+        }
+        Ok(source)
+    }
+
+    /// What is kept, without files that nobody will open again.
+    pub fn without<'a>(&self, done: impl Iterator<Item = &'a Path>) -> Self {
+        let mut kept = self.hold().clone();
+        for path in done {
+            kept.remove(path);
+        }
+        Self(Mutex::new(kept))
+    }
+
+    fn hold(&self) -> MutexGuard<'_, HashMap<PathBuf, Source>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A column of one row group.
@@ -109,12 +154,25 @@ pub struct Buffers {
 }
 
 impl Source {
+    /// Files of so many bytes are read at once: most of what they take is being opened, once a column.
+    const SMALL: u64 = 256 << 10;
+
     /// Reads the footer of a file.
     pub fn open(path: &Path) -> Result<Self, BooksError> {
         let failed = |error: &dyn std::fmt::Display| unreadable(path, error);
-        let file = File::open(path).map_err(|error| failed(&error))?;
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|error| failed(&error))?;
-        Ok(Self { path: path.to_path_buf(), metadata })
+        let mut file = File::open(path).map_err(|error| failed(&error))?;
+        // What is said of Arrow's types says no more than those of Parquet, and takes as long to read as all the rest.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let length = file.metadata().map_err(|error| failed(&error))?.len();
+        if length > Self::SMALL {
+            let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| failed(&error))?;
+            return Ok(Self { path: path.to_path_buf(), metadata, bytes: None });
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|error| failed(&error))?);
+        file.read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        let bytes = Bytes::from(bytes);
+        let metadata = ArrowReaderMetadata::load(&bytes, options).map_err(|error| failed(&error))?;
+        Ok(Self { path: path.to_path_buf(), metadata, bytes: Some(bytes) })
     }
 
     /// How many row groups it has.
@@ -189,6 +247,9 @@ struct Stretch {
 impl Stretch {
     fn of(chunk: &Chunk<'_>) -> std::io::Result<Self> {
         let (first, length) = chunk.metadata.byte_range();
+        if let Some(all) = &chunk.source.bytes {
+            return Ok(Self { bytes: all.clone(), first: 0 });
+        }
         let mut file = File::open(&chunk.source.path)?;
         file.seek(SeekFrom::Start(first))?;
         let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(std::io::Error::other)?);

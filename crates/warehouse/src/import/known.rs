@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, Transactio
 use super::ImportError;
 use super::withdrawal::{Identity, contents, fault, identities};
 use crate::kind::Kind;
-use crate::lake::{Among, Lake, LakeError, SnapshotId};
+use crate::lake::{Among, Lake, LakeError, SnapshotId, keep_plans};
 
 /// Its file in the data folder.
 const FILE: &str = "stated.sqlite";
@@ -84,6 +84,7 @@ impl Known {
 
     fn open_file(path: &Path) -> rusqlite::Result<Connection> {
         let mut connection = Connection::open(path)?;
+        keep_plans(&connection)?;
         // Only the lake must be durable. A tail that is lost with the power is read again from there.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;

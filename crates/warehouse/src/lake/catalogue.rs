@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, config::DbConfig, params};
 
 use super::column::{Column, arrow_type, ducklake_type, parse_arrow_type};
 use super::error::LakeError;
@@ -62,6 +62,15 @@ const INDEXES: &str = "
 /// Statements that stay prepared: more than there are, so that none is prepared again for each commit.
 const STATEMENTS: usize = 64;
 
+/// Lets statements keep their plans. SQLite looks at bound values when it plans, and plans again whenever they are others: as
+/// long as statements are short, that takes longer than they do.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
+}
+
 /// Opens the catalogue for writing and creates its tables when there are none. `files` is where the
 /// Parquet files lie; the catalogue names it absolutely because DuckDB would take a relative path
 /// from its own working directory, so it is set again when the folder has moved.
@@ -70,6 +79,7 @@ pub(super) fn open_for_writing(path: &Path, files: &Path) -> Result<Connection, 
     let mut connection = Connection::open(path).map_err(failed("be opened for writing"))?;
     connection.busy_timeout(PATIENCE).map_err(failed("be opened for writing"))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection).map_err(failed("keep its plans"))?;
     // Readers go on while one writes (WAL), and a commit returns only once it is on the disk (FULL).
     connection
         .pragma_update(None, "journal_mode", "WAL")
@@ -107,6 +117,7 @@ pub(super) fn open_for_reading(path: &Path, folder: &Path) -> Result<Connection,
     let connection = Connection::open_with_flags(path, usual).map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection).map_err(failed)?;
     let answer = has_tables(&connection, path);
     let nothing_pending = std::fs::metadata(path.with_extension("sqlite-wal")).map_or(true, |log| log.len() == 0);
     // Without leave to write beside it SQLite opens a WAL catalogue only when told that nobody changes it.

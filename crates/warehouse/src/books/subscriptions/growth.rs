@@ -10,6 +10,7 @@ use super::{
 use crate::books::{
     group::{Pieces, has_parts, joined},
     ids::{Ids, Keys, Shift},
+    pages::Opened,
 };
 
 /// Facts that grew.
@@ -94,14 +95,14 @@ impl SubscriptionFacts {
         &self,
         customers: &[Key],
         items: &[Key],
-        files: &[FactFile],
+        (files, sources): (&[FactFile], &Opened),
         is_later: &(dyn Fn(i64) -> bool + Sync),
         ticks: &Ticks,
     ) -> Result<Result<Grown, Obstacle>, BooksError> {
         if self.is_empty() {
             return Ok(Err(Obstacle::NothingBefore));
         }
-        let Some((sources, stated_by)) = opened(files, &self.stated_by)? else {
+        let Some((sources, stated_by)) = opened(files, &self.stated_by, sources)? else {
             return Ok(Err(Obstacle::AnotherSource));
         };
         let several_sources = stated_by == StatedBy::Several;
@@ -255,8 +256,12 @@ impl SubscriptionFacts {
 }
 
 /// Later files, and who states all facts with theirs; none where subscriptions have to be told apart by their sources from now on.
-fn opened(files: &[FactFile], before: &StatedBy) -> Result<Option<(Vec<Source>, StatedBy)>, BooksError> {
-    let sources = files.iter().map(|file| Source::open(&file.path)).collect::<Result<Vec<_>, _>>()?;
+fn opened(
+    files: &[FactFile],
+    before: &StatedBy,
+    opened: &Opened,
+) -> Result<Option<(Vec<Source>, StatedBy)>, BooksError> {
+    let sources = files.iter().map(|file| opened.open(&file.path)).collect::<Result<Vec<_>, _>>()?;
     let stated_by = before.and(&StatedBy::of(&sources)?);
     let is_as_before = (stated_by == StatedBy::Several) == (*before == StatedBy::Several);
     Ok(is_as_before.then_some((sources, stated_by)))
@@ -292,12 +297,12 @@ impl Reached {
     /// When a file cannot be read.
     pub fn read_on(
         &self,
-        files: &[FactFile],
+        (files, sources): (&[FactFile], &Opened),
         is_later: &(dyn Fn(i64) -> bool + Sync),
         ticks: &Ticks,
         most: usize,
     ) -> Result<Result<ReadOn, Obstacle>, BooksError> {
-        let Some((sources, stated_by)) = opened(files, &self.stated_by)? else {
+        let Some((sources, stated_by)) = opened(files, &self.stated_by, sources)? else {
             return Ok(Err(Obstacle::AnotherSource));
         };
         let several_sources = stated_by == StatedBy::Several;
