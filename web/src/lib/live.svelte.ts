@@ -1,4 +1,5 @@
 // News of the server: which version of the data there is, what came with it, and when it was last heard.
+import { address, ask } from './api';
 import type { LedgerChange } from './contract';
 
 /** A customer whose movements a commit changed. */
@@ -9,7 +10,7 @@ export interface Moved {
   readonly change: NonNullable<LedgerChange['customers']>[number];
 }
 
-const state = $state({ version: '', heard: Date.now(), clock: Date.now() });
+const state = $state({ version: '', overview: '', heard: Date.now(), clock: Date.now() });
 /** Those who moved since the page was opened, the last first. */
 let moved = $state.raw<readonly Moved[]>([]);
 let count = 0;
@@ -20,12 +21,22 @@ const SHOWN = 30;
 /** Without a word for so long, what is on the screen may be old. The server speaks every 15 seconds. */
 const SILENCE_MS = 45_000;
 
+/** So often the server is asked what there is, while no news comes: something in between may let no stream through. */
+const ASK_MS = 60_000;
+/** After so long a stream that was given up is begun anew: in front of a server that starts again there may be a proxy. */
+const AGAIN_MS = 3_000;
+
 let source: EventSource | null = null;
+let asked = 0;
 
 export const live = {
   /** Changes when facts arrive; questions that read it are asked again. */
   get version(): string {
     return state.version;
+  },
+  /** The version that overviews are answered from, where that is told: making one takes long on large data. */
+  get overview(): string {
+    return state.overview;
   },
   get heard(): number {
     return state.heard;
@@ -45,7 +56,10 @@ export const live = {
   },
   listen(): void {
     if (source) return;
-    setInterval(() => (state.clock = Date.now()), 5000);
+    setInterval(() => {
+      state.clock = Date.now();
+      if (live.stale && state.clock - asked > ASK_MS) inquire();
+    }, 5000);
     const news = (event: MessageEvent<string>) => {
       state.heard = state.clock = Date.now();
       try {
@@ -53,6 +67,14 @@ export const live = {
         if (data_version !== undefined) state.version = String(data_version);
       } catch {
         // A heartbeat without words is news enough.
+      }
+    };
+    const overview = (event: MessageEvent<string>) => {
+      state.heard = state.clock = Date.now();
+      try {
+        state.overview = String((JSON.parse(event.data) as { data_version: string }).data_version);
+      } catch {
+        // Whoever waits for it asks again after a while.
       }
     };
     const movements = (event: MessageEvent<string>) => {
@@ -66,12 +88,32 @@ export const live = {
         // The version that follows has the figures; only the list of what came is shorter.
       }
     };
-    // EventSource comes back by itself when the server does, and says which events it has.
-    source = new EventSource('/api/v1/stream');
-    source.addEventListener('open', () => (state.heard = state.clock = Date.now()));
-    source.addEventListener('message', news);
-    source.addEventListener('data_version', news);
-    source.addEventListener('heartbeat', news);
-    source.addEventListener('movements', movements);
+    const listen = (): void => {
+      // EventSource comes back by itself when the server does, and says which events it has. Of an answer that is no stream
+      // it makes an end.
+      const opened = (source = new EventSource('/api/v1/stream'));
+      opened.addEventListener('open', () => (state.heard = state.clock = Date.now()));
+      opened.addEventListener('error', () => {
+        if (opened.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+      });
+      opened.addEventListener('message', news);
+      opened.addEventListener('data_version', news);
+      opened.addEventListener('heartbeat', news);
+      opened.addEventListener('overview', overview);
+      opened.addEventListener('movements', movements);
+    };
+    listen();
   },
 };
+
+/** Asks which version there is, where nobody tells. */
+function inquire(): void {
+  asked = Date.now();
+  ask({ address: address('/session'), read: (body) => body as { data_version?: string } }).then(
+    ({ data_version: version }) => {
+      state.heard = state.clock = Date.now();
+      if (version) state.version = version;
+    },
+    () => undefined,
+  );
+}

@@ -1,10 +1,13 @@
 // A question that is asked again when its address changes or data arrives. The last answer stays on the screen until the
 // next one is there, dimmed where that is of another question, so that nothing jumps.
+import { untrack } from 'svelte';
 import { ask, Refusal, type Question } from './api';
 import { live } from './live.svelte';
 
 /** The longest pause before a question that takes long is asked again. */
 const PAUSE_MS = 10_000;
+/** After this an answer of an older version is asked again, though nobody said that the newer one is there. */
+const UNTOLD_MS = 30_000;
 
 export interface Answered<Answer> {
   readonly data: Answer | null;
@@ -24,12 +27,16 @@ export function query<Answer>(question: () => Question<Answer> | null): Answered
   let shown = '';
   let underway = '';
   let behind = false;
+  // What was answered of an older version, until the newer one is there.
+  let waiting: Question<Answer> | null = null;
 
   function fetch(asked: Question<Answer>): void {
     const turn = ++latest;
     const begun = Date.now();
+    const made = untrack(() => live.overview);
     underway = asked.address;
     behind = false;
+    waiting = null;
     // News leaves the answer on the screen as it is until the next one is there: only another question dims it.
     loading = asked.address !== shown;
     const done = (): void => {
@@ -48,8 +55,16 @@ export function query<Answer>(question: () => Question<Answer> | null): Answered
         refused = null;
         // What takes long may be of a version some seconds old, and says so: the newest is being made.
         const { data_version: version } = (answer ?? {}) as { data_version?: string };
-        behind ||= version !== undefined && live.version !== '' && version !== live.version;
+        const lags = version !== undefined && live.version !== '' && version !== live.version;
         done();
+        if (!lags || behind) return;
+        if (live.overview !== made) {
+          // It was made while this answer was on its way.
+          fetch(asked);
+          return;
+        }
+        waiting = asked;
+        setTimeout(() => turn === latest && fetch(asked), UNTOLD_MS);
       },
       (error: unknown) => {
         if (turn !== latest) return;
@@ -59,19 +74,30 @@ export function query<Answer>(question: () => Question<Answer> | null): Answered
     );
   }
 
+  // Which question was asked last, of which version, for which time.
+  let last = '';
   $effect(() => {
-    void live.version;
-    void round;
     const asked = question();
+    const now = asked ? `${live.version} ${round} ${asked.address}` : '';
+    // What a question is made of may be told anew and be as it was.
+    if (asked && now === last) return;
+    last = now;
     if (!asked) {
       latest += 1;
       underway = '';
+      waiting = null;
       loading = false;
     } else if (asked.address === underway) {
       behind = true;
     } else {
       fetch(asked);
     }
+  });
+
+  $effect(() => {
+    void live.overview;
+    const asked = waiting;
+    if (asked) untrack(() => fetch(asked));
   });
 
   return {

@@ -187,6 +187,77 @@ export default async function use({ check, open, ask }, { api }) {
     assert.equal(await page.locator('.verdict').innerText(), before);
   });
 
+  await check('a running month that is listed beside full ones is said to be so', async (page) => {
+    for (const [lang, words] of [
+      ['en', 'to date'],
+      ['zh', '至今'],
+      ['fr', 'en cours'],
+    ]) {
+      await open(page, `/revenue?lang=${lang}`);
+      const list = page.locator('.scroll[role=group] table').last().locator('tbody tr');
+      const heads = await list.locator('th').allInnerTexts();
+      assert.ok(heads.length > 3, `${heads.length} months`);
+      assert.ok(heads[0].includes(words), heads[0]);
+      assert.ok(
+        heads.slice(1).every((head) => !head.includes(words)),
+        'only the running month',
+      );
+    }
+  });
+
+  await check(
+    'an overview that is behind is asked again when the server says that the newer one is there',
+    async (page) => {
+      // News as the server tells it, when the test says so.
+      await page.addInitScript(() => {
+        globalThis.EventSource = class extends EventTarget {
+          constructor() {
+            super();
+            globalThis.news = (name, told) =>
+              this.dispatchEvent(new MessageEvent(name, { data: JSON.stringify(told) }));
+          }
+        };
+      });
+      let count = 0;
+      // The version that is served, and the one that overviews are of.
+      let [served, made] = [null, null];
+      const versioned = (version) => async (route) => {
+        const headers = { ...route.request().headers() };
+        delete headers['if-none-match'];
+        const body = await (await route.fetch({ headers })).json();
+        await route.fulfill({ json: { ...body, data_version: version() ?? body.data_version } });
+      };
+      await page.route(
+        '**/api/v1/session*',
+        versioned(() => served),
+      );
+      await page.route(
+        '**/api/v1/overview?*',
+        versioned(() => {
+          count += 1;
+          return made;
+        }),
+      );
+      await open(page, '/?lang=en');
+      made = (await ask('/overview')).data_version;
+      const tell = async (name, told) => {
+        await page.evaluate(([event, data_version]) => globalThis.news(event, { data_version }), [name, told]);
+        await settled(page);
+      };
+      const before = count;
+      served = 'next';
+      await tell('data_version', 'next');
+      await page.waitForTimeout(4000);
+      assert.equal(count, before + 1, 'asked once for the newer version, and not again by itself');
+      made = 'next';
+      await tell('overview', 'next');
+      assert.equal(count, before + 2, 'asked again once it is there');
+      await page.waitForTimeout(2500);
+      await tell('overview', 'next');
+      assert.equal(count, before + 2, 'what is of the newest version is not asked again');
+    },
+  );
+
   await check('what arrives shows on an open page at once', async (page) => {
     await open(page, '/?lang=en');
     const flags = page.locator('[data-chart=movements] .note circle');
