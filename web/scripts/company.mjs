@@ -10,8 +10,8 @@ import { front } from './front.mjs';
 export const NOW = '2026-10-22';
 
 /** Starts a server on a data folder; `said` is all that it has said until then. */
-async function started(program, data, words) {
-  const server = spawn(program, ['--data', data, 'serve', '--port', '0', ...words], {
+async function started(program, data, words, port = '0') {
+  const server = spawn(program, ['--data', data, 'serve', '--port', port, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
@@ -66,6 +66,37 @@ export async function guarded() {
     fs.rmSync(folder, { recursive: true, force: true });
   });
   return { ...served, setup: /http:\S+#token=\w+/.exec(said())[0] };
+}
+
+/** A server without a door, on no fact or on what subscriptions say; it can be stopped and started again. */
+export async function own(subscriptions = null) {
+  const program = process.env.RECURVE;
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'recurve-own-'));
+  const data = path.join(folder, 'data');
+  const words = ['--now', NOW, '--open', 'editor'];
+  function take(rows) {
+    const file = path.join(folder, `subscriptions-${Date.now()}.csv`);
+    fs.writeFileSync(file, `subscription,customer,plan,currency,amount,interval,start\n${rows.join('\n')}\n`);
+    execFileSync(program, ['--data', data, 'import', 'subscriptions', file], { stdio: 'ignore' });
+  }
+  if (subscriptions) take(subscriptions);
+  else execFileSync(program, ['--data', data, 'init'], { stdio: 'ignore' });
+  let running = await started(program, data, words);
+  const { url } = running;
+  const served = await withApp(url, () => {
+    running.server.kill();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    ...served,
+    take,
+    stop: () =>
+      new Promise((resolve) => {
+        running.server.once('exit', resolve);
+        running.server.kill();
+      }),
+    start: async () => (running = await started(program, data, words, new URL(url).port)),
+  };
 }
 
 /** A binary that was built without the app shows a page that says so; then the app stands in front of it. */

@@ -1,0 +1,218 @@
+// States: links that bring the same screen back, what is said where facts are missing, a server that goes away and comes
+// back.
+import assert from 'node:assert/strict';
+import { settled } from '../../scripts/browser.mjs';
+import { own } from '../../scripts/company.mjs';
+import { at, PAGES } from '../../scripts/pages.mjs';
+import { DESKTOP, noViolation } from './harness.mjs';
+
+/** While a server is away, the browser tells of each question that nobody answers. */
+const AWAY = [/ERR_|status of 50\d|MIME type/];
+
+/** What is on the screen: the page, and what was opened over it. */
+async function shown(page) {
+  const over = await page.locator('[role=dialog]').allInnerTexts();
+  return [await page.locator('main').innerText(), ...over].join('\n');
+}
+
+export default async function states({ check, open, ask }, { api, program, browser }) {
+  await check('a link that was passed on shows the same screen', async (page) => {
+    const passed = [
+      at('/', { range: '6m', cmp: 'yoy', f: 'plan:is:team', drill: 'mrr_new:2026-09-01:month' }),
+      at('/mrr', { from: '2026-01-01', to: '2026-06-30', grain: 'week', view: 'table', by: 'country' }),
+      at('/retention', { measure: 'customers', absolute: '1', cohorts: 'quarter' }),
+      at('/customers', { sort: 'first_paid', q: 'labs', f: 'country:is:FR' }),
+      at('/health', { only: 'all', sort: '-change' }),
+      at('/levers', { horizon: '24' }),
+      at('/forecast', { metric: 'customers', horizon: '18' }),
+      at('/week', { week: '2026-09-07' }),
+      at('/', { cur: 'EUR', lang: 'fr', theme: 'dark' }),
+    ];
+    for (const where of passed) {
+      await open(page, where.includes('lang=') ? where : at(where, { lang: 'en' }));
+      const [address, screen] = [page.url(), await shown(page)];
+      const other = await browser.newContext({ viewport: DESKTOP });
+      const guest = await other.newPage();
+      await guest.goto(address);
+      await settled(guest);
+      assert.equal(await shown(guest), screen, where);
+      assert.equal(guest.url(), address, 'the address stays as it is');
+      await other.close();
+    }
+  });
+
+  await check('what is chosen by hand stands in the address, and going back takes it away', async (page) => {
+    await open(page, '/mrr?lang=en');
+    await page.keyboard.press('2');
+    await page.waitForURL('**range=**');
+    await page.keyboard.press('c');
+    await page.waitForURL('**cmp=yoy**');
+    await page.keyboard.press('t');
+    await page.waitForURL('**view=table**');
+    await page.keyboard.press('t');
+    await settled(page);
+    const [address, screen] = [page.url(), await shown(page)];
+    await page.locator('[data-chart=movements] [role=slider]').focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('Enter');
+    await page.locator('[role=dialog]').waitFor();
+    assert.match(page.url(), /drill=/);
+    await page.goBack();
+    await page.locator('[role=dialog]').waitFor({ state: 'detached' });
+    assert.equal(page.url(), address);
+    await page.evaluate(() => document.activeElement.blur());
+    await settled(page);
+    assert.equal(await shown(page), screen);
+  });
+
+  await check('a note is written by keys, a view is saved and a goal is set, and all are there', async (page) => {
+    const mark = `launch ${Date.now() % 100000}`;
+    await open(page, '/mrr?lang=en');
+    await page.keyboard.press('a');
+    const dialog = page.getByRole('dialog');
+    await dialog.waitFor();
+    await dialog.getByLabel('Date').fill('2026-08-05');
+    await dialog.locator('input').first().fill(mark);
+    await page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    await page.locator('[data-chart=movements] .note').filter({ hasText: mark }).first().waitFor({ timeout: 30000 });
+    const { rows: notes } = await ask('/notes', { limit: '10000' });
+    const note = notes.find((row) => row.words === mark);
+    assert.equal(note.day, '2026-08-05');
+    await page.keyboard.press('Control+k');
+    await page.locator('[role=combobox]').fill(mark);
+    await page.getByRole('option').filter({ hasText: mark }).first().click();
+    const views = async () => (await (await fetch(`${api}/api/v1/views`)).json()).rows;
+    for (let turn = 0; turn < 50 && !(await views()).some((view) => view.name === mark); turn += 1) {
+      await page.waitForTimeout(100);
+    }
+    const view = (await views()).find((row) => row.name === mark);
+    assert.equal(view.address, '/mrr?lang=en');
+    await open(page, '/?lang=en');
+    await page.keyboard.press('Control+k');
+    await page.locator('[role=combobox]').fill(mark);
+    await page.getByRole('option').filter({ hasText: mark }).filter({ hasText: 'Saved view' }).click();
+    await page.waitForURL('**/mrr?lang=en');
+    await open(page, '/goals?lang=en');
+    const form = page.locator('form').filter({ has: page.locator('input[type=month]') });
+    await form.locator('input[inputmode=decimal]').fill('1,234,567');
+    await form.locator('input[type=month]').fill('2027-10');
+    await form.locator('button.primary').click();
+    await page.getByText('1,234,567').first().waitFor({ timeout: 60000 });
+    const target = (await ask('/targets')).rows.find((row) => Number(row.wanted) === 1234567);
+    assert.equal(target.by, '2027-10-01');
+    const removed = ['views', 'targets', 'notes'].map((kind, place) =>
+      fetch(`${api}/api/v1/${kind}/${encodeURIComponent([view.id, target.target, note.id][place])}`, {
+        method: 'DELETE',
+      }),
+    );
+    for (const response of await Promise.all(removed)) assert.equal(response.status, 200, response.url);
+  });
+
+  await check('a filter that nothing fits is taken away where it stands', async (page) => {
+    await open(page, '/?lang=en&f=plan:is:nosuchplan');
+    assert.doesNotMatch(await shown(page), /NaN|undefined\b(?! here)/);
+    await page.getByRole('button', { name: 'Remove: plan nosuchplan' }).click();
+    await settled(page);
+    assert.doesNotMatch(page.url(), /nosuchplan/);
+    assert.match(await shown(page), /\$\d/);
+  });
+
+  await check(
+    'an answer that does not come says why in its card, and is asked again there',
+    async (page) => {
+      let refuse = true;
+      await page.route('**/api/v1/cohorts?*', (route) =>
+        refuse
+          ? route.fulfill({ status: 500, json: { error: { code: 'failed', message: 'a test refused it' } } })
+          : route.continue(),
+      );
+      await open(page, '/retention?lang=en');
+      const card = page.locator('[data-chart=cohorts]');
+      await card.getByText('a test refused it').waitFor();
+      assert.match(await page.locator('[data-chart=net-gross]').innerText(), /NRR/, 'the others are shown');
+      refuse = false;
+      await card.getByRole('button', { name: 'Try again' }).click();
+      await card.locator('td').first().waitFor();
+    },
+    { expected: AWAY },
+  );
+
+  await check(
+    'silence is said after a while, and then the server is asked',
+    async (page) => {
+      await page.clock.install();
+      await page.addInitScript(() => {
+        globalThis.EventSource = class extends EventTarget {};
+      });
+      let away = false;
+      await page.route('**/api/v1/session*', (route) => (away ? route.abort() : route.continue()));
+      await open(page, '/revenue?lang=en');
+      const notice = page.locator('.notice[role=status]');
+      assert.equal(await notice.count(), 0);
+      away = true;
+      await page.clock.runFor(60_000);
+      await notice.waitFor();
+      away = false;
+      await page.clock.runFor(70_000);
+      await notice.waitFor({ state: 'detached' });
+    },
+    { expected: AWAY },
+  );
+
+  if (!program) return;
+  const few = await own(['s1,ann,team,USD,1000,month,2026-08-10', 's2,ben,team,USD,500,month,2026-08-10']);
+  await check(
+    'what facts are missing for is named, and is no zero',
+    async (page) => {
+      await open(page, '/unit?lang=en', few.url);
+      const cards = await page
+        .locator('[data-metric]')
+        .evaluateAll((all) =>
+          all.map((card) => [card.getAttribute('data-metric'), card.getAttribute('data-value'), card.innerText]),
+        );
+      const cac = cards.find(([metric]) => metric === 'cac.total');
+      assert.ok(cac?.[1] === '' && cac[2].includes('—'), JSON.stringify(cards));
+      assert.match(await shown(page), /needs facts that are not here yet: .*spend/i);
+      for (const [metric, value, told] of cards) {
+        assert.equal(told.includes('—'), value === '', `${metric}: ${told}`);
+      }
+      await open(page, '/health?lang=en', few.url);
+      assert.match(await shown(page), /needs product_event|needs product events/);
+      await open(page, '/forecast?lang=en', few.url);
+      assert.match(await shown(page), /too (little|short)|months/i);
+    },
+    // A list that cannot be made is refused with the reason, which the browser tells of.
+    { expected: [/status of 400/] },
+  );
+
+  await check(
+    'the wall goes on by itself when the server has started again',
+    async (page) => {
+      await open(page, '/?tv=1&lang=en', few.url);
+      assert.match(await shown(page), /\$1,500/);
+      await few.stop();
+      few.take(['s3,cleo,team,USD,2500,month,2026-10-05']);
+      await page.waitForTimeout(4000);
+      assert.match(await shown(page), /\$1,500/, 'what was known stays on the screen');
+      await few.start();
+      await page.getByText('$4,000').first().waitFor({ timeout: 90000 });
+    },
+    { expected: AWAY },
+  );
+  few.end();
+
+  const nobody = await own();
+  for (const [name, where] of PAGES.filter(([one]) => !['customer', 'drawer'].includes(one))) {
+    await check(`${name} without a fact teaches and makes no number up`, async (page) => {
+      await open(page, at(where, { lang: 'en' }), nobody.url);
+      const screen = await shown(page);
+      assert.doesNotMatch(screen, /NaN|undefined\b(?! here)|\$0|(^|\s)0(\.0)?%/);
+      if (!['metrics', 'data', 'settings', 'alerts'].includes(name)) {
+        assert.ok(screen.includes('Bring your first facts'), screen.slice(0, 400));
+      }
+      await noViolation(page);
+    });
+  }
+  nobody.end();
+}
