@@ -10,7 +10,9 @@ use std::{
 
 use crate::{
     calendar::{Day, Grain},
-    law::Breach,
+    law::{
+        Breach, COHORT_GROWS, COHORTS_CUSTOMERS, COHORTS_MRR, FIRST_PAYMENTS, FIRST_PAYMENTS_MRR, NO_SUCH_PERIOD, Seen,
+    },
     ledger::Ledger,
     movement::Kind,
 };
@@ -245,7 +247,7 @@ fn pays_after(paid: bool, kind: Kind) -> bool {
 #[must_use]
 pub fn cohorts_add_up(ledger: &Ledger, cells: &[Cell], grain: Grain, through: Day) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    let mut breach = |words: String| breaches.push(Breach { law: 6, customer: None, words });
+    let mut breach = |seen: Seen| breaches.push(Breach { law: 6, customer: None, seen });
 
     // Each sum is made a second way here: by going through the ledger, without cohorts.
     let Some(first_day) = ledger.day.iter().min() else { return breaches };
@@ -283,9 +285,10 @@ pub fn cohorts_add_up(ledger: &Ledger, cells: &[Cell], grain: Grain, through: Da
     let mut sizes: BTreeMap<Day, Step> = BTreeMap::new();
     for cell in cells {
         if cell.customers > cell.size_customers {
-            breach(format!(
-                "of the {} customers of {} there are {} left at age {}",
-                cell.size_customers, cell.cohort, cell.customers, cell.age
+            let (size, left) = (&cell.size_customers, &cell.customers);
+            breach(Seen::of(
+                COHORT_GROWS,
+                [("size", size), ("cohort", &cell.cohort), ("left", left), ("age", &cell.age)],
             ));
         }
         let mut end = cell.cohort.next_of(grain);
@@ -308,19 +311,19 @@ pub fn cohorts_add_up(ledger: &Ledger, cells: &[Cell], grain: Grain, through: Da
         standing.micros += whole[index].micros;
         let found = left.remove(end).unwrap_or_default();
         let size = sizes.remove(end).unwrap_or_default();
-        for (what, found, wanted) in [
-            ("MRR of the cohorts", found.micros, standing.micros),
-            ("customers of the cohorts", found.customers.into(), standing.customers.into()),
-            ("first payments", size.customers.into(), begun[index].customers.into()),
-            ("MRR of first payments", size.micros, begun[index].micros),
+        for (sentence, found, wanted) in [
+            (COHORTS_MRR, found.micros, standing.micros),
+            (COHORTS_CUSTOMERS, found.customers.into(), standing.customers.into()),
+            (FIRST_PAYMENTS, size.customers.into(), begun[index].customers.into()),
+            (FIRST_PAYMENTS_MRR, size.micros, begun[index].micros),
         ] {
             if found != wanted {
-                breach(format!("{what} before {end}: {found}, the ledger says {wanted}"));
+                breach(Seen::of(sentence, [("day", end), ("found", &found), ("wanted", &wanted)]));
             }
         }
     }
     for end in left.keys() {
-        breach(format!("the cohorts speak of a period that ends on {end}, which the ledger does not have"));
+        breach(Seen::of(NO_SUCH_PERIOD, [("day", end)]));
     }
     breaches
 }

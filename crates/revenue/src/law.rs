@@ -11,6 +11,8 @@
 //! 8  money recognised + money deferred = money billed, for each invoice line and in total
 //! ```
 
+use std::fmt;
+
 use crate::{
     fact::Offer,
     ledger::Ledger,
@@ -27,7 +29,91 @@ pub struct Breach {
     /// The customer, if it is one customer's.
     pub customer: Option<u32>,
     /// What was seen.
-    pub words: String,
+    pub seen: Seen,
+}
+
+/// What was seen where a law does not hold: a sentence with places, and what stands in them. Whoever shows it says it in the
+/// language of the reader; printed, it is English.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The sentence, with places such as `{day}`: one of [`SEEN`], or of whoever judges a law elsewhere.
+    pub sentence: &'static str,
+    /// What stands in its places.
+    pub values: Vec<(&'static str, Value)>,
+}
+
+/// What stands in a place of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A number, a day, an id or a key, alike in every language.
+    Alike(String),
+    /// Another sentence.
+    Said(Seen),
+}
+
+impl Seen {
+    /// A sentence with what stands in its places.
+    #[must_use]
+    pub fn of<const N: usize>(sentence: &'static str, values: [(&'static str, &dyn fmt::Display); N]) -> Self {
+        let values = values.into_iter().map(|(place, value)| (place, Value::Alike(value.to_string())));
+        Self { sentence, values: values.collect() }
+    }
+
+    /// The same with another sentence in one more of its places.
+    #[must_use]
+    pub fn with(mut self, place: &'static str, seen: Seen) -> Self {
+        self.values.push((place, Value::Said(seen)));
+        self
+    }
+
+    /// The sentence in the words that are found for it, and for those in its places.
+    #[must_use]
+    pub fn say(&self, words: &dyn Fn(&'static str) -> String) -> String {
+        self.values.iter().fold(words(self.sentence), |said, (place, value)| {
+            let text = match value {
+                Value::Alike(text) => text.clone(),
+                Value::Said(seen) => seen.say(words),
+            };
+            said.replace(&format!("{{{place}}}"), &text)
+        })
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.say(&str::to_owned))
+    }
+}
+
+macro_rules! sentences {
+    ($($name:ident $sentence:literal;)+) => {
+        $(pub(crate) const $name: &str = $sentence;)+
+        /// Every sentence about a law that does not hold.
+        pub const SEEN: &[&str] = &[$($name,)+];
+    };
+}
+
+sentences! {
+    DAY_BEFORE "day {day} comes after day {before}";
+    MRR_BELOW_ZERO "MRR falls to {micros} micro-units on day {day}";
+    WRONG_KIND "a movement `{kind}` on day {day} takes MRR from {before} to {after} micro-units";
+    SEGMENTS_DIFFER "the segments hold {segments}, the whole {whole}";
+    PLAN_BELOW_ZERO "plan `{plan}` holds {micros} micro-units";
+    ANOTHER_MOVEMENT "movement {number}: the ledger has {found}, the reference evaluator {wanted}";
+    MOVEMENT "{kind} of {micros} micro-units on {day} (subscription {subscription}, offer {offer})";
+    NO_MOVEMENT "nothing";
+    COHORT_GROWS "of the {size} customers of {cohort} there are {left} left at age {age}";
+    COHORTS_MRR "MRR of the cohorts before {day}: {found}, the ledger says {wanted}";
+    COHORTS_CUSTOMERS "customers of the cohorts before {day}: {found}, the ledger says {wanted}";
+    FIRST_PAYMENTS "first payments before {day}: {found}, the ledger says {wanted}";
+    FIRST_PAYMENTS_MRR "MRR of first payments before {day}: {found}, the ledger says {wanted}";
+    NO_SUCH_PERIOD "the cohorts speak of a period that ends on {day}, which the ledger does not have";
+    CURRENCY_DIFFERS "{currency}: facts state {stated} micro-units, the ledger holds {booked}";
+    BILLED_DIFFERS "recognised + deferred + cancelled is {left} micro-units, billed + unbilled is {right}";
+    BOOKS_DIFFER "cash + receivables is {left} micro-units, what is owed + what was gained is {right}";
+    EARNED_EARLY "{micros} micro-units are earned before the service begins";
+    STILL_DEFERRED "{micros} micro-units are still deferred when the service has ended";
+    STILL_UNBILLED "{micros} micro-units are still unbilled when the bill is out";
 }
 
 /// Law 1 for each customer: the sum of what the customer's movements did is never negative, the kinds follow from
@@ -40,15 +126,15 @@ pub fn movements_add_up(ledger: &Ledger) -> Vec<Breach> {
         let mut mrr: i128 = 0;
         let mut paid_before = false;
         let mut index = rows.start;
-        let mut breach = |words: String| {
-            breaches.push(Breach { law: 1, customer: u32::try_from(customer).ok(), words });
+        let mut breach = |seen: Seen| {
+            breaches.push(Breach { law: 1, customer: u32::try_from(customer).ok(), seen });
         };
         let mut last_day = i32::MIN;
         while index < rows.end {
             let day = ledger.day[index];
             let end = (index..rows.end).find(|row| ledger.day[*row] != day).unwrap_or(rows.end);
             if day <= last_day {
-                breach(format!("day {day} comes after day {last_day}"));
+                breach(Seen::of(DAY_BEFORE, [("day", &day), ("before", &last_day)]));
             }
             last_day = day;
             let of = |fx: bool| -> i128 {
@@ -60,7 +146,7 @@ pub fn movements_add_up(ledger: &Ledger) -> Vec<Breach> {
             let before = mrr + of(true);
             let after = before + of(false);
             if after < 0 {
-                breach(format!("MRR falls to {after} micro-units on day {day}"));
+                breach(Seen::of(MRR_BELOW_ZERO, [("micros", &after), ("day", &day)]));
             }
             for row in index..end {
                 let fits = match ledger.kind[row] {
@@ -78,9 +164,10 @@ pub fn movements_add_up(ledger: &Ledger) -> Vec<Breach> {
                     .filter(|other| ledger.kind[*other] != Kind::Fx)
                     .all(|other| ledger.kind[other] == ledger.kind[row]);
                 if one_kind && !fits {
-                    breach(format!(
-                        "a movement `{}` on day {day} takes MRR from {before} to {after} micro-units",
-                        ledger.kind[row].name()
+                    let kind = ledger.kind[row].name();
+                    breach(Seen::of(
+                        WRONG_KIND,
+                        [("kind", &kind), ("day", &day), ("before", &before), ("after", &after)],
                     ));
                 }
             }
@@ -109,15 +196,13 @@ pub fn segments_add_up(ledger: &Ledger, offers: &[Offer], through_day: i32) -> V
     let mut breaches = Vec::new();
     let sum: i128 = by_offer.iter().sum();
     if sum != whole {
-        breaches.push(Breach { law: 2, customer: None, words: format!("the segments hold {sum}, the whole {whole}") });
+        let seen = Seen::of(SEGMENTS_DIFFER, [("segments", &sum), ("whole", &whole)]);
+        breaches.push(Breach { law: 2, customer: None, seen });
     }
     for (offer, sum) in offers.iter().zip(&by_offer) {
         if *sum < 0 {
-            breaches.push(Breach {
-                law: 2,
-                customer: None,
-                words: format!("plan `{}` holds {sum} micro-units", offer.plan),
-            });
+            let seen = Seen::of(PLAN_BELOW_ZERO, [("plan", &offer.plan), ("micros", sum)]);
+            breaches.push(Breach { law: 2, customer: None, seen });
         }
     }
     breaches
@@ -133,7 +218,7 @@ pub fn currencies_are_conserved(stated: &[(Currency, i128)], booked: &[(Currency
             (found != *micros).then(|| Breach {
                 law: 7,
                 customer: None,
-                words: format!("{currency}: facts state {micros} micro-units, the ledger holds {found}"),
+                seen: Seen::of(CURRENCY_DIFFERS, [("currency", currency), ("stated", micros), ("booked", &found)]),
             })
         })
         .collect()
@@ -144,17 +229,16 @@ pub fn currencies_are_conserved(stated: &[(Currency, i128)], booked: &[(Currency
 #[must_use]
 pub fn billed_is_recognised_or_deferred(position: &Position) -> Vec<Breach> {
     let mut breaches = Vec::new();
-    let mut equal = |left: i128, right: i128, left_words: &str, right_words: &str| {
+    let mut equal = |left: i128, right: i128, sentence: &'static str| {
         if left != right {
-            let words = format!("{left_words} is {left} micro-units, {right_words} is {right}");
-            breaches.push(Breach { law: 8, customer: None, words });
+            let seen = Seen::of(sentence, [("left", &left), ("right", &right)]);
+            breaches.push(Breach { law: 8, customer: None, seen });
         }
     };
     equal(
         position.revenue_micros + position.deferred_micros + position.cancelled_micros,
         position.billed_micros + position.unbilled_micros,
-        "recognised + deferred + cancelled",
-        "billed + unbilled",
+        BILLED_DIFFERS,
     );
     equal(
         position.cash_micros + position.receivable_micros + position.unbilled_micros,
@@ -162,8 +246,7 @@ pub fn billed_is_recognised_or_deferred(position: &Position) -> Vec<Breach> {
             - position.bad_debt_micros
             + position.recovered_micros
             + position.exchange_gain_micros,
-        "cash + receivables",
-        "what is owed + what was gained",
+        BOOKS_DIFFER,
     );
     breaches
 }
@@ -177,13 +260,13 @@ pub fn service_is_earned_out(line: &Line, changes: &[Change]) -> Result<Vec<Brea
     let start = position(line, changes, line.schedule.start())?;
     let end = position(line, changes, line.schedule.end().max(line.issued.plus_days(1)))?;
     let mut breaches = Vec::new();
-    let mut nothing = |micros: i128, words: &str| {
+    let mut nothing = |micros: i128, sentence: &'static str| {
         if micros != 0 {
-            breaches.push(Breach { law: 8, customer: None, words: format!("{micros} micro-units {words}") });
+            breaches.push(Breach { law: 8, customer: None, seen: Seen::of(sentence, [("micros", &micros)]) });
         }
     };
-    nothing(start.revenue_micros, "are earned before the service begins");
-    nothing(end.deferred_micros, "are still deferred when the service has ended");
-    nothing(end.unbilled_micros, "are still unbilled when the bill is out");
+    nothing(start.revenue_micros, EARNED_EARLY);
+    nothing(end.deferred_micros, STILL_DEFERRED);
+    nothing(end.unbilled_micros, STILL_UNBILLED);
     Ok(breaches)
 }

@@ -16,7 +16,7 @@ use crate::{
     calendar::{Day, Grain},
     fact::{NEVER, Recorded, Row, Status, Terms, Tick},
     fx::MissingRate,
-    law::Breach,
+    law::{ANOTHER_MOVEMENT, Breach, MOVEMENT, NO_MOVEMENT, Seen},
     ledger::Ledger,
     movement::{Context, Kind, MovementError},
     policy::{Cancellation, Discounts, Exchange, Metered, Policy, Recognition},
@@ -97,27 +97,22 @@ pub fn agrees(ledger: &Ledger, evaluation: &Evaluation) -> Vec<Breach> {
             })
             .collect();
         if let Some(index) = (0..wanted.len().max(found.len())).find(|index| wanted.get(*index) != found.get(*index)) {
-            let words = |entry: Option<&Entry>| {
-                entry.map_or("nothing".to_owned(), |entry| {
-                    format!(
-                        "{} of {} micro-units on {} (subscription {}, offer {})",
-                        entry.kind.name(),
-                        entry.delta_micros,
-                        Day(entry.day),
-                        entry.subscription,
-                        entry.offer
-                    )
-                })
-            };
-            breaches.push(Breach {
-                law: 4,
-                customer: Some(customer),
-                words: format!(
-                    "movement {index}: the ledger has {}, the reference evaluator {}",
-                    words(found.get(index)),
-                    words(wanted.get(index))
+            let seen = |entry: Option<&Entry>| match entry {
+                None => Seen::of(NO_MOVEMENT, []),
+                Some(entry) => Seen::of(
+                    MOVEMENT,
+                    [
+                        ("kind", &entry.kind.name()),
+                        ("micros", &entry.delta_micros),
+                        ("day", &Day(entry.day)),
+                        ("subscription", &entry.subscription),
+                        ("offer", &entry.offer),
+                    ],
                 ),
-            });
+            };
+            let differs = Seen::of(ANOTHER_MOVEMENT, [("number", &index)]);
+            let differs = differs.with("found", seen(found.get(index))).with("wanted", seen(wanted.get(index)));
+            breaches.push(Breach { law: 4, customer: Some(customer), seen: differs });
         }
     }
     breaches

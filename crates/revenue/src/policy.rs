@@ -294,7 +294,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "free",
-        words: "who pays nothing (price 0, 100 % discount) is not a customer, or is one with an MRR of 0",
+        words: "who pays nothing (price 0, 100% discount) is not a customer, or is one with an MRR of 0",
         choices: &["not_a_customer", "customer"],
         set: |policy, value| either(&mut policy.free_is_customer, value, "not_a_customer", "customer"),
         print: |policy| if policy.free_is_customer { "customer" } else { "not_a_customer" }.to_owned(),

@@ -468,7 +468,7 @@ pub struct Figure {
 const PARTIAL: Words =
     Words::fixed("partial: {from} to {to}", "部分期间：{from} 至 {to}", "partiel : du {from} au {to}");
 const MARGIN_NOT_KNOWN: Words = Words::fixed(
-    "gross margin not known, taken as 100 %",
+    "gross margin not known, taken as 100%",
     "毛利率未知，按 100% 计",
     "marge brute inconnue, prise à 100 %",
 );

@@ -500,10 +500,11 @@ fn work(server: &Server, request: &ImportRequest, job: &Job) -> Result<Report, C
     let mut report = reported(request, &made);
     if let (Outcome::Imported { import }, "subscription") = (made.outcome, request.kind.table) {
         const SHOWN: usize = 20;
-        let view = server.session()?.view(None)?;
+        let session = server.session()?;
+        let (view, language) = (session.view(None)?, session.language()?);
         let view = View { as_known_at: None, ..view };
         let oddities = oddity::of_import(&lake, &view, import, SHOWN).map_err(CommandError::from)?;
-        report.odd = oddities.first.iter().map(|odd| odd.words(&oddities.imports)).collect();
+        report.odd = oddities.first.iter().map(|odd| odd.words(&oddities.imports).say(language).to_owned()).collect();
     }
     Ok(report)
 }

@@ -1,6 +1,8 @@
 //! `recurve check`: the laws on the user's own data, and the files that hold it.
 
-use std::{collections::HashSet, io::Write};
+mod words;
+
+use std::{collections::HashSet, fmt::Display, io::Write};
 
 use outlook::wording::Words;
 use revenue::{
@@ -9,7 +11,7 @@ use revenue::{
     fact::Row,
     fx::Rates,
     law::{
-        Breach, billed_is_recognised_or_deferred, currencies_are_conserved, movements_add_up, segments_add_up,
+        Breach, Seen, billed_is_recognised_or_deferred, currencies_are_conserved, movements_add_up, segments_add_up,
         service_is_earned_out,
     },
     ledger::Ledger,
@@ -191,7 +193,12 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
             Cell::text("files"),
             Cell::text(if harmless(fault) { "issue" } else { "broken" }),
             of_files.clone(),
-            Cell::text(format!("{}: {}. {}", fault.path.display(), fault.message, fault.help)),
+            Cell::text(format!(
+                "{}: {}. {}",
+                fault.path.display(),
+                fault.message.say(language),
+                fault.help.say(language)
+            )),
         ])?;
     }
     if broken {
@@ -203,7 +210,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     breaches.extend(segments_add_up(&books.ledger, &books.facts.offers, through));
     let (again, shuffled) = (Books::open(&session.lake, session.view(None)?)?, judge_order(&books));
     if again.ledger != books.ledger {
-        breaches.push(Breach { law: 3, customer: None, words: "the same facts gave another ledger".to_owned() });
+        breaches.push(Breach { law: 3, customer: None, seen: Seen::of(words::ANOTHER_LEDGER, []) });
     }
     breaches.extend(shuffled);
     let judged = judge_by_naive(&books, arguments.thorough, &mut breaches);
@@ -225,14 +232,18 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
         let result = if found.is_empty() { "holds" } else { "broken" };
         sheet.row(&[Cell::text(key.as_str()), Cell::text(result), Cell::text(name), Cell::text(words)])?;
         for breach in found.iter().take(20) {
-            let who = breach
-                .customer
-                .map_or(String::new(), |customer| format!("customer `{}`: ", books.customer_id(customer)));
+            let seen = match breach.customer {
+                None => breach.seen.clone(),
+                Some(customer) => {
+                    let of_customer = Seen::of(words::OF_CUSTOMER, [("customer", &books.customer_id(customer))]);
+                    of_customer.with("seen", breach.seen.clone())
+                }
+            };
             sheet.row(&[
                 Cell::text(key.as_str()),
                 Cell::text("broken"),
                 Cell::text(name),
-                Cell::text(format!("{who}{}", breach.words)),
+                Cell::text(words::say(&seen, language)),
             ])?;
         }
     }
@@ -242,7 +253,7 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
             Cell::text("facts"),
             Cell::text("issue"),
             Cell::text(FACTS.say(language)),
-            Cell::text(oddity.words(origins.imports())),
+            Cell::text(oddity.words(origins.imports()).say(language)),
         ])?;
     }
     Ok(if breaches.is_empty() { Outcome::Done } else { Outcome::Breach })
@@ -263,7 +274,7 @@ fn judge_order(books: &Books) -> Vec<Breach> {
     if ledger_of(rows) == ledger_of(turned) {
         return Vec::new();
     }
-    vec![Breach { law: 3, customer: None, words: "rows in another order, or twice, gave another ledger".to_owned() }]
+    vec![Breach { law: 3, customer: None, seen: Seen::of(words::ANOTHER_ORDER, []) }]
 }
 
 /// The customers of a share, numbered within it.
@@ -325,7 +336,7 @@ fn judge_history(session: &Session, books: &Books, breaches: &mut Vec<Breach>) -
             breaches.push(Breach {
                 law: 5,
                 customer: None,
-                words: format!("what was known after import {} is not told as it was", import.id),
+                seen: Seen::of(words::ANOTHER_PAST, [("import", &import.id)]),
             });
         }
     }
@@ -380,12 +391,10 @@ fn judge_recognition(books: &Books, today: Day, breaches: &mut Vec<Breach>) -> R
     let Some((mut day, last)) = bounds.reduce(|(first, last), (start, end)| (first.min(start), last.max(end))) else {
         return Ok(());
     };
-    let named = |billed: &BilledLine, breach: Breach| Breach {
-        words: format!(
-            "line `{}` of invoice `{}`, customer `{}`: {}",
-            billed.id, billed.invoice, billed.customer, breach.words
-        ),
-        ..breach
+    let named = |billed: &BilledLine, breach: Breach| {
+        let of_line =
+            [("line", &billed.id as &dyn Display), ("invoice", &billed.invoice), ("customer", &billed.customer)];
+        Breach { seen: Seen::of(words::OF_LINE, of_line).with("seen", breach.seen), ..breach }
     };
     for billed in &lines {
         let found = service_is_earned_out(&billed.line, &billed.changes).map_err(EngineError::from)?;

@@ -321,7 +321,7 @@ const ODD_FACTS_SHOWN: usize = 20;
 fn describe_odd_facts(out: &mut impl Write, session: &Session, import: i64) -> Result<usize, CommandError> {
     let oddities = oddity::of_import(&session.lake, &session.view(None)?, import, ODD_FACTS_SHOWN)?;
     for oddity in &oddities.first {
-        writeln!(out, "  {}", oddity.words(&oddities.imports))?;
+        writeln!(out, "  {}", oddity.words(&oddities.imports).say(session.language()?))?;
     }
     if oddities.count > oddities.first.len() {
         writeln!(out, "  ... {} in all; `recurve check` lists them", oddities.count)?;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use hashbrown::HashSet;
+use outlook::wording::Words;
 use rayon::prelude::*;
 use revenue::{
     fact::{Conflict, Tick, Ticks},
@@ -71,21 +72,33 @@ impl Oddity {
 
     /// What it is, and what to do about it.
     #[must_use]
-    pub fn words(&self, imports: &HashMap<i64, ImportRecord>) -> String {
-        let [first, second] = self.places().map(|place| match imports.get(&place.import) {
-            Some(import) => format!("{}:{}", import.origin(place.row.into()), place.row),
-            None => "a fact".to_owned(),
-        });
-        match self {
-            Oddity::Overlap { .. } => format!(
+    pub fn words(&self, imports: &HashMap<i64, ImportRecord>) -> Words {
+        let words = match self {
+            Oddity::Overlap { .. } => Words::fixed(
                 "overlap: {first} still holds when {second} of the same subscription begins; the later one is used from \
-                 its start on. Mend: end the earlier row where the later one starts"
+                 its start on. Mend: end the earlier row where the later one starts",
+                "重叠：同一订阅的 {second} 开始时 {first} 仍然有效；从后者开始之日起采用后者。改正：让较早的一行在较晚的一行开始时结束",
+                "chevauchement : {first} vaut encore quand {second}, du même abonnement, commence ; le second est retenu dès \
+                 son début. Remède : terminer la première ligne où commence la seconde",
             ),
-            Oddity::Conflict { .. } => format!(
+            Oddity::Conflict { .. } => Words::fixed(
                 "conflict: {first} and {second} state the same fact differently; {first} is used. Mend: leave one of \
-                 them in the file"
+                 them in the file",
+                "冲突：{first} 与 {second} 对同一事实的说法不同；采用 {first}。改正：文件中只保留其中一行",
+                "conflit : {first} et {second} disent le même fait différemment ; {first} est retenu. Remède : n’en laisser \
+                 qu’un dans le fichier",
             ),
-        }
+        };
+        let [first, second] = self.places().map(|place| {
+            let import = imports.get(&place.import);
+            import.map(|import| format!("{}:{}", import.origin(place.row.into()), place.row))
+        });
+        let placed = |language, place: &Option<String>| {
+            place.clone().unwrap_or_else(|| Words::fixed("a fact", "一条事实", "un fait").say(language).to_owned())
+        };
+        words
+            .with_each("{first}", |language| placed(language, &first))
+            .with_each("{second}", |language| placed(language, &second))
     }
 }
 

@@ -114,7 +114,7 @@ impl Lake {
             });
             if let Some(fault) = fault {
                 return Err(LakeError::Damaged {
-                    what: format!("{} cannot be merged: {}. {}", fault.path.display(), fault.message, fault.help),
+                    what: format!("{} cannot be merged: {}. {}", fault.path.display(), fault.message.en, fault.help.en),
                 });
             }
             std::thread::sleep(begun.elapsed() * rest);

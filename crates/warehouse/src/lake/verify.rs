@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use outlook::wording::Words;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use rusqlite::Connection;
 
@@ -47,9 +48,9 @@ pub struct LakeFault {
     /// The file at fault.
     pub path: PathBuf,
     /// What was expected and what was found.
-    pub message: String,
+    pub message: Words,
     /// How to mend it.
-    pub help: &'static str,
+    pub help: Words,
 }
 
 /// A file as our own record of it says.
@@ -61,8 +62,56 @@ pub(super) struct Recorded {
     pub(super) hash: String,
 }
 
-const RESTORE_FILE: &str = "Restore this file from a backup, or import its source again into a new folder";
-const RESTORE_CATALOGUE: &str = "Restore catalog.sqlite from a backup together with files/";
+const RESTORE_FILE: Words = Words::fixed(
+    "Restore this file from a backup, or import its source again into a new folder",
+    "从备份恢复此文件，或将其来源重新导入到新的文件夹",
+    "Restaurez ce fichier depuis une sauvegarde, ou importez de nouveau sa source dans un nouveau dossier",
+);
+const RESTORE_CATALOGUE: Words = Words::fixed(
+    "Restore catalog.sqlite from a backup together with files/",
+    "从备份中将 catalog.sqlite 与 files/ 一并恢复",
+    "Restaurez catalog.sqlite depuis une sauvegarde, avec files/",
+);
+const NOT_THERE: Words = Words::fixed(
+    "the catalogue names it, and it is not there",
+    "目录中有它，但文件不存在",
+    "le catalogue le nomme, et il n’est pas là",
+);
+const OTHER_SIZE: Words = Words::fixed(
+    "it has {found} bytes, and {written} were written",
+    "它有 {found} 字节，而写入的是 {written} 字节",
+    "il a {found} octets, et {written} furent écrits",
+);
+const OTHER_BYTES: Words = Words::fixed(
+    "its bytes were changed: its hash is {found}, and {written} was written",
+    "其内容被改动：哈希为 {found}，而写入的是 {written}",
+    "ses octets ont changé : son empreinte est {found}, et {written} fut écrite",
+);
+const OTHER_ROWS: Words = Words::fixed(
+    "it has {found} rows, and {written} were written",
+    "它有 {found} 行，而写入的是 {written} 行",
+    "il a {found} lignes, et {written} furent écrites",
+);
+const NOT_NAMED: Words = Words::fixed(
+    "nothing in the catalogue names this file",
+    "目录中没有此文件",
+    "rien dans le catalogue ne nomme ce fichier",
+);
+const OUR_ORPHAN: Words = Words::fixed(
+    "Nothing is wrong with the facts. An import may be writing it now; else it goes away when the folder is next opened for writing",
+    "事实没有问题。可能有导入正在写入它；否则下次以写入方式打开文件夹时它会被移除",
+    "Les faits sont intacts. Un import l’écrit peut-être en ce moment ; sinon il disparaît à la prochaine ouverture du dossier en écriture",
+);
+const FOREIGN_ORPHAN: Words = Words::fixed(
+    "Nothing is wrong with the facts. Another program left it: remove it when nobody needs it",
+    "事实没有问题。它是其他程序留下的：确认无人需要后即可移除",
+    "Les faits sont intacts. Un autre programme l’a laissé : retirez-le quand personne n’en a besoin",
+);
+const IMPORT_ONLY: Words = Words::fixed(
+    "Facts come in through `recurve import` only: export these rows and import them, then remove them with the other program",
+    "事实只能通过 `recurve import` 进入：请导出这些行并导入，然后用该程序将其移除",
+    "Les faits n’entrent que par `recurve import` : exportez ces lignes et importez-les, puis retirez-les avec l’autre programme",
+);
 
 impl Lake {
     /// Looks at every file and every record. It reads all bytes of the lake once; an empty answer means
@@ -85,7 +134,7 @@ impl Lake {
             faults.push(LakeFault {
                 kind: LakeFaultKind::CatalogueDamaged,
                 path: catalogue.clone(),
-                message,
+                message: Words::alike(message),
                 help: RESTORE_CATALOGUE,
             });
         }
@@ -106,12 +155,8 @@ impl Lake {
                 let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FILE_PREFIX));
                 LakeFault {
                     kind: LakeFaultKind::Orphan,
-                    message: "nothing in the catalogue names this file".to_owned(),
-                    help: if ours {
-                        "Nothing is wrong with the facts. An import may be writing it now; else it goes away when the folder is next opened for writing"
-                    } else {
-                        "Nothing is wrong with the facts. Another program left it: remove it when nobody needs it"
-                    },
+                    message: NOT_NAMED,
+                    help: if ours { OUR_ORPHAN } else { FOREIGN_ORPHAN },
                     path,
                 }
             })),
@@ -122,44 +167,43 @@ impl Lake {
 
     fn catalogue_fault(&self, kind: LakeFaultKind, message: String) -> LakeFault {
         let help = match kind {
-            LakeFaultKind::Foreign => {
-                "Facts come in through `recurve import` only: export these rows and import them, then remove them with the other program"
-            }
+            LakeFaultKind::Foreign => IMPORT_ONLY,
             _ => RESTORE_CATALOGUE,
         };
-        LakeFault { kind, path: self.store.catalogue_path(), message, help }
+        LakeFault { kind, path: self.store.catalogue_path(), message: Words::alike(message), help }
     }
 
     /// The first thing that is wrong with a file; what follows from it is not worth a line.
     pub(super) fn check_file(&self, file: &Recorded) -> Option<LakeFault> {
         let path = table_folder(&self.store.files, &file.table).join(&file.path);
+        let unreadable = |error: &dyn std::fmt::Display| Words::alike(error.to_string());
+        let other = |words: Words, found: String, written: String| {
+            words.with("{found}", || found).with("{written}", || written)
+        };
         let fault = |kind, message| Some(LakeFault { kind, path: path.clone(), message, help: RESTORE_FILE });
         let open = match File::open(&path) {
             Ok(open) => open,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return fault(LakeFaultKind::MissingFile, "the catalogue names it, and it is not there".to_owned());
+                return fault(LakeFaultKind::MissingFile, NOT_THERE);
             }
-            Err(error) => return fault(LakeFaultKind::Unreadable, error.to_string()),
+            Err(error) => return fault(LakeFaultKind::Unreadable, unreadable(&error)),
         };
         match open.metadata() {
             Ok(metadata) if metadata.len() == file.bytes => {}
             Ok(metadata) => {
                 return fault(
                     LakeFaultKind::WrongSize,
-                    format!("it has {} bytes, and {} were written", metadata.len(), file.bytes),
+                    other(OTHER_SIZE, metadata.len().to_string(), file.bytes.to_string()),
                 );
             }
-            Err(error) => return fault(LakeFaultKind::Unreadable, error.to_string()),
+            Err(error) => return fault(LakeFaultKind::Unreadable, unreadable(&error)),
         }
         match hash_of(&path) {
             Ok(hash) if hash == file.hash => {}
             Ok(hash) => {
-                return fault(
-                    LakeFaultKind::WrongHash,
-                    format!("its bytes were changed: its hash is {hash}, and {} was written", file.hash),
-                );
+                return fault(LakeFaultKind::WrongHash, other(OTHER_BYTES, hash, file.hash.clone()));
             }
-            Err(error) => return fault(LakeFaultKind::Unreadable, error.to_string()),
+            Err(error) => return fault(LakeFaultKind::Unreadable, unreadable(&error)),
         }
         match ArrowReaderMetadata::load(&open, ArrowReaderOptions::new()) {
             Ok(metadata) => {
@@ -167,10 +211,10 @@ impl Lake {
                 if u64::try_from(rows) == Ok(file.rows) {
                     None
                 } else {
-                    fault(LakeFaultKind::WrongRowCount, format!("it has {rows} rows, and {} were written", file.rows))
+                    fault(LakeFaultKind::WrongRowCount, other(OTHER_ROWS, rows.to_string(), file.rows.to_string()))
                 }
             }
-            Err(error) => fault(LakeFaultKind::Unreadable, error.to_string()),
+            Err(error) => fault(LakeFaultKind::Unreadable, unreadable(&error)),
         }
     }
 }
