@@ -29,7 +29,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use stripe_simulator::api::webhook;
+use stripe_simulator::api::signature;
 
 struct Plan {
     url: String,
@@ -89,9 +89,31 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(0)
 }
 
-fn event(run: &str, number: usize, customers: usize) -> Value {
-    let (customer, seats) = (number % customers, number / customers + 1);
-    let at = now();
+/// Where the numbers of the customer and of the event go.
+const CUSTOMER: &str = "<customer>";
+const EVENT: &str = "<event>";
+
+/// The text of events: those of a second with as many seats differ by their customer and their number alone, and whoever sends
+/// them shall leave the processor to the server.
+#[derive(Default)]
+struct Text {
+    at: i64,
+    seats: usize,
+    text: String,
+}
+
+impl Text {
+    fn of(&mut self, run: &str, number: usize, customers: usize) -> String {
+        let (at, seats) = (now(), number / customers + 1);
+        if (at, seats) != (self.at, self.seats) {
+            *self = Self { at, seats, text: event(run, at, seats).to_string() };
+        }
+        self.text.replace(CUSTOMER, &(number % customers).to_string()).replace(EVENT, &number.to_string())
+    }
+}
+
+fn event(run: &str, at: i64, seats: usize) -> Value {
+    let customer = CUSTOMER;
     let price = json!({
         "id": "price_load", "object": "price", "active": true, "billing_scheme": "per_unit", "created": 1_600_000_000,
         "currency": "usd", "livemode": false, "lookup_key": null, "metadata": {}, "nickname": "Load", "product": "prod_load",
@@ -119,7 +141,7 @@ fn event(run: &str, number: usize, customers: usize) -> Value {
         data["previous_attributes"] = json!({"items": {"data": [{"id": format!("si_{run}_{customer}"), "quantity": seats - 1}]}, "quantity": seats - 1});
     }
     json!({
-        "id": format!("evt_{run}_{number}"), "object": "event", "api_version": "2025-09-30.clover", "created": at,
+        "id": format!("evt_{run}_{EVENT}"), "object": "event", "api_version": "2025-09-30.clover", "created": at,
         "data": data, "livemode": false, "pending_webhooks": 1, "request": {"id": null, "idempotency_key": null},
         "type": if seats == 1 { "customer.subscription.created" } else { "customer.subscription.updated" },
     })
@@ -263,8 +285,9 @@ fn main() -> Result<(), String> {
             }
             waiting.pop().map(|Reverse(due)| due)
         };
-        let send = move |mine: &mut Seen, agent: &ureq::Agent, due: Due| {
-            let (header, body) = webhook(&event(&plan.run, due.number, plan.customers), now(), &[&plan.secret]);
+        let send = move |mine: &mut Seen, text: &mut Text, agent: &ureq::Agent, due: Due| {
+            let body = text.of(&plan.run, due.number, plan.customers).into_bytes();
+            let header = signature(&body, now(), &[&plan.secret]);
             let sent = Instant::now();
             let request = agent.post(url).header("content-type", "application/json");
             let answer = request.header("stripe-signature", &header).send(&body[..]);
@@ -294,7 +317,7 @@ fn main() -> Result<(), String> {
                 .timeout_global(Some(Duration::from_secs(30)))
                 .build()
                 .new_agent();
-            let mut mine = Seen::default();
+            let (mut mine, mut text) = (Seen::default(), Text::default());
             while again.open.load(Ordering::Relaxed) > 0 {
                 idle.fetch_add(1, Ordering::Relaxed);
                 let due = take();
@@ -303,7 +326,7 @@ fn main() -> Result<(), String> {
                 }
                 idle.fetch_sub(1, Ordering::Relaxed);
                 match due {
-                    Some(due) => send(&mut mine, &agent, due),
+                    Some(due) => send(&mut mine, &mut text, &agent, due),
                     None => std::thread::sleep(Duration::from_millis(20)),
                 }
             }
