@@ -10,7 +10,7 @@ const MOVED = ['mrr_new', 'mrr_expansion', 'mrr_reactivation', 'mrr_contraction'
 /** Charts whose rows are put together of several rows of an answer: each of their numbers is in one of them. */
 const OF_SEVERAL = ['cohorts', 'segments', 'recognition', 'forecast', 'bridge'];
 /** Charts that count rows of an answer; what they should say is counted here as well. */
-const COUNTED = ['spread'];
+const COUNTED = ['spread', 'pareto'];
 
 /** What commands print is what the API answers under the same name. */
 const LISTS = [
@@ -114,6 +114,35 @@ export default async function figures({ check, open, ask }, { program, data, now
         [within.filter((row) => row.at_risk === 'yes').length, within.filter((row) => row.at_risk !== 'yes').length],
         band,
       );
+    }
+  });
+
+  await check('what the largest customers pay together is added up right', async (page) => {
+    const { rows } = await ask('/customers', { paying: 'true', sort: '-mrr', limit: '10000' });
+    const whole = rows.reduce((all, row) => all + Number(row.mrr), 0);
+    await open(page, '/customers?lang=en&view=table');
+    const shown = await tableOf(page, 'pareto');
+    assert.ok(shown.length > 10, `${shown.length} rows`);
+    assert.deepEqual(shown.at(-1).slice(1).map(Number), [1, 1], 'all pay all');
+    for (const [count, customers, share] of shown.map((row) => row.map((cell) => Number(cell.replace(',', ''))))) {
+      const paid = rows.slice(0, count).reduce((all, row) => all + Number(row.mrr), 0);
+      assert.ok(Math.abs(customers - count / rows.length) < 1e-5, `${count}: ${customers}`);
+      assert.ok(Math.abs(share - paid / whole) < 1e-5, `${count}: ${share}`);
+    }
+  });
+
+  await check('a bridge over the window and parts as shares are of the figures of the API', async (page) => {
+    await open(page, '/mrr?lang=en&view=table&bridge=window&stack=share');
+    const window = await asked(MOVED, { from: '2025-11-01', to: '2026-11-01', grain: 'month' });
+    const of = (metric) => window.filter((one) => one.metric === metric).map((one) => Number(one.value));
+    const steps = (await tableOf(page, 'bridge')).map(([, amount]) => Number(amount));
+    const total = (metric) => of(metric).reduce((all, value) => all + value, 0);
+    assert.ok(Math.abs(steps[1] - total('mrr_new')) < 0.005, `${steps[1]} of ${total('mrr_new')}`);
+    assert.ok(Math.abs(steps.slice(0, -1).reduce((all, value) => all + value, 0) - steps.at(-1)) < 0.005);
+    assert.equal(steps.at(-1), of('mrr').at(-1));
+    for (const [period, ...shares] of await tableOf(page, 'segments')) {
+      const whole = shares.reduce((all, share) => all + Number(share), 0);
+      assert.ok(Math.abs(whole - 1) < 1e-4, `${period}: ${whole}`);
     }
   });
 
