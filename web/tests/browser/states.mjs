@@ -214,5 +214,55 @@ export default async function states({ check, open, ask }, { api, program, brows
       await noViolation(page);
     });
   }
+  await check(
+    'the import wizard makes facts of a file, says how far it is, and pages that are open show them',
+    async (page) => {
+      const watching = await page.context().newPage();
+      await open(watching, '/?lang=en', nobody.url);
+      await watching.getByText('Bring your first facts').waitFor();
+      await open(page, '/data?lang=en', nobody.url);
+      const rows = Array.from(
+        { length: 12 },
+        (_, place) => `s${place},c${place},team,USD,100,month,2026-0${1 + (place % 9)}-05`,
+      );
+      await page.locator('input[type=file]').setInputFiles({
+        name: 'export.csv',
+        mimeType: 'text/csv',
+        buffer: Buffer.from(['Sub,Who,Plan,Currency,Price,Every,Since', ...rows].join('\n')),
+      });
+      // What cannot be recognised is said by hand: what the file is of, and which column is which.
+      await page.getByLabel('What is in it').selectOption('subscriptions');
+      await page.getByText('the file has no column for: subscription').waitFor();
+      const columns = { subscription: 'Sub', customer: 'Who', amount: 'Price', interval: 'Every', start: 'Since' };
+      for (const [column, header] of Object.entries(columns)) {
+        const field = page
+          .locator('.mapping label')
+          .filter({ hasText: new RegExp(`^\\s*${column}\\b`) })
+          .first();
+        await field.locator('input').fill(header);
+        await field.locator('input').blur();
+      }
+      await page.getByRole('button', { name: 'Try it' }).click();
+      await page.getByText(/12 rows can be read, 0 cannot/).waitFor({ timeout: 30000 });
+      // A large file takes a while: here the server is slow in saying that it is over.
+      let turns = 0;
+      const slow = async (route) => {
+        const answer = await (await route.fetch()).json();
+        turns += 1;
+        const progress = { phase: 'reading', bytes: 50 * turns, bytes_total: 200, rows: 3 * turns };
+        await route.fulfill({ json: turns < 3 ? { ...answer, state: 'running', progress } : answer });
+      };
+      await page.route('**/api/v1/imports', slow);
+      await page.route('**/api/v1/imports/*', slow);
+      await page.getByRole('button', { name: 'Import', exact: true }).click();
+      await page.getByText(/25%/).waitFor();
+      assert.equal(await page.locator('progress').getAttribute('max'), '200');
+      await page.getByText('12 rows became facts, 0 were refused and kept.').waitFor({ timeout: 30000 });
+      await watching.getByText('Bring your first facts').waitFor({ state: 'detached', timeout: 30000 });
+      await watching.getByText('$1,200').first().waitFor({ timeout: 30000 });
+    },
+    // What cannot be read as it stands is refused with the reason.
+    { expected: [/status of 422/] },
+  );
   nobody.end();
 }
