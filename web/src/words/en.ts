@@ -337,6 +337,7 @@ export const words = {
   fallingHealth: 'Falling fast',
   topFifth: 'Share of the top fifth',
   largestShare: 'Share of the largest',
+  checks: { good: 'Pass', improve: 'Watch', act_now: 'Act' },
   absolute: 'Amount',
   lastOne: 'Last',
   wholeWindow: 'All',

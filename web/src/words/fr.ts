@@ -349,6 +349,7 @@ export const words: Dictionary = {
   fallingHealth: 'En chute',
   topFifth: 'Part du premier cinquième',
   largestShare: 'Part du plus gros',
+  checks: { good: 'Bon', improve: 'À suivre', act_now: 'Agir' },
   absolute: 'Montant',
   lastOne: 'Dernière',
   wholeWindow: 'Toutes',

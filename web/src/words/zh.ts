@@ -336,6 +336,7 @@ export const words: Dictionary = {
   fallingHealth: '快速下滑',
   topFifth: '前五分之一客户占比',
   largestShare: '最大客户占比',
+  checks: { good: '通过', improve: '关注', act_now: '行动' },
   absolute: '金额',
   lastOne: '最近一期',
   wholeWindow: '整段',

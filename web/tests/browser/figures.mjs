@@ -117,6 +117,20 @@ export default async function figures({ check, open, ask }, { program, data, now
     }
   });
 
+  await check('the overview says which rules fired, what has to be acted on first', async (page) => {
+    const { verdict } = await ask('/overview');
+    const kinds = ['act_now', 'improve', 'good'];
+    const fired = kinds.flatMap((kind) => verdict.filter((row) => row.kind === kind && row.state === 'fired'));
+    assert.ok(fired.length > 0, 'some fired');
+    await open(page, '/?lang=en');
+    const said = await page.locator('.checks .check').allInnerTexts();
+    const words = { act_now: 'Act', improve: 'Watch', good: 'Pass' };
+    assert.deepEqual(
+      said.map((text) => text.replace(/\s+/g, ' ').trim()),
+      fired.slice(0, 5).map((row) => `${words[row.kind]} ${row.title}`),
+    );
+  });
+
   await check('what the largest customers pay together is added up right', async (page) => {
     const { rows } = await ask('/customers', { paying: 'true', sort: '-mrr', limit: '10000' });
     const whole = rows.reduce((all, row) => all + Number(row.mrr), 0);
