@@ -713,7 +713,7 @@ pub const MEASURES: &[Measure] = &[
         Nowhere,
         SUBSCRIPTION,
         words(
-            "MRR of the 20 % of customers who pay most",
+            "MRR of the 20% of customers who pay most",
             "付费最多的 20% 客户的 MRR",
             "MRR des 20 % de clients qui paient le plus",
         ),
