@@ -68,6 +68,8 @@ export default async function states({ check, open, ask }, { api, program, brows
   await check('a note is written by keys, a view is saved and a goal is set, and all are there', async (page) => {
     const mark = `launch ${Date.now() % 100000}`;
     await open(page, '/mrr?lang=en');
+    const flags = page.locator('[data-chart=movements] .note circle');
+    const before = await flags.count();
     await page.keyboard.press('a');
     const dialog = page.getByRole('dialog');
     await dialog.waitFor();
@@ -75,7 +77,12 @@ export default async function states({ check, open, ask }, { api, program, brows
     await dialog.locator('input').first().fill(mark);
     await page.keyboard.press('Enter');
     await dialog.waitFor({ state: 'detached' });
-    await page.locator('[data-chart=movements] .note').filter({ hasText: mark }).first().waitFor({ timeout: 30000 });
+    // Words stand beside a flag only where there is room between the flags of other notes.
+    await page.waitForFunction(
+      (count) => document.querySelectorAll('[data-chart=movements] .note circle').length === count,
+      before + 1,
+      { timeout: 30000 },
+    );
     const { rows: notes } = await ask('/notes', { limit: '10000' });
     const note = notes.find((row) => row.words === mark);
     assert.equal(note.day, '2026-08-05');
