@@ -60,34 +60,26 @@ export const live = {
       state.clock = Date.now();
       if (live.stale && state.clock - asked > ASK_MS) inquire();
     }, 5000);
-    const news = (event: MessageEvent<string>) => {
-      state.heard = state.clock = Date.now();
-      try {
-        const { data_version } = JSON.parse(event.data) as { data_version?: string | number };
-        if (data_version !== undefined) state.version = String(data_version);
-      } catch {
-        // A heartbeat without words is news enough.
-      }
-    };
-    const overview = (event: MessageEvent<string>) => {
-      state.heard = state.clock = Date.now();
-      try {
-        state.overview = String((JSON.parse(event.data) as { data_version: string }).data_version);
-      } catch {
-        // Whoever waits for it asks again after a while.
-      }
-    };
-    const movements = (event: MessageEvent<string>) => {
-      state.heard = state.clock = Date.now();
-      try {
-        const told = JSON.parse(event.data) as LedgerChange;
-        const came = (told.customers ?? []).slice(0, SHOWN);
-        const added = came.map((change) => ({ key: ++count, at: Date.now(), currency: told.currency, change }));
-        moved = [...added, ...moved].slice(0, SHOWN);
-      } catch {
-        // The version that follows has the figures; only the list of what came is shorter.
-      }
-    };
+    const hears =
+      <Told>(take: (told: Told) => void) =>
+      (event: MessageEvent<string>) => {
+        state.heard = state.clock = Date.now();
+        try {
+          take(JSON.parse(event.data) as Told);
+        } catch {
+          // A heartbeat without words is news enough. Of an overview whoever waits for it asks again after a while, and of
+          // movements the version that follows has the figures: only the list of what came is shorter.
+        }
+      };
+    const news = hears(({ data_version: version }: { data_version?: string | number }) => {
+      if (version !== undefined) state.version = String(version);
+    });
+    const overview = hears((told: { data_version: string }) => (state.overview = String(told.data_version)));
+    const movements = hears((told: LedgerChange) => {
+      const came = (told.customers ?? []).slice(0, SHOWN);
+      const added = came.map((change) => ({ key: ++count, at: Date.now(), currency: told.currency, change }));
+      moved = [...added, ...moved].slice(0, SHOWN);
+    });
     const listen = (): void => {
       // EventSource comes back by itself when the server does, and says which events it has. Of an answer that is no stream
       // it makes an end.

@@ -95,8 +95,7 @@ impl Books {
         };
         let later = &files[firsts.len() - usize::from(is_last_longer)..];
         if !later.is_empty() {
-            let imports = lake.imports_after(before)?.into_iter().filter(|(_, made)| *made <= snapshot);
-            let imports: HashSet<i64> = imports.map(|(import, _)| import).collect();
+            let imports = lake.imports_between(before, snapshot)?;
             let is_later = |import| imports.contains(&import);
             let later = (later, &self.opened);
             let found = match self.facts.grow(&self.customers, &self.subscriptions, later, &is_later, &self.ticks)? {

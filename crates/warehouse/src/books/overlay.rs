@@ -6,7 +6,7 @@
 //! [`Books::advance`], and an overlay goes on over the newest ones there are.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, OnceLock},
 };
 
@@ -125,8 +125,7 @@ impl Overlay {
         }
         let files = lake.files_since("subscription", self.snapshot, view.as_known_at)?;
         let files: Vec<FactFile> = files.iter().map(FactFile::from).collect();
-        let imports = lake.imports_after(self.snapshot)?.into_iter().filter(|(_, made)| *made <= snapshot);
-        let imports: HashSet<i64> = imports.map(|(import, _)| import).collect();
+        let imports = lake.imports_between(self.snapshot, snapshot)?;
         let is_later = |import| imports.contains(&import);
         let (later, reached) =
             match self.reached.read_on((&files, &self.base.opened), &is_later, &self.base.ticks, AT_A_TIME)? {

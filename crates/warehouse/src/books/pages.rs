@@ -106,9 +106,8 @@ impl Opened {
 
     /// Opens a file, unless that was done.
     pub fn open(&self, path: &Path) -> Result<Source, BooksError> {
-        let kept = |opened: &Self| -> Option<Source> { opened.hold().get(path).cloned() };
-        if let Some(source) = kept(self) {
-            return Ok(source);
+        if let Some(source) = self.hold().get(path) {
+            return Ok(source.clone());
         }
         let source = Source::open(path)?;
         if source.bytes.is_some() {
@@ -163,16 +162,17 @@ impl Source {
         let mut file = File::open(path).map_err(|error| failed(&error))?;
         // What is said of Arrow's types says no more than those of Parquet, and takes as long to read as all the rest.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let length = file.metadata().map_err(|error| failed(&error))?.len();
-        if length > Self::SMALL {
-            let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| failed(&error))?;
-            return Ok(Self { path: path.to_path_buf(), metadata, bytes: None });
+        let mut bytes = None;
+        if file.metadata().map_err(|error| failed(&error))?.len() <= Self::SMALL {
+            let mut all = Vec::new();
+            file.read_to_end(&mut all).map_err(|error| failed(&error))?;
+            bytes = Some(Bytes::from(all));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|error| failed(&error))?);
-        file.read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-        let bytes = Bytes::from(bytes);
-        let metadata = ArrowReaderMetadata::load(&bytes, options).map_err(|error| failed(&error))?;
-        Ok(Self { path: path.to_path_buf(), metadata, bytes: Some(bytes) })
+        let metadata = match &bytes {
+            Some(bytes) => ArrowReaderMetadata::load(bytes, options),
+            None => ArrowReaderMetadata::load(&file, options),
+        };
+        Ok(Self { path: path.to_path_buf(), metadata: metadata.map_err(|error| failed(&error))?, bytes })
     }
 
     /// How many row groups it has.

@@ -1,6 +1,7 @@
 //! Imports: rows are staged file by file, durably, and become visible all at once.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -503,6 +504,12 @@ impl Lake {
                 .query_map([snapshot.0], |row| Ok((row.get(0)?, SnapshotId(row.get(1)?))))?
                 .collect()
         })
+    }
+
+    /// The imports committed after a snapshot, and no later than another one.
+    pub fn imports_between(&self, after: SnapshotId, until: SnapshotId) -> Result<HashSet<i64>, LakeError> {
+        let made = self.imports_after(after)?.into_iter().filter(|(_, made)| *made <= until);
+        Ok(made.map(|(import, _)| import).collect())
     }
 
     /// The snapshot that an import made; none when it is not committed.
