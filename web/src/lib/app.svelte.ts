@@ -2,6 +2,7 @@
 import type { Query } from './api';
 import type { Catalogue, Figure, Metric, Session } from './contract';
 import { language } from './language.svelte';
+import { pageOf } from './pages';
 import { addDays, addMonths, day, isDay, startOf, unreadable, windowOf, type Window } from './period';
 import { parameter, route } from './router.svelte';
 
@@ -126,7 +127,9 @@ export const app = {
       lang: language(),
     };
   },
+  /** The filters as the server reads them. A page that shows none heeds none, though its links keep them. */
   get where(): string[] {
+    if (!pageOf(route.path)?.page.heeds?.includes('filter')) return [];
     return this.filters.map((filter) => `${filter.dimension}=${filter.value}`);
   },
 

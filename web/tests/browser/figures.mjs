@@ -1,8 +1,9 @@
 // What charts and cards show is what the API says, and what the API says is what the command line prints.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { settled } from '../../scripts/browser.mjs';
 import { at, PAGES } from '../../scripts/pages.mjs';
-import { downloaded, tableOf } from './harness.mjs';
+import { downloaded, noViolation, tableOf } from './harness.mjs';
 
 const MONTHS = { from: '2025-11-01', to: '2026-11-01', grain: 'month' };
 const MOVED = ['mrr_new', 'mrr_expansion', 'mrr_reactivation', 'mrr_contraction', 'mrr_churned', 'mrr_net_new', 'mrr'];
@@ -46,7 +47,7 @@ function objectsOf(answer) {
   return [own, ...Object.values(answer).flatMap(objectsOf)];
 }
 
-export default async function figures({ check, open, ask }, { program, data, now }) {
+export default async function figures({ check, open, ask }, { api, program, data, now }) {
   const asked = async (metrics, more = MONTHS) =>
     (await ask('/figures', [...metrics.map((metric) => ['metric', metric]), ...Object.entries(more)])).figures;
 
@@ -237,6 +238,62 @@ export default async function figures({ check, open, ask }, { program, data, now
         assert.ok(found, `${name}: ${metric} shows ${value}`);
       }
     }
+  });
+
+  await check('two saved scenarios stand side by side as the API forecasts them', async (page) => {
+    const kept = async (name, set) => {
+      const response = await fetch(`${api}/api/v1/views`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name, address: `/forecast?${new URLSearchParams(set.map((one) => ['set', one]))}` }),
+      });
+      assert.equal(response.status, 200, await response.text());
+    };
+    const [few, dear] = [['churn=0.01'], ['arpa_new=400', 'churn_0=0.05']];
+    await kept('fewer leave', few);
+    await open(page, '/forecast?lang=en&horizon=12&set=arpa_new=400&set=churn_0=0.05');
+    // The second is saved on the page, by keys, and stands beside the first once that is chosen.
+    await page.getByLabel('Name of the scenario').fill('dearer');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**scenarios=learnt,**');
+    await page.getByLabel('First scenario').selectOption({ label: 'fewer leave' });
+    await settled(page);
+    const address = page.url();
+    await page.goto('about:blank');
+    await page.goto(`${address}&view=scenarios&level=95`);
+    await settled(page);
+    const forecast = async (set) =>
+      (
+        await ask('/forecast', [
+          ...Object.entries({ metric: 'mrr', horizon: '12', model: 'drivers', level: '95' }),
+          ...set.map((one) => ['set', one]),
+        ])
+      ).rows;
+    const [one, other] = [await forecast(few), await forecast(dear)];
+    const shown = await tableOf(page, 'scenarios');
+    assert.deepEqual(
+      shown.map((row) => row.slice(0, 7)),
+      one.map((row, month) => [
+        row.period,
+        ...[row, other[month]].flatMap((from) => [from.mean, from.lower_95, from.upper_95]),
+      ]),
+    );
+    for (const [, first, , , second, , , difference] of shown) {
+      assert.ok(Math.abs(Number(second) - Number(first) - Number(difference)) < 1e-6, difference);
+    }
+    // What they assume differently, and nothing else.
+    const drivers = async (set) =>
+      (await ask('/forecast', [['drivers', 'true'], ...set.map((each) => ['set', each])])).rows;
+    const [learnt, changed] = [await drivers(few), await drivers(dear)];
+    const apart = learnt.filter((row, place) => row.value !== changed[place].value).map((row) => row.driver);
+    const named = page.getByRole('group', { name: 'What they assume differently' }).locator('tbody th span');
+    assert.deepEqual(await named.evaluateAll((all) => all.map((each) => each.title)), apart);
+    await noViolation(page);
+    // One that is taken away is said to be gone, and the page stays.
+    await page.getByRole('button', { name: 'Remove: dearer' }).click();
+    await page.getByText('is no longer saved').waitFor();
+    await page.getByRole('button', { name: 'Remove: fewer leave' }).click();
+    await page.getByRole('button', { name: 'Remove: fewer leave' }).waitFor({ state: 'detached' });
   });
 
   await check('levers, prices and what was off are those of the API', async (page) => {
