@@ -36,9 +36,9 @@ export function csv(sheet: Sheet, head: readonly [string, string][]): string {
   return `${lines.join('\r\n')}\r\n`;
 }
 
-export function download(name: string, type: string, text: string): void {
+export function download(name: string, type: string, content: BlobPart): void {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

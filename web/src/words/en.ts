@@ -95,6 +95,7 @@ export const words = {
   chart: 'Chart',
   table: 'Table',
   csv: 'CSV',
+  picture: { name: 'Picture', copy: 'Copy', copied: 'Copied', failed: 'No picture could be made.' },
   title: 'Title',
   policy: 'Policy',
   timeZone: 'Time zone',

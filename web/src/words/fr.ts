@@ -87,6 +87,7 @@ export const words: Dictionary = {
   chart: 'Graphique',
   table: 'Tableau',
   csv: 'CSV',
+  picture: { name: 'Image', copy: 'Copier', copied: 'Copié', failed: 'Aucune image n’a pu être faite.' },
   title: 'Titre',
   policy: 'Règles',
   timeZone: 'Fuseau horaire',

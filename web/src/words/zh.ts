@@ -86,6 +86,7 @@ export const words: Dictionary = {
   chart: '图表',
   table: '表格',
   csv: 'CSV',
+  picture: { name: '图片', copy: '复制', copied: '已复制', failed: '无法生成图片。' },
   title: '标题',
   policy: '口径',
   timeZone: '时区',
