@@ -2,6 +2,7 @@
 import { app } from './app.svelte';
 import { LANGUAGES } from './format';
 import { language } from './language.svelte';
+import { shut } from './more';
 import { next, RANGES, startOf } from './period';
 import { PAGES } from './pages';
 import { preference } from './preference.svelte';
@@ -53,7 +54,7 @@ export function shortcuts(event: KeyboardEvent): void {
   if (event.key === 'Escape') {
     if (overlay.palette || overlay.help || overlay.filter || overlay.note) {
       overlay.palette = overlay.help = overlay.filter = overlay.note = false;
-    } else if (parameter('drill')) set({ drill: null });
+    } else if (parameter('drill')) shut();
     else if (parameter('tv')) set({ tv: null });
     return;
   }

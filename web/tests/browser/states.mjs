@@ -27,6 +27,9 @@ export default async function states({ check, open, ask }, { api, program, brows
       at('/forecast', { metric: 'customers', horizon: '18' }),
       at('/week', { week: '2026-09-07' }),
       at('/', { cur: 'EUR', lang: 'fr', theme: 'dark' }),
+      at('/customers', { more: 'customers:2' }),
+      at('/forecast', { set: 'churn=0.02', scenarios: 'learnt,above', level: '50' }),
+      at('/mrr', { bridge: 'window', drill: 'mrr_new:2025-11-01..2026-10-01:month', more: 'drill:1,movements:1' }),
     ];
     for (const where of passed) {
       await open(page, where.includes('lang=') ? where : at(where, { lang: 'en' }));
@@ -63,6 +66,47 @@ export default async function states({ check, open, ask }, { api, program, brows
     await page.evaluate(() => document.activeElement.blur());
     await settled(page);
     assert.equal(await shown(page), screen);
+  });
+
+  await check('how much of a list is shown stands in the address, and a link shows as much', async (page) => {
+    for (const [where, list, first, then] of [
+      ['/mrr', 'Every movement', 40, 120],
+      ['/customers', 'Customers', 50, 150],
+      ['/health?only=all', 'Customers at risk', 25, 75],
+      ['/prices', 'Customers not on the list price', 15, null],
+      ['/data', 'Imports', 12, null],
+    ]) {
+      await open(page, at(where, { lang: 'en' }));
+      const rows = page.getByRole('group', { name: list, exact: true }).locator('tbody tr');
+      assert.equal(await rows.count(), first, where);
+      const more = page.getByRole('group', { name: list, exact: true }).getByRole('button', { name: 'Show more' });
+      await more.focus();
+      await page.keyboard.press('Enter');
+      await page.waitForURL('**more=**');
+      await settled(page);
+      const grown = await rows.count();
+      assert.ok(then === null ? grown > first : grown === then, `${where}: ${grown} rows`);
+      const screen = await shown(page);
+      await page.goto('about:blank');
+      await page.goBack();
+      await settled(page);
+      assert.equal(await shown(page), screen, `${where} again`);
+    }
+    // Of what is opened as much is shown, until it is shut.
+    await open(page, '/mrr?lang=en&drill=mrr_expansion:2025-12-01..2026-10-01:month');
+    const lines = page.locator('.drawer .groups > li');
+    await lines.first().waitFor({ timeout: 60000 });
+    const few = await lines.count();
+    await page.locator('.drawer').getByRole('button', { name: 'Show more' }).click();
+    assert.match(page.url(), /more=drill:1/);
+    const many = await lines.count();
+    assert.ok(few === 50 && many > few, `${few}, then ${many}`);
+    await page.reload();
+    await lines.first().waitFor({ timeout: 60000 });
+    assert.equal(await lines.count(), many);
+    await page.keyboard.press('Escape');
+    await page.locator('.drawer').waitFor({ state: 'detached' });
+    assert.doesNotMatch(page.url(), /more=/);
   });
 
   await check('a note is written by keys, a view is saved and a goal is set, and all are there', async (page) => {
