@@ -132,14 +132,8 @@ pub fn timeline(
             confidence = Confidence::Assumed;
         }
         let mut end_reason = stated.cancel_reason;
-        if end_reason == Reason::Unknown
-            && let Some(following) =
-                next.filter(|next| next.start == end).and_then(|next| terms.get(next.terms as usize))
-        {
-            end_reason = match following.status {
-                Status::Unpaid => Reason::FailedPayment,
-                _ => following.cancel_reason,
-            };
+        if end_reason == Reason::Unknown {
+            end_reason = reason_at(end, rows.get(index + 1..).unwrap_or_default(), terms);
         }
 
         let began_past_due = match stated.status {
@@ -256,6 +250,23 @@ pub fn timeline(
         }
     }
     spans.extend(usage.running.filter(|span| span.from < span.to));
+}
+
+/// Why a row ended at a tick, as far as the rows behind it that begin there say. One of no time at all, such as a state that
+/// lasted for some minutes of a day, is looked past unless it says why.
+fn reason_at(end: Tick, following: &[Row], terms: &[Terms]) -> Reason {
+    for (index, row) in following.iter().enumerate().take_while(|(_, row)| row.start == end) {
+        let Some(stated) = terms.get(row.terms as usize) else { break };
+        let reason = match stated.status {
+            Status::Unpaid => Reason::FailedPayment,
+            _ => stated.cancel_reason,
+        };
+        let until = following.get(index + 1).map_or(NEVER, |next| next.start).min(row.end);
+        if reason != Reason::Unknown || until > row.start {
+            return reason;
+        }
+    }
+    Reason::Unknown
 }
 
 /// What facts of one kind state that are as plain as most: no trial within a row, no cancellation announced, no usage, no

@@ -415,6 +415,50 @@ fn terms(base: Day, genes: &[u8; 24], usage: bool, home: &str, start: Moment) ->
     }
 }
 
+impl Company {
+    /// The imports, and after them one for each change of a subscription, as a billing system tells of them: the state before
+    /// ended, and another began, mostly within the same day.
+    pub fn with_changes(&self, changes: &[[u8; 4]]) -> Vec<Vec<Fact>> {
+        let mut imports = self.imports.clone();
+        let zone = self.zone();
+        for [which, what, when, repeats] in changes {
+            let mut all: Vec<&Fact> = imports.iter().flatten().collect();
+            all.sort_by_key(|fact| (&fact.customer, &fact.subscription, zone.instant_of(fact.start)));
+            let lasts =
+                all.chunk_by(|one, other| (&one.customer, &one.subscription) == (&other.customer, &other.subscription));
+            // Of versions of one state the latest import's stands last.
+            let lasts: Vec<&Fact> = lasts.filter_map(|versions| versions.last().copied()).collect();
+            let Some(before) = lasts.get(usize::from(*which) % lasts.len().max(1)).map(|fact| (*fact).clone()) else {
+                break;
+            };
+            let minutes = i64::from(*when) * if *when < 200 { 1 } else { 3 };
+            let start = Moment::Instant(zone.instant_of(before.start) + minutes * 60_000_000);
+            let mut next = Fact { start, end: None, cancel_reason: Reason::Unknown, ..before.clone() };
+            let mut ended = Fact { end: Some(start), ..before.clone() };
+            match pick(*what, &[(12, 0), (2, 1), (2, 2), (2, 3), (2, 4), (1, 5), (1, 6), (1, 7)]) {
+                0 => next.price.quantity += 1,
+                1 => (next.status, next.cancel_reason) = (Status::Canceled, Reason::AskedFor),
+                2 => next.status = Status::PastDue,
+                3 => (next.status, next.cancel_at) = (Status::Active, None),
+                4 => next.cancel_at = Some(Moment::Instant(zone.instant_of(start) + 2_592_000_000_000)),
+                5 => ended.cancel_reason = Reason::FailedPayment,
+                6 => next.status = Status::Withdrawn,
+                // A state of long ago is corrected.
+                _ => {
+                    let first = all.iter().find(|fact| fact.subscription == before.subscription);
+                    next = first.map_or(next, |first| Fact { end: None, ..(*first).clone() });
+                }
+            }
+            imports.push(vec![ended, next]);
+            if *repeats > 220 {
+                let again = imports.last().cloned();
+                imports.extend(again);
+            }
+        }
+        imports
+    }
+}
+
 /// States a fact again: as it was, corrected, or taken back; now or in a later import.
 fn correct(imports: &mut Vec<Vec<Fact>>, genes: &[u8; 6], base: Day) {
     let all: Vec<Fact> = imports.iter().flatten().cloned().collect();

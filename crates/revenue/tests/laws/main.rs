@@ -17,16 +17,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use books::{Books, Line};
 use company::{Company, Fact, companies, company};
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 use revenue::{
     calendar::{Day, Grain, Moment},
     cohort::{Cell, Member, cohorts_add_up, triangle, triangle_of},
-    fact::Status,
+    fact::{Reason, Row, Status, Superseded, superseded},
     law,
     ledger::Ledger,
     movement::{self, Context, Kind, Scratch},
     naive,
-    policy::SettleWindow,
+    policy::{Policy, SettleWindow},
     price::DiscountDuration,
     timeline::Span,
 };
@@ -346,6 +346,46 @@ proptest! {
 }
 
 proptest! {
+    // Each case builds a ledger for each of some dozen imports.
+    #![proptest_config(cases(400))]
+
+    /// Law 5, where facts come one after the other: what nothing depends on any more can be left out.
+    #[test]
+    fn law_5_superseded_facts_can_be_left_out(company in company(), changes in vec(any::<[u8; 4]>(), 0..24)) {
+        let imports = company.with_changes(&changes);
+        let (mut left_out, mut thinned) = (BTreeSet::new(), BTreeSet::new());
+        for known in 1..=imports.len() {
+            let all = Books::known(&company, &imports, known);
+            let first = imports[..known - 1].iter().map(Vec::len).sum::<usize>() as u32;
+            let is_later = |row: &&Row| row.fact >= first;
+            let start = |row: &Row| (row.start, row.start_offset);
+            // What is stated out of turn needs what was left out.
+            for row in all.rows.iter().filter(is_later).filter(|row| thinned.contains(&row.subscription)) {
+                let left = |other: &&Row| other.fact < first && !left_out.contains(&other.fact);
+                let of_item = all.rows.iter().filter(|other| other.subscription == row.subscription);
+                let is_withdrawal = all.terms[row.terms as usize].status == Status::Withdrawn;
+                if is_withdrawal || of_item.clone().filter(left).any(|other| start(row) < start(other)) {
+                    of_item.for_each(|other| { left_out.remove(&other.fact); });
+                }
+            }
+            let mut books = Books::known(&company, &imports, known);
+            books.rows.retain(|row| !left_out.contains(&row.fact));
+            let (whole, thin) = (all.build(), books.build());
+            prop_assert_eq!(all.lines(&whole.ledger), books.lines(&thin.ledger));
+            prop_assert_eq!(&whole.ledger, &thin.ledger);
+            prop_assert_eq!((&whole.conflicts, &whole.overlaps), (&thin.conflicts, &thin.overlaps));
+            for of_item in books.rows.chunk_by(|one, other| one.subscription == other.subscription) {
+                let Superseded { facts, has_rows } = superseded(&mut of_item.to_vec(), &all.terms, &all.recorded);
+                left_out.extend(facts);
+                if has_rows {
+                    thinned.insert(of_item[0].subscription);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(cases(12_000))]
 
     /// Law 4: the fast kernel and the slow evaluator, under every policy.
@@ -449,6 +489,28 @@ fn cells_by_hand(
 }
 
 /// Laws over companies in which nothing happens would hold as well.
+#[test]
+fn a_subscription_that_changes_all_day_needs_little_room() {
+    let mut company = companies(1).next().unwrap();
+    company.imports.truncate(1);
+    company.imports[0].truncate(1);
+    company.policy = Policy::default();
+    let fact = &mut company.imports[0][0];
+    (fact.status, fact.end, fact.cancel_at, fact.cancel_reason) = (Status::Active, None, None, Reason::Unknown);
+    // One more seat every six minutes, for two days.
+    let imports = company.with_changes(&[[0, 0, 6, 0]; 480]);
+    let books = Books::known(&company, &imports, imports.len());
+    let Superseded { facts, has_rows } = superseded(&mut books.rows.clone(), &books.terms, &books.recorded);
+    let days: BTreeSet<i32> = books.rows.iter().map(|row| row.start).collect();
+    assert!(has_rows && books.rows.len() > 900, "{}", books.rows.len());
+    assert!(
+        books.rows.len() - facts.len() <= 2 * days.len(),
+        "{} of {} days",
+        books.rows.len() - facts.len(),
+        days.len()
+    );
+}
+
 #[test]
 fn random_companies_do_all_that_companies_do() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();

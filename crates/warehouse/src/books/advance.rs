@@ -241,7 +241,10 @@ impl Books {
 
         // What was odd about the facts of a customer is found anew with them. Versions that several customers claim were
         // weighed apart from this: the facts that lost are nobody's.
-        let facts: HashSet<u32> = touched.iter().flat_map(|touched| self.facts.of_customer(touched.now)).collect();
+        let facts_before = touched.iter().filter_map(|touched| touched.before);
+        let facts_before = facts_before.flat_map(|customer| before.facts.of_customer(customer));
+        let facts_now = touched.iter().flat_map(|touched| self.facts.of_customer(touched.now));
+        let facts: HashSet<u32> = facts_before.chain(facts_now).collect();
         self.overlaps.retain(|overlap| !facts.contains(&overlap.cut));
         self.conflicts.retain(|conflict| !facts.contains(&conflict.refused));
         for mut share in made {

@@ -1,6 +1,6 @@
 //! One row group of subscription facts, read into columns of what the method needs.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashMap;
 use revenue::{
@@ -26,6 +26,47 @@ pub(super) struct RareTimes {
 
 pub(super) const NO_TIMES: RareTimes =
     RareTimes { start_offset: 0, trial_end: Tick::MIN, cancel_at: NEVER, cancel_requested_at: NEVER };
+
+/// The rare times of facts, by the numbers of those.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Times {
+    /// Of the facts that were read together, up to the last one that has any.
+    together: Arc<Vec<RareTimes>>,
+    /// Of facts that came later and have any, in order of their numbers.
+    later: Vec<(u32, RareTimes)>,
+}
+
+impl Times {
+    /// Of facts that were read together.
+    pub(super) fn together(times: Vec<RareTimes>) -> Self {
+        Self { together: Arc::new(times), later: Vec::new() }
+    }
+
+    /// These, and those of facts that came later than all of them, in order of their numbers.
+    pub(super) fn with(&self, later: impl Iterator<Item = (u32, RareTimes)>) -> Self {
+        let own = self.later.iter().copied();
+        Self { together: Arc::clone(&self.together), later: own.chain(later).collect() }
+    }
+
+    /// Forgets those of facts that are no longer there, which are in order.
+    pub(super) fn forget(&mut self, facts: &[u32]) {
+        self.later.retain(|(fact, _)| facts.binary_search(fact).is_err());
+    }
+
+    /// Whether no fact has any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.together.is_empty() && self.later.is_empty()
+    }
+
+    /// Those of a fact.
+    pub(super) fn of(&self, fact: u32) -> RareTimes {
+        let later = || {
+            let found = self.later.binary_search_by_key(&fact, |(fact, _)| *fact);
+            found.ok().and_then(|place| self.later.get(place)).map_or(NO_TIMES, |(_, times)| *times)
+        };
+        self.together.get(fact as usize).copied().unwrap_or_else(later)
+    }
+}
 
 /// What all groups are read by.
 pub(super) struct Reading<'a> {

@@ -12,7 +12,7 @@ use std::{
 
 use revenue::{
     calendar::Day,
-    fact::{Offer, Recorded, Row, Terms},
+    fact::{Offer, Recorded, Row, Status, Terms},
     ledger::Builder,
     movement::Context,
     timeline::Worth,
@@ -32,6 +32,8 @@ const AT_A_TIME: usize = 8_192;
 /// Facts of an overlay at which books should be made again, unless an eighth of the facts of the books is more: soon enough that
 /// those go on from the ones before.
 const MANY: usize = 4_096;
+/// And never more than this: a fact on its own takes ten times the room of one in books.
+const TOO_MANY: usize = 65_536;
 
 /// What came since books were made.
 pub struct Overlay {
@@ -97,7 +99,7 @@ impl Overlay {
     /// Whether so much lies over the books that new ones should be made.
     #[must_use]
     pub fn is_heavy(&self) -> bool {
-        self.facts > MANY.max(self.base.facts.len() / 8)
+        self.facts > (self.base.facts.len() / 8).clamp(MANY, TOO_MANY)
     }
 
     /// Goes on to a newer time, and says what changed, in order of customers. Where that takes books, says why, and stays as
@@ -162,7 +164,11 @@ impl Overlay {
                     (facts, self.base.all_moved(number))
                 }
             };
+            let number = self.base.customer_of_id(&customer);
             for fact in &later {
+                if number.is_some_and(|number| self.is_out_of_turn(number, fact)) {
+                    return Err(Obstacle::OutOfTurn);
+                }
                 let own = facts.iter().any(|own| own.item == fact.item);
                 if self.is_claimed(&customer, &fact.item, own)
                     || owners.get(&fact.item).is_some_and(|owner| *owner != customer)
@@ -211,6 +217,17 @@ impl Overlay {
         }
         let items = self.items.get_or_init(|| Items::of(&self.base.subscriptions));
         items.may_have(key) && (self.base.facts.was_moved(key) || self.base.subscriptions.contains(&key))
+    }
+
+    /// Whether a fact of a customer may ask again for what books left out as superseded.
+    fn is_out_of_turn(&self, customer: u32, fact: &Loose) -> bool {
+        let facts = &self.base.facts;
+        facts.subscription_ids.key(&fact.item).is_some_and(|item| {
+            let start = (fact.row.start, fact.row.start_offset);
+            let is_withdrawal = fact.terms.status == Status::Withdrawn;
+            facts.was_thinned(item)
+                && facts.is_out_of_turn(customer, item, &self.base.subscriptions, start, is_withdrawal)
+        })
     }
 
     /// The movements of a customer with these facts, in order of day.

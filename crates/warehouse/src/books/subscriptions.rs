@@ -25,7 +25,7 @@ use revenue::{
 
 use super::{
     BooksError,
-    group::{Group, NO_TIMES, Pieces, RareTimes, Reading, Shared, Wide, has_parts, joined, read_ids},
+    group::{Group, NO_TIMES, Pieces, RareTimes, Reading, Shared, Times, Wide, has_parts, joined, read_ids},
     ids::{Distinct, Ids, Key, Keys, common_beginning},
     pages::{Buffers, Shape, Source},
 };
@@ -95,19 +95,21 @@ pub struct SubscriptionFacts {
     pub recorded: Recorded,
     /// Facts that several customers claim.
     pub conflicts: Vec<Conflict>,
-    /// Trials and cancellations by fact; empty when no fact has any.
-    times: Vec<RareTimes>,
+    /// Trials and cancellations by fact.
+    times: Times,
     /// What rows state, without amount and quantity, which the facts hold themselves.
     classes: Vec<Terms>,
     wide: Wide,
     /// Where the facts come from.
     stated_by: StatedBy,
-    /// How many facts were read, those included that another customer's version superseded.
+    /// How many facts were read, those included that others superseded.
     read: u32,
     /// The import of the last of them.
     last_import: Option<i64>,
     /// Subscription items that several customers claimed, sorted.
     moved: Vec<Key>,
+    /// Subscription items of which rows were left out that a fact which is stated out of turn may ask for again, sorted.
+    thinned: Vec<Key>,
     /// The facts, sorted by customer, subscription, start and fact.
     facts: Vec<Packed>,
     /// Where the facts of each customer end.
@@ -326,13 +328,14 @@ pub(super) fn read(files: &[FactFile], ticks: &Ticks, choice: &Choice<'_>) -> Re
         shares: Vec::new(),
         recorded: Recorded::new(import_firsts),
         conflicts: Vec::new(),
-        times,
+        times: Times::together(times),
         classes,
         wide,
         stated_by,
         read: 0,
         last_import,
         moved: Vec::new(),
+        thinned: Vec::new(),
         facts: Vec::new(),
         customer_ends: Vec::new(),
         item_ends: Vec::new(),
@@ -659,7 +662,7 @@ impl SubscriptionFacts {
         self.facts.len()
     }
 
-    /// How many facts were read, those included that another customer's version superseded.
+    /// How many facts were read, those included that others superseded.
     #[must_use]
     pub(super) fn read(&self) -> u32 {
         self.read
@@ -753,7 +756,7 @@ impl SubscriptionFacts {
         for packed in stand.facts.get(facts.clone()).unwrap_or_default() {
             let fact = Fact::of(*packed);
             let Some(Some(stated)) = plain.get(fact.class as usize) else { return None };
-            if !self.times.is_empty() && self.times.get(fact.fact as usize).is_some_and(|times| *times != NO_TIMES) {
+            if !self.times.is_empty() && self.times.of(fact.fact) != NO_TIMES {
                 return None;
             }
             let mut monthly_micros = 0;
@@ -822,8 +825,7 @@ impl SubscriptionFacts {
     }
 
     fn row(&self, fact: &Fact, terms: u32, customer: u32, subscription: u32) -> Row {
-        let times = self.times.get(fact.fact as usize).copied().unwrap_or(NO_TIMES);
-        fact.row(times, terms, customer, subscription)
+        fact.row(self.times.of(fact.fact), terms, customer, subscription)
     }
 
     /// A fact of a subscription may have been corrected to belong to another customer. Versions of one fact must be
@@ -845,7 +847,7 @@ impl SubscriptionFacts {
                 claims.push(Claim { subscription, customer, fact });
             }
         }
-        let offset = |claim: &Claim| self.times.get(claim.fact.fact as usize).map_or(0, |times| times.start_offset);
+        let offset = |claim: &Claim| self.times.of(claim.fact.fact).start_offset;
         claims.sort_unstable_by_key(|claim| (claim.subscription, claim.fact.start, offset(claim), claim.fact.fact));
         let mut refused = std::collections::BTreeSet::new();
         let mut conflicts = Vec::new();

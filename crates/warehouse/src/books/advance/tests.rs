@@ -11,6 +11,7 @@ use std::{
 use proptest::{collection::vec, prelude::*};
 use revenue::{
     calendar::{Day, Grain, Zone},
+    fact::{Row, superseded},
     money::Currency,
     policy::{Policy, SettleWindow},
 };
@@ -94,13 +95,18 @@ fn said(books: &Books) -> String {
     writeln!(text, "{:?} {:?}", books.facts.recorded, books.file_firsts).unwrap();
     let files: Vec<_> = books.files.iter().map(|file| (&file.path, file.import)).collect();
     writeln!(text, "{files:?} {:?}", books.revalue_until).unwrap();
-    for (customer, item, fact) in books.facts.each() {
-        write!(text, "{customer}/{item}/{fact} ").unwrap();
-    }
     let mut portion = Portion::default();
     for customer in 0..books.customers.len() as u32 {
         books.facts.portion(customer..customer + 1, &books.view.policy, &mut portion).unwrap();
-        writeln!(text, "{:?} {:?} {:?}", portion.rows, portion.terms, portion.worth).unwrap();
+        let Portion { rows, terms, worth } = &mut portion;
+        // Books that went along need not hold what was superseded.
+        for of_item in rows.chunk_by_mut(|one, other| one.subscription == other.subscription) {
+            let left_out = superseded(of_item, terms, &books.facts.recorded).facts;
+            for row in of_item.iter().filter(|row| !left_out.contains(&row.fact)) {
+                let (terms, worth) = (&terms[row.terms as usize], worth[row.terms as usize]);
+                writeln!(text, "{:?} {terms:?} {worth:?}", Row { terms: 0, ..*row }).unwrap();
+            }
+        }
     }
     let shared: Vec<u32> = books.facts.shares.iter().flat_map(|share| share.customers.clone()).collect();
     assert_eq!(shared, (0..books.customers.len() as u32).collect::<Vec<_>>(), "each customer is in one share");
@@ -154,7 +160,7 @@ fn answers(books: &Books) -> String {
         writeln!(text, "{:?} {:?}", opened.facts, opened.value).unwrap();
     }
     let origins = Origins::kept(books).unwrap();
-    for (_, _, fact) in books.facts.each() {
+    for fact in 0..books.facts.read() {
         write!(text, "{} ", origins.of(fact).unwrap().place()).unwrap();
     }
     text
@@ -460,6 +466,41 @@ fn what_cannot_be_gone_along_with_is_read_anew() {
 }
 
 #[test]
+fn what_was_superseded_is_left_out_and_read_again_where_it_is_asked_for() {
+    let mut company = Company::new();
+    let at = |minute: usize| format!("2025-03-01T{:02}:{:02}:00Z", 8 + minute / 60, minute % 60);
+    let state = |minute: usize, end: &str| format!("sub_1,cus_b,team,USD,{},month,{},{end}", 10 + minute, at(minute));
+    company.subscriptions(&[&state(0, ""), TWO[1]]);
+    let mut live = Arc::new(Books::open(&company.lake, company.view()).unwrap());
+    let go_along = |live: &mut Arc<Books>, company: &Company, wanted: Option<Obstacle>| {
+        let mut overlay = Overlay::over(Arc::clone(live)).unwrap();
+        let told = overlay.advance(&company.lake, &company.view()).unwrap();
+        let opened = Books::open(&company.lake, company.view()).unwrap();
+        let advanced = live.advance(&company.lake, company.view()).unwrap();
+        assert_eq!((advanced.obstacle, told.as_ref().err().copied()), (wanted, wanted));
+        if let Ok(told) = told {
+            assert_eq!(told, in_order_of_ids(changes(live, &opened, &Customers::Any)));
+        }
+        assert_eq!(said(&advanced.books), said(&opened));
+        assert_eq!(answers(&advanced.books), answers(&opened));
+        assert_eq!(advanced.books.ledger, opened.ledger);
+        *live = Arc::new(advanced.books);
+        opened.facts.len()
+    };
+    for minute in 1..40 {
+        company.subscriptions(&[&state(minute - 1, &at(minute)), &state(minute, "")]);
+        assert_eq!(go_along(&mut live, &company, None), 2 + 2 * minute);
+        assert!(live.facts.len() <= 3, "{} facts are held after {minute} changes", live.facts.len());
+    }
+    // A state in the middle of the day was another one.
+    company.subscriptions(&[&state(20, "2025-04-01")]);
+    go_along(&mut live, &company, Some(Obstacle::OutOfTurn));
+    company.subscriptions(&[&state(39, &at(45)), &state(45, "")]);
+    go_along(&mut live, &company, None);
+    assert!(live.facts.len() <= 44, "{} facts are held", live.facts.len());
+}
+
+#[test]
 fn merged_files_are_gone_along_with_and_of_them_only_what_came_later_is_read() {
     let rows: [&[&str]; 3] = [
         &["sub_1,cus_b,team,USD,15,month,2025-03-01,"],
@@ -477,7 +518,7 @@ fn merged_files_are_gone_along_with_and_of_them_only_what_came_later_is_read() {
         let (books, anew) = (advanced.books, opened(company));
         assert_eq!((advanced.obstacle, books.files.len()), (None, files));
         assert_eq!((said(&books), &books.ledger), (said(&anew), &anew.ledger));
-        for fact in 0..books.facts.len() as u32 {
+        for fact in 0..books.facts.read() {
             assert_eq!(origin::stated(&books, fact).unwrap(), origin::stated(&anew, fact).unwrap());
         }
         let touched = books.touched_since(&live);

@@ -1,11 +1,11 @@
 //! Subscription facts with those of later imports: only what came later is read, and only the customers that it speaks of
 //! are put in order anew. The rest is moved over in whole pieces.
 
-use revenue::fact::{Offer, Terms};
+use revenue::fact::{Offer, Row, Status, Superseded, Terms, superseded};
 
 use super::{
     Before, BooksError, Buffers, Choice, Fact, FactFile, Group, Key, Loose, NO_TIMES, Packed, Parts, RareTimes,
-    Reading, Share, Shared, Source, StatedBy, SubscriptionFacts, Ticks, customers_of, parts_of,
+    Reading, Share, Shared, Source, StatedBy, SubscriptionFacts, Tick, Ticks, customers_of, parts_of,
 };
 use crate::books::{
     group::{Pieces, has_parts, joined},
@@ -59,6 +59,8 @@ pub enum Obstacle {
     OtherIds,
     /// A subscription belongs to another customer than it did.
     Moved,
+    /// A fact begins before the last state of a subscription of which states were left out, or takes one back.
+    OutOfTurn,
     /// Amounts are brought to another currency.
     OtherCurrency,
     /// An amount does not fit or has no rate, which opening says in full.
@@ -128,11 +130,8 @@ impl SubscriptionFacts {
         let Some(mut later) = read_later(&sources, &parts, &reading)? else {
             return Ok(Err(Obstacle::OtherIds));
         };
-        let mut times = self.times.clone();
-        for later in later.iter().filter(|later| later.times != NO_TIMES) {
-            times.resize(later.fact.fact as usize, NO_TIMES);
-            times.push(later.times);
-        }
+        let of_later = later.iter().filter(|later| later.times != NO_TIMES).map(|later| (later.fact.fact, later.times));
+        let times = self.times.with(of_later);
         let Shared { classes, wide } = reading.shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (offers, terms) = classes.settle()?;
         let merged = Merged::of(&self.offers, &self.classes, &offers, &terms);
@@ -143,8 +142,20 @@ impl SubscriptionFacts {
         let customers = shifted(customers, &customer_shift);
         let items = shifted(items, &item_shift);
         let moved = shifted(&self.moved, &item_shift);
+        let thinned = shifted(&self.thinned, &item_shift);
         if self.is_moved(&customers, &items, &moved, &later) {
             return Ok(Err(Obstacle::Moved));
+        }
+        let is_out_of_turn = |later: &Later| {
+            let start = (later.fact.start, later.times.start_offset);
+            let is_withdrawal = merged.classes[later.fact.class as usize].status == Status::Withdrawn;
+            thinned.binary_search(&later.item).is_ok()
+                && customers.binary_search(&later.customer).is_ok_and(|customer| {
+                    self.is_out_of_turn(customer as u32, later.item, &items, start, is_withdrawal)
+                })
+        };
+        if later.iter().any(is_out_of_turn) {
+            return Ok(Err(Obstacle::OutOfTurn));
         }
         let facts = SubscriptionFacts {
             customer_ids: reading.customers.into_ids(),
@@ -160,6 +171,7 @@ impl SubscriptionFacts {
             stated_by,
             last_import: parts.last_import,
             moved,
+            thinned,
             facts: Vec::with_capacity(self.facts.len() + later.len()),
             customer_ends: Vec::with_capacity(self.customer_ends.len() + later.len()),
             item_ends: Vec::with_capacity(self.item_ends.len() + later.len()),
@@ -174,13 +186,20 @@ impl SubscriptionFacts {
             touched: Vec::new(),
             next: 0,
             next_item: 0,
+            left_out: Vec::new(),
+            thinned: Vec::new(),
         };
         for of_customer in later.chunk_by(|a, b| a.customer == b.customer) {
             splice.take_in(of_customer);
         }
         splice.copy_before(splice.old_customers.len());
         splice.share_out();
-        let Splice { facts, customers, items, touched, .. } = splice;
+        let Splice { mut facts, customers, items, touched, mut left_out, thinned, .. } = splice;
+        left_out.sort_unstable();
+        facts.times.forget(&left_out);
+        facts.thinned.extend(thinned);
+        facts.thinned.sort_unstable();
+        facts.thinned.dedup();
         let file_firsts = parts.file_firsts;
         Ok(Ok(Grown { facts, file_firsts, customers, items, touched, offers: merged.moved_offers }))
     }
@@ -212,6 +231,36 @@ impl SubscriptionFacts {
             });
         }
         loose
+    }
+
+    /// Whether rows of a subscription item were left out, and a fact of it with such a start may ask for them again: one that
+    /// begins before the last row that is left, or that takes something back. `items` are the keys that go with these facts.
+    pub(in crate::books) fn is_out_of_turn(
+        &self,
+        customer: u32,
+        item: Key,
+        items: &[Key],
+        start: (Tick, u32),
+        is_withdrawal: bool,
+    ) -> bool {
+        let end_of = |customer: u32| self.customer_ends.get(customer as usize).copied().unwrap_or_default();
+        let (first, last) = (customer.checked_sub(1).map_or(0, end_of), end_of(customer));
+        let own =
+            self.item_ends.partition_point(|end| *end <= first)..self.item_ends.partition_point(|end| *end < last) + 1;
+        let Ok(place) = items.get(own.clone()).unwrap_or_default().binary_search(&item) else { return false };
+        let place = own.start + place;
+        let first = place.checked_sub(1).map_or(0, |before| self.item_ends[before]);
+        let facts = self.facts.get(first as usize..self.item_ends[place] as usize).unwrap_or_default();
+        let starts = facts.iter().map(|fact| {
+            let fact = Fact::of(*fact);
+            (fact.start, self.times.of(fact.fact).start_offset)
+        });
+        is_withdrawal || starts.max().is_some_and(|last| start < last)
+    }
+
+    /// Whether rows of a subscription item were left out.
+    pub(in crate::books) fn was_thinned(&self, item: Key) -> bool {
+        self.thinned.binary_search(&item).is_ok()
     }
 
     /// Whether the item of an id is, or was, claimed by several customers.
@@ -436,6 +485,23 @@ struct Splice<'a> {
     /// The next customer and item of those before.
     next: usize,
     next_item: usize,
+    /// Facts that nothing depends on any more, in no order.
+    left_out: Vec<u32>,
+    /// Items of which rows were among those.
+    thinned: Vec<Key>,
+}
+
+impl SubscriptionFacts {
+    /// Which facts of an item nothing depends on any more.
+    fn superseded(&self, of_item: &[(Key, Fact)]) -> Superseded {
+        if of_item.len() < 2 {
+            return Superseded::default();
+        }
+        let terms: Vec<Terms> = of_item.iter().map(|(_, fact)| self.terms(fact)).collect();
+        let mut rows: Vec<Row> =
+            of_item.iter().zip(0..).map(|((_, fact), terms)| self.row(fact, terms, 0, 0)).collect();
+        superseded(&mut rows, &terms, &self.recorded)
+    }
 }
 
 impl Splice<'_> {
@@ -448,15 +514,16 @@ impl Splice<'_> {
     fn copy_before(&mut self, customer: usize) {
         let (first, last) = (self.end_of(self.next), self.end_of(customer));
         let (facts, old) = (&mut self.facts, self.old);
-        let gained = (facts.facts.len() - first) as u32;
+        // Facts may have been left out before these: then they stand that much further down, modulo 2^32.
+        let gained = (facts.facts.len() as u32).wrapping_sub(first as u32);
         facts.facts.extend_from_slice(old.facts.get(first..last).unwrap_or_default());
         let ends = old.customer_ends.get(self.next..customer).unwrap_or_default();
-        facts.customer_ends.extend(ends.iter().map(|end| end + gained));
+        facts.customer_ends.extend(ends.iter().map(|end| end.wrapping_add(gained)));
         self.customers.extend_from_slice(self.old_customers.get(self.next..customer).unwrap_or_default());
         let items = old.item_ends.get(self.next_item..).unwrap_or_default();
         let last_item = self.next_item + items.partition_point(|end| *end as usize <= last);
         let ends = old.item_ends.get(self.next_item..last_item).unwrap_or_default();
-        facts.item_ends.extend(ends.iter().map(|end| end + gained));
+        facts.item_ends.extend(ends.iter().map(|end| end.wrapping_add(gained)));
         self.items.extend_from_slice(self.old_items.get(self.next_item..last_item).unwrap_or_default());
         (self.next, self.next_item) = (customer, last_item);
     }
@@ -488,7 +555,11 @@ impl Splice<'_> {
             own.sort_unstable_by_key(|(item, fact)| (*item, fact.start, fact.fact));
         }
         for of_item in own.chunk_by(|a, b| a.0 == b.0) {
-            self.facts.facts.extend(of_item.iter().map(|(_, fact)| fact.pack()));
+            let Superseded { facts: left_out, has_rows } = self.facts.superseded(of_item);
+            let left = of_item.iter().filter(|(_, fact)| left_out.binary_search(&fact.fact).is_err());
+            self.facts.facts.extend(left.map(|(_, fact)| fact.pack()));
+            self.left_out.extend(left_out);
+            self.thinned.extend(of_item.first().filter(|_| has_rows).map(|(item, _)| *item));
             self.facts.item_ends.push(self.facts.facts.len() as u32);
             self.items.extend(of_item.first().map(|(item, _)| *item));
         }
