@@ -422,6 +422,9 @@ export const words = {
   involuntary: 'Of which involuntary',
   kindOfFacts: 'What is in it',
   kpiSheet: 'All figures of the month',
+  importOf: (kind: string) => `Import: ${kind}`,
+  hasColumns: (kind: string, needed: string, others: string) =>
+    `${kind}: a file has columns for ${needed}${others ? `; it may have ${others}` : ''}. Headers may be named otherwise.`,
   lacks: (kinds: string) => `This needs facts that are not here yet: ${kinds}. It is not zero, it is unknown.`,
   largestMovements: 'Largest movements',
   lastChange: 'Last change',

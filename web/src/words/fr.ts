@@ -435,6 +435,9 @@ export const words: Dictionary = {
   involuntary: 'Dont involontaire',
   kindOfFacts: 'Ce qu’il contient',
   kpiSheet: 'Tous les chiffres du mois',
+  importOf: (kind) => `Importer : ${kind}`,
+  hasColumns: (kind, needed, others) =>
+    `${kind} : un fichier a des colonnes pour ${needed}${others ? ` ; il peut avoir ${others}` : ''}. Les en-têtes peuvent porter d’autres noms.`,
   lacks: (kinds) => `Il manque des données : ${kinds}. Ce n’est pas zéro, c’est inconnu.`,
   largestMovements: 'Plus grands mouvements',
   lastChange: 'Dernier changement',

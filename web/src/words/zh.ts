@@ -420,6 +420,9 @@ export const words: Dictionary = {
   involuntary: '其中被动流失',
   kindOfFacts: '文件内容',
   kpiSheet: '本月全部指标',
+  importOf: (kind) => `导入：${kind}`,
+  hasColumns: (kind, needed, others) =>
+    `${kind}：文件须有以下列：${needed}${others ? `；可有：${others}` : ''}。列名可以不同。`,
   lacks: (kinds) => `这里需要尚未提供的数据：${kinds}。它不是零，而是未知。`,
   largestMovements: '最大的变动',
   lastChange: '最近变动',

@@ -238,6 +238,54 @@ export default async function states({ check, open, ask }, { api, program, brows
   );
 
   await check(
+    'where facts are missing, a link leads to their import, and with them the figure is there',
+    async (page) => {
+      // Each kind that a metric needs is one that can be imported.
+      const { metrics } = await (await fetch(`${few.api}/api/v1/catalogue`)).json();
+      const { all_kinds: kinds } = await (await fetch(`${few.api}/api/v1/sources`)).json();
+      for (const need of new Set(metrics.flatMap((metric) => metric.needs))) {
+        await open(page, `/dictionary?lang=en&id=${metrics.find((metric) => metric.needs.includes(need)).id}`, few.url);
+        const leads = await page.locator('[data-missing]').evaluateAll((all) => all.map((one) => one.dataset.missing));
+        for (const kind of leads)
+          assert.ok(
+            kinds.some((one) => one.kind === kind),
+            `${need} is imported as ${kind}`,
+          );
+      }
+      for (const [where, kind] of [
+        ['/service', 'tickets'],
+        ['/health', 'events'],
+        ['/funnel', 'leads'],
+        ['/forecast?metric=cash', 'cash-balances'],
+        ['/prices', 'experiments'],
+        ['/unit?drill=cac.total:2026-09-01:month', 'spend'],
+      ]) {
+        await open(page, at(where, { lang: 'en' }), few.url);
+        await page.locator(`[data-missing=${kind}]`).first().waitFor();
+        await noViolation(page);
+      }
+      assert.doesNotMatch(await page.locator('.drawer').innerText(), /NaN|\$0/);
+      await page.locator('.drawer [data-missing=spend]').click();
+      await page.waitForURL('**/data?*kind=spend*');
+      await settled(page);
+      assert.equal(await page.getByLabel('What is in it').inputValue(), 'spend');
+      await page.getByText(/a file has columns for .*amount/).waitFor();
+      await page.locator('input[type=file]').setInputFiles({
+        name: 'paid.csv',
+        mimeType: 'text/csv',
+        buffer: Buffer.from('day,channel,amount,currency\n2026-08-03,google_ads,300,USD\n'),
+      });
+      await page.getByText(/1 rows can be read, 0 cannot/).waitFor({ timeout: 30000 });
+      await page.getByRole('button', { name: 'Import', exact: true }).click();
+      await page.getByText('1 rows became facts, 0 were refused and kept.').waitFor({ timeout: 30000 });
+      await open(page, '/unit?lang=en&drill=cac.total:2026-08-01:month', few.url);
+      assert.equal(await page.locator('[data-drawer-value]').getAttribute('data-drawer-value'), '150.00');
+      assert.equal(await page.locator('.drawer [data-missing]').count(), 0);
+    },
+    { expected: [/status of 400/] },
+  );
+
+  await check(
     'the wall goes on by itself when the server has started again',
     async (page) => {
       await open(page, '/?tv=1&lang=en', few.url);
