@@ -47,6 +47,28 @@ export interface Named {
   customer_name: string | null;
 }
 
+/** A request for support, as a source states it. */
+export interface TicketRow extends Named {
+  ticket: string;
+  day: string;
+  category: string | null;
+  opened: string;
+  first_response: string | null;
+  resolved: string | null;
+  source: string;
+}
+
+/** An answer to a survey. */
+export interface SurveyRow extends Named {
+  answer: string;
+  day: string;
+  survey: string;
+  score: Decimal;
+  scale: Decimal | null;
+  comment: string | null;
+  source: string;
+}
+
 export interface CohortCell {
   cohort: string;
   size: Decimal;

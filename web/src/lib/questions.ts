@@ -44,8 +44,10 @@ import type {
   SavedView,
   Session,
   Sources,
+  SurveyRow,
   SurvivalRow,
   Target,
+  TicketRow,
   User,
 } from './contract';
 
@@ -86,6 +88,8 @@ export const questions = {
   cohorts: (query: Query) => rows<CohortCell>('/cohorts', query),
   explain: (query: Query) => one<Explanation>('/explain', query),
   facts: (kind: string, query: Query) => rows<Fact>(`/facts/${encodeURIComponent(kind)}`, query),
+  tickets: (query: Query) => rows<TicketRow>('/facts/tickets', query),
+  surveys: (query: Query) => rows<SurveyRow>('/facts/surveys', query),
   health: (query: Query) => rows<HealthRow>('/health', query),
   leads: (query: Query) => rows<LeadRow>('/leads', query),
   funnel: (query: Query) => rows<FunnelRow>('/funnel', query),

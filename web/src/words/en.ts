@@ -93,6 +93,8 @@ export const words = {
 
   // Charts and tables.
   chart: 'Chart',
+  bars: 'Bars',
+  area: 'Area',
   table: 'Table',
   csv: 'CSV',
   picture: { name: 'Picture', copy: 'Copy', copied: 'Copied', failed: 'No picture could be made.' },
@@ -311,6 +313,17 @@ export const words = {
   monthsAhead: 'Months ahead',
   assumptions: 'What drives it',
   asLearnt: 'As learnt from the past',
+  said: {
+    tickets: 'Latest tickets',
+    answers: 'Latest answers',
+    about: 'About',
+    answered: 'Answered in',
+    resolved: 'Resolved in',
+    open: 'not yet',
+    survey: 'Survey',
+    score: 'Score',
+    comment: 'Comment',
+  },
   scenarios: {
     title: 'Two scenarios side by side',
     learnt: 'As learnt from the past',
@@ -669,6 +682,8 @@ export const words = {
     backtest: 'Were past forecasts right, and were their intervals honest?',
     scenarios: (months: number) => `Where does each lead in ${months} months, and how far apart do they end?`,
     apart: 'Which assumptions make the difference?',
+    saidTickets: 'Who asked for help last, and how long did it take?',
+    saidAnswers: 'Who said how content they are?',
     rules: 'Which rule fired, since when, and was it right before?',
     advice: 'What follows from the figures?',
     healthSpread: 'How many are well, how many are not?',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { settled } from '../../scripts/browser.mjs';
+import { NOW } from '../../scripts/company.mjs';
 import { at, PAGES } from '../../scripts/pages.mjs';
 import { downloaded, noViolation, tableOf } from './harness.mjs';
 
@@ -159,6 +160,73 @@ export default async function figures({ check, open, ask }, { api, program, data
       const whole = shares.reduce((all, share) => all + Number(share), 0);
       assert.ok(Math.abs(whole - 1) < 1e-4, `${period}: ${whole}`);
     }
+  });
+
+  await check('MRR by plan lies as areas on each other, as high as MRR is', async (page) => {
+    await open(page, '/mrr?lang=en');
+    const chart = page.locator('[data-chart=segments]');
+    await chart.getByRole('button', { name: 'Area', exact: true }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**draw=area**');
+    const address = page.url();
+    await page.goto('about:blank');
+    await page.goto(address);
+    await settled(page);
+    assert.equal(await chart.locator('rect.part').count(), 0);
+    // The upper edge of the last area is the whole: it is as high as the axis says that MRR is.
+    const figures = await asked(['mrr']);
+    const edge = await chart.locator('.plot > svg').evaluate((svg) => {
+      const ticks = [...svg.querySelectorAll('text.axis[text-anchor=end]')].map((text) =>
+        Number(text.getAttribute('y')),
+      );
+      const layers = [...svg.querySelectorAll('path.layer')].map((path) =>
+        [...path.getAttribute('d').matchAll(/[ML]([\d.]+),([\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]),
+      );
+      return {
+        zero: Math.max(...ticks),
+        top: Math.min(...ticks),
+        said: svg.querySelectorAll('text.axis[text-anchor=end]').length,
+        layers,
+      };
+    });
+    const highest = edge.layers.flatMap((points) => points.slice(0, figures.length).map(([, y]) => y));
+    const high = (index) => edge.zero - Math.min(...edge.layers.map((points) => points[index][1]));
+    const last = figures.length - 1;
+    const ratio = high(0) / high(last);
+    assert.ok(Math.abs(ratio - Number(figures[0].value) / Number(figures[last].value)) < 0.01, `${ratio}`);
+    assert.ok(highest.every((y) => y <= edge.zero + 0.5 && y >= edge.top - 60));
+    // Its table has the same parts, and opening it opens the period.
+    const plot = chart.locator('[role=slider]');
+    await plot.focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowLeft');
+    const said = await plot.getAttribute('aria-valuetext');
+    await page.goto(`${address}&view=segments`);
+    await settled(page);
+    const cells = await chart.locator('tbody tr:nth-last-child(2) td').allTextContents();
+    for (const cell of cells.slice(0, 4)) assert.ok(said.includes(cell.trim()), `${cell} is in “${said}”`);
+    await noViolation(page);
+  });
+
+  await check('what was asked and answered last leads to who said it', async (page) => {
+    await open(page, '/service?lang=en');
+    for (const [list, path, order] of [
+      ['Latest tickets', '/facts/tickets', '-opened'],
+      ['Latest answers', '/facts/surveys', '-answered'],
+    ]) {
+      const { rows } = await ask(path, { sort: order, limit: '600' });
+      const wanted = rows.filter((row) => row.day <= NOW).slice(0, 10);
+      const links = page.getByRole('group', { name: list }).locator('tbody a');
+      assert.deepEqual(
+        await links.evaluateAll((all) => all.map((one) => [one.title, one.textContent.trim()])),
+        wanted.map((row) => [row.customer, row.customer_name ?? row.customer]),
+      );
+    }
+    await page.getByRole('group', { name: 'Latest tickets' }).locator('tbody a').first().focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/customers/c0*');
+    await settled(page);
+    assert.match(await page.locator('main').innerText(), /Tickets/i);
   });
 
   await check('what a chart says to the keyboard is what its table shows', async (page) => {
