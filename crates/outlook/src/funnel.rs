@@ -34,19 +34,28 @@ pub fn reached(events: &mut [Event], steps: usize, window: i64) -> Vec<u64> {
 /// How many steps one person took, whose events are in order of time.
 #[must_use]
 pub fn furthest(events: &[Event], steps: usize, window: i64) -> usize {
+    path(events, steps, window).iter().take_while(|event| event.is_some()).count()
+}
+
+/// By which event, by its place, one person first reached each step; the events are in order of time. Steps that were not
+/// reached come last.
+#[must_use]
+pub fn path(events: &[Event], steps: usize, window: i64) -> [Option<usize>; STEPS] {
     let steps = steps.min(STEPS);
     // For each step the latest first step from which a chain reached it: no other chain has more time left.
     let mut began: [Option<i64>; STEPS] = [None; STEPS];
-    for event in events {
+    let mut reached: [Option<usize>; STEPS] = [None; STEPS];
+    for (place, event) in events.iter().enumerate() {
         // From the last step down, so that the event does not follow itself.
         for step in (0..steps).rev().filter(|step| event.fits >> step & 1 == 1) {
             let chain = if step == 0 { Some(event.at) } else { began[step - 1] };
             if let Some(first) = chain.filter(|first| event.at.saturating_sub(*first) <= window) {
                 began[step] = Some(began[step].map_or(first, |known| known.max(first)));
+                reached[step] = reached[step].or(Some(place));
             }
         }
     }
-    began.iter().take_while(|chain| chain.is_some()).count()
+    reached
 }
 
 #[cfg(test)]
@@ -103,6 +112,16 @@ mod tests {
         // Who comes again has a window again, but each chain has one of its own.
         assert_eq!(funnel("come buy", 14, "ann:come@0 ann:come@10 ann:buy@20"), [1, 1]);
         assert_eq!(funnel("come buy read", 14, "ann:come@0 ann:buy@5 ann:come@10 ann:read@20"), [1, 1, 0]);
+    }
+
+    #[test]
+    fn a_path_names_the_events_by_which_steps_were_first_reached() {
+        let at = |fits: u64, at: i64| Event { person: 0, at, fits };
+        let path = |events: &[Event]| super::path(events, 3, 14).into_iter().flatten().collect::<Vec<_>>();
+        assert_eq!(path(&[at(2, 0), at(1, 1), at(1, 2), at(2, 3), at(2, 4)]), [1, 3]);
+        // The first visit is too long ago to buy from, and it is the first touch all the same.
+        assert_eq!(path(&[at(1, 0), at(1, 20), at(2, 25), at(4, 26)]), [0, 2, 3]);
+        assert_eq!(path(&[]), [] as [usize; 0]);
     }
 
     #[test]

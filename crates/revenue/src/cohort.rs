@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
-    ops::Range,
+    ops::{AddAssign, Range},
 };
 
 use crate::{
@@ -34,6 +34,94 @@ pub struct Cell {
     pub customers: u64,
     /// Their MRR at the end of that period, in micro-units.
     pub micros: i128,
+    /// The same without what anybody pays beyond the first payment, as gross retention counts.
+    pub gross_micros: i128,
+    /// What is left of those who paid at the end of the period before; at age 0 of all, since they began.
+    pub kept: Kept,
+}
+
+/// What is left of the customers who paid at the end of one period at the end of the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kept {
+    /// How many they were.
+    pub of_customers: u64,
+    /// What they paid a month, in micro-units.
+    pub of_micros: i128,
+    /// How many of them still pay.
+    pub customers: u64,
+    /// Their MRR, in micro-units.
+    pub micros: i128,
+    /// The same without what anybody pays beyond the period before.
+    pub gross_micros: i128,
+}
+
+impl AddAssign for Kept {
+    fn add_assign(&mut self, other: Self) {
+        self.of_customers += other.of_customers;
+        self.of_micros += other.of_micros;
+        self.customers += other.customers;
+        self.micros += other.micros;
+        self.gross_micros += other.gross_micros;
+    }
+}
+
+/// Where one customer stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether they pay.
+    pub pays: bool,
+    /// Their MRR, in micro-units.
+    pub micros: i128,
+}
+
+/// One customer's part of a cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Part {
+    /// What they paid a month when they first paid, in micro-units.
+    pub first_micros: i128,
+    /// At the end of the period before; nothing at age 0.
+    pub before: Option<Standing>,
+    /// At the end of the period.
+    pub now: Standing,
+}
+
+impl Part {
+    /// Their part of [`Cell::gross_micros`].
+    #[must_use]
+    pub fn gross_micros(&self) -> i128 {
+        self.now.micros.min(self.first_micros)
+    }
+
+    /// Their part of [`Cell::kept`].
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        let (counts, of_micros) = self.before.map_or((true, self.first_micros), |before| (before.pays, before.micros));
+        match counts {
+            true => Kept {
+                of_customers: 1,
+                of_micros,
+                customers: u64::from(self.now.pays),
+                micros: self.now.micros,
+                gross_micros: self.now.micros.min(of_micros),
+            },
+            false => Kept::default(),
+        }
+    }
+}
+
+/// The part that a customer of a ledger has in the cell of a period with this last day and the one after it.
+#[must_use]
+pub fn part_of(ledger: &Ledger, customer: u32, before: Option<Day>, end: Day) -> Part {
+    let rows = ledger.of_customer(customer as usize);
+    let standing = |until: Day| {
+        let mut standing = Standing::default();
+        for row in rows.clone().take_while(|row| ledger.day[*row] < until.0) {
+            standing.pays = pays_after(standing.pays, ledger.kind[row]);
+            standing.micros += i128::from(ledger.delta_micros[row]);
+        }
+        standing
+    };
+    Part { first_micros: first_micros(ledger, rows.clone()), before: before.map(standing), now: standing(end) }
 }
 
 /// Someone who belongs to a cohort.
@@ -84,6 +172,27 @@ impl Periods {
 struct Step {
     customers: i64,
     micros: i128,
+    gross_micros: i128,
+    /// Those who pay and did not at the end of the period before, and what they pay.
+    joined_customers: i64,
+    joined_micros: i128,
+    /// What the others pay less than at the end of the period before.
+    lost_micros: i128,
+}
+
+impl Step {
+    /// Adds what one customer did in a period of some age.
+    fn add(&mut self, before: Standing, now: Standing, first_micros: i128) {
+        self.customers += i64::from(now.pays) - i64::from(before.pays);
+        self.micros += now.micros - before.micros;
+        self.gross_micros += now.micros.min(first_micros) - before.micros.min(first_micros);
+        if before.pays {
+            self.lost_micros += (before.micros - now.micros).max(0);
+        } else {
+            self.joined_customers += i64::from(now.pays);
+            self.joined_micros += now.micros;
+        }
+    }
 }
 
 /// The rows of one cohort and segment, while they are summed.
@@ -183,23 +292,27 @@ impl<'a> Sums<'a> {
         let slot = &mut slots[slot];
         let ages = &mut steps[slot.steps.clone()];
         slot.size_customers += 1;
-        let Some(first_day) = first_payment(ledger, rows.clone()).map(|first| ledger.day[first]) else { return };
+        let first_micros = first_micros(ledger, rows.clone());
+        slot.size_micros += first_micros;
         let begin = periods.firsts[cohort].0;
-        let mut pays = false;
-        let mut still_first = true;
+        let mut now = Standing::default();
+        // The age that is gone through, and where the customer stood before it.
+        let mut current: Option<(usize, Standing)> = None;
         for row in rows {
-            let (day, kind) = (ledger.day[row], ledger.kind[row]);
-            still_first &= day == first_day && kind == Kind::New;
-            if still_first {
-                slot.size_micros += i128::from(ledger.delta_micros[row]);
-            }
             // What lies beyond the last whole period is not shown yet.
-            let Some(period) = periods.of(day.max(begin)) else { break };
-            let Some(step) = ages.get_mut(period - cohort) else { break };
-            step.micros += i128::from(ledger.delta_micros[row]);
-            let pays_now = pays_after(pays, kind);
-            step.customers += i64::from(pays_now) - i64::from(pays);
-            pays = pays_now;
+            let Some(period) = periods.of(ledger.day[row].max(begin)) else { break };
+            let age = period - cohort;
+            if current.is_none_or(|(known, _)| known != age) {
+                if let Some((age, before)) = current {
+                    ages[age].add(before, now, first_micros);
+                }
+                current = Some((age, now));
+            }
+            now.pays = pays_after(now.pays, ledger.kind[row]);
+            now.micros += i128::from(ledger.delta_micros[row]);
+        }
+        if let Some((age, before)) = current {
+            ages[age].add(before, now, first_micros);
         }
     }
 
@@ -209,16 +322,37 @@ impl<'a> Sums<'a> {
         for slot in &self.slots {
             let mut standing = Step::default();
             for (age, step) in (0u32..).zip(&self.steps[slot.steps.clone()]) {
+                let before = standing;
                 standing.customers += step.customers;
                 standing.micros += step.micros;
+                standing.gross_micros += step.gross_micros;
+                let count = |customers: i64| u64::try_from(customers).unwrap_or(0);
+                let kept = match age {
+                    0 => Kept {
+                        of_customers: slot.size_customers,
+                        of_micros: slot.size_micros,
+                        customers: count(standing.customers),
+                        micros: standing.micros,
+                        gross_micros: standing.gross_micros,
+                    },
+                    _ => Kept {
+                        of_customers: count(before.customers),
+                        of_micros: before.micros,
+                        customers: count(standing.customers - step.joined_customers),
+                        micros: standing.micros - step.joined_micros,
+                        gross_micros: before.micros - step.lost_micros,
+                    },
+                };
                 cells.push(Cell {
                     cohort: self.periods.firsts[slot.cohort],
                     segment: slot.segment,
                     age,
                     size_customers: slot.size_customers,
                     size_micros: slot.size_micros,
-                    customers: u64::try_from(standing.customers).unwrap_or(0),
+                    customers: count(standing.customers),
                     micros: standing.micros,
+                    gross_micros: standing.gross_micros,
+                    kept,
                 });
             }
         }
@@ -229,6 +363,14 @@ impl<'a> Sums<'a> {
 /// The row of a customer's first payment.
 fn first_payment(ledger: &Ledger, mut rows: Range<usize>) -> Option<usize> {
     rows.find(|row| ledger.kind[*row] == Kind::New)
+}
+
+/// What a customer paid a month when they first paid: the sum of the first `new` movements.
+fn first_micros(ledger: &Ledger, rows: Range<usize>) -> i128 {
+    let Some(first) = first_payment(ledger, rows.clone()) else { return 0 };
+    let first_day = ledger.day[first];
+    let is_first = |row: &usize| ledger.day[*row] == first_day && ledger.kind[*row] == Kind::New;
+    (first..rows.end).take_while(is_first).map(|row| i128::from(ledger.delta_micros[row])).sum()
 }
 
 /// Whether a customer pays after a movement.

@@ -70,11 +70,26 @@ export interface SurveyRow extends Named {
 }
 
 export interface CohortCell {
-  cohort: string;
+  /** The first day of the period in which it began; null for all cohorts together. */
+  cohort: string | null;
+  /** The part of a split. */
+  segment?: Record<string, string>;
   size: Decimal;
   age: number;
+  /** What there was a period before, where that is compared with. */
+  before?: Decimal;
   value: Decimal;
   ratio: Decimal | null;
+}
+
+/** What a customer adds to a cell of the triangle. */
+export interface CohortCustomer extends Named {
+  /** The day on which they began. */
+  start: string;
+  size: Decimal;
+  before?: Decimal;
+  value: Decimal;
+  currency: string | null;
 }
 
 export interface HealthRow extends Named {
@@ -87,17 +102,37 @@ export interface HealthRow extends Named {
   reasons: string | null;
 }
 
+/** Someone who reached a step. */
+export interface StepPerson {
+  person: string;
+  /** customer, user, lead or visitor: the surest that is known. */
+  sort: string;
+  customer: string | null;
+  customer_name: string | null;
+  began: string;
+  reached: string;
+  next: string | null;
+  next_on: string | null;
+  furthest: string;
+}
+
 export interface FunnelRow {
+  /** The first day of the period of the first touch, where it is asked for, and why it is not whole: cut or open. */
+  period?: string | null;
+  partial?: string | null;
   segment: Record<string, string>;
   step: number;
   name: string;
-  reached: number;
+  /** Null where facts are missing. */
+  reached: number | null;
   of_first: Decimal | null;
   of_previous: Decimal | null;
   note: string | null;
 }
 
 export interface SurvivalRow {
+  /** The part of a split. */
+  segment?: Record<string, string>;
   month: number;
   at_risk: number;
   left: number;

@@ -262,6 +262,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cohorts/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The customers of a cohort at an age, with what each adds to it */
+        get: operations["get_cohorts_customers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/customers": {
         parameters: {
             query?: never;
@@ -424,6 +441,23 @@ export interface paths {
         };
         /** How many people took each of some steps */
         get: operations["get_funnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/funnel/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who reached a step of a funnel, when, and what they did next */
+        get: operations["get_funnel_people"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3025,6 +3059,8 @@ export interface operations {
             query?: {
                 /** @description What is counted */
                 measure?: string;
+                /** @description What each age is compared with */
+                against?: string;
                 /** @description What a cohort begins with: the first payment, or the sign-up (of all who signed up, how many pay) */
                 start?: string;
                 /** @description How long a period is: day, week, month, quarter or year */
@@ -3037,6 +3073,83 @@ export interface operations {
                 by?: string[];
                 /** @description Look only at this */
                 where?: string[];
+                /** @description All cohorts in one: at each age those that have reached it */
+                together?: boolean;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_cohorts_customers: {
+        parameters: {
+            query?: {
+                /** @description What is counted */
+                measure?: string;
+                /** @description What each age is compared with */
+                against?: string;
+                /** @description What a cohort begins with: the first payment, or the sign-up (of all who signed up, how many pay) */
+                start?: string;
+                /** @description How long a period is: day, week, month, quarter or year */
+                grain?: string;
+                /** @description The first day; twelve full months before now unless set */
+                from?: string;
+                /** @description The first day no more; the first of this month unless set */
+                to?: string;
+                /** @description Split by dimensions; of plans and the like the first one counts */
+                by?: string[];
+                /** @description Look only at this */
+                where?: string[];
+                /** @description List instead the customers of this age, of all cohorts that have reached it */
+                age?: string;
+                /** @description Of this cohort alone, by a day of the period in which it began */
+                cohort?: string;
+                /** @description Of this part of a split alone, such as plan=team */
+                part?: string[];
                 /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
                 policy?: string;
                 /** @description Take this as now: a date or an instant */
@@ -3611,6 +3724,77 @@ export interface operations {
                 by?: string[];
                 /** @description Look only at this; several values of one dimension are alternatives */
                 where?: string[];
+                /** @description Split by the day, week, month, quarter or year of the first step too: each person is in that of the first touch */
+                grain?: string;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_funnel_people: {
+        parameters: {
+            query: {
+                /** @description The steps in order: visit, visit:PAGE, signup, activated, trial, lead, mql, pql, sql, customer, or the name of a product event (event:NAME where it is named as one of these); * stands for any text in a page or name */
+                step: string[];
+                /** @description How long after the first step the others count: 14d, 12h or 30m */
+                window?: string;
+                /** @description The first day; twelve full months before now unless set */
+                from?: string;
+                /** @description The first day no more; the first of this month unless set */
+                to?: string;
+                /** @description Look only at this; several values of one dimension are alternatives */
+                where?: string[];
+                /** @description Split by the day, week, month, quarter or year of the first step too: each person is in that of the first touch */
+                grain?: string;
+                /** @description List instead the people who reached this step, by its place: 1 is the first */
+                people?: string;
+                /** @description Of them those whose first touch was in the period of this day, by the grain */
+                period?: string;
                 /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
                 policy?: string;
                 /** @description Take this as now: a date or an instant */

@@ -165,8 +165,11 @@ export const words = {
     transferred_out: 'Left segment',
   },
   bridgeOf: (period: string) => `MRR bridge, ${period}`,
-  cohortsOfRevenue: 'MRR retention by cohort',
-  cohortsOfCustomers: 'Customer retention by cohort',
+  cohortsOf: {
+    revenue: 'Net MRR retention by cohort',
+    'gross-revenue': 'Gross MRR retention by cohort',
+    customers: 'Customer retention by cohort',
+  },
   noCohorts: 'No cohort has begun in this window. A triangle needs two months with new customers.',
 
   // The drawer.

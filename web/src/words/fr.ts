@@ -179,8 +179,11 @@ export const words: Dictionary = {
     transferred_out: 'Sorti du segment',
   },
   bridgeOf: (period) => `Pont de MRR, ${period}`,
-  cohortsOfRevenue: 'Rétention du MRR par cohorte',
-  cohortsOfCustomers: 'Rétention des clients par cohorte',
+  cohortsOf: {
+    revenue: 'Rétention nette du MRR par cohorte',
+    'gross-revenue': 'Rétention brute du MRR par cohorte',
+    customers: 'Rétention des clients par cohorte',
+  },
   noCohorts: 'Aucune cohorte n’a commencé dans cette période. Il faut deux mois avec de nouveaux clients.',
   madeOf: (customers, lines, all) =>
     `Composé de ${all} ${all > 1 ? 'lignes' : 'ligne'}${lines < all ? ` ; voici les ${lines} qui pèsent le plus, de` : ', de'} ${customers} ${customers > 1 ? 'clients' : 'client'}. Ouvrez pour voir les faits.`,

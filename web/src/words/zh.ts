@@ -177,8 +177,11 @@ export const words: Dictionary = {
     transferred_out: '转出',
   },
   bridgeOf: (period) => `${period}：从期初到期末`,
-  cohortsOfRevenue: '各同期群的 MRR 留存',
-  cohortsOfCustomers: '各同期群的客户留存',
+  cohortsOf: {
+    revenue: '各同期群的净 MRR 留存',
+    'gross-revenue': '各同期群的毛 MRR 留存',
+    customers: '各同期群的客户留存',
+  },
   noCohorts: '此期间没有新的同期群。至少需要两个月有新客户。',
   madeOf: (customers, lines, all) =>
     `由 ${all} 行组成${lines < all ? `；此处为影响最大的 ${lines} 行，` : '，'}涉及 ${customers} 位客户。点开可查看事实。`,

@@ -18,9 +18,11 @@ const COUNTED = ['spread', 'pareto'];
 const LISTS = [
   [['movements', '--from', '2026-09-01', '--to', '2026-10-01'], '/movements', { from: '2026-09-01', to: '2026-10-01' }],
   [['cohorts'], '/cohorts', {}],
+  [['cohorts', '--age', '2'], '/cohorts/customers', { age: '2' }],
   [['health'], '/health', {}],
   [['retention'], '/retention', {}],
   [['funnel', 'visit', 'signup', 'customer'], '/funnel', { step: ['visit', 'signup', 'customer'] }],
+  [['funnel', 'signup', 'customer', '--people', '2'], '/funnel/people', { step: ['signup', 'customer'], people: '2' }],
   [['recognition'], '/recognition', {}],
   [['reconcile'], '/reconcile', {}],
   [['prices'], '/prices', {}],

@@ -121,6 +121,98 @@ export default async function use({ check, open, ask }, { api }) {
     assert.equal(await page.evaluate(() => document.activeElement.getAttribute('data-at')), '1:1');
   });
 
+  await check('a cell of the triangle opens to customers who add up to it, by whatever it is counted', async (page) => {
+    for (const [measure, against, rows] of [
+      ['revenue', 'start', 'month'],
+      ['gross-revenue', 'start', 'quarter'],
+      ['gross-revenue', 'before', 'plan'],
+      ['customers', 'before', 'channel'],
+    ]) {
+      await open(page, `/retention?lang=en&measure=${measure}&against=${against}&cohorts=${rows}`);
+      const cell = page.locator('[data-chart=cohorts] [data-at="0:1"]');
+      const said = await cell.getAttribute('aria-label');
+      await cell.focus();
+      await page.keyboard.press('Enter');
+      const big = page.locator('[data-cell-value]');
+      await big.waitFor({ timeout: 60000 });
+      const [value, sum] = [
+        await big.getAttribute('data-cell-value'),
+        await page.locator('[data-cell-sum]').getAttribute('data-cell-sum'),
+      ];
+      assert.equal(Number(sum).toFixed(6), Number(value).toFixed(6), `${measure} ${against} ${rows}`);
+      assert.ok(Number(value) > 0, said);
+      assert.ok((await page.locator('[role=dialog] li').count()) > 0);
+      await noViolation(page);
+      // The address opens it again, and Escape leaves it where it was opened.
+      const address = page.url();
+      assert.match(address, new RegExp(`who=cohort:${measure}:${against}:${rows}:1:`));
+      await page.goto(address);
+      await big.waitFor({ timeout: 60000 });
+      assert.equal(await big.getAttribute('data-cell-value'), value);
+      await page.keyboard.press('Escape');
+      await page.locator('[role=dialog]').waitFor({ state: 'detached' });
+    }
+  });
+
+  await check('month on month the triangle says what is kept of the month before', async (page) => {
+    const rows = [
+      ['measure', 'gross-revenue'],
+      ['against', 'before'],
+      ['from', '2025-05-01'],
+      ['limit', '10000'],
+    ];
+    const cells = (await ask('/cohorts', rows)).rows;
+    const [first] = cells.filter((one) => Number(one.before) > 0 && one.age === 1);
+    await open(page, '/retention?lang=en&measure=gross-revenue&against=before');
+    const said = page.getByRole('button', { name: new RegExp(`, Month 1: ${Math.round(Number(first.ratio) * 100)}%`) });
+    assert.ok((await said.count()) > 0, `${first.cohort} ${first.ratio}`);
+    for (const one of cells) {
+      if (one.ratio !== null) assert.ok(Number(one.ratio) <= 1.0000001, `gross never grows: ${one.cohort} ${one.age}`);
+    }
+  });
+
+  await check('a row that is pointed at lights its curve', async (page) => {
+    await open(page, '/retention?lang=en&cohorts=plan');
+    const curves = page.locator('[data-chart=survival] path.line:not(.running)');
+    assert.ok((await curves.count()) >= 3, `${await curves.count()} curves`);
+    assert.equal(await page.locator('[data-chart=survival] path.faint').count(), 0);
+    await page.locator('[data-chart=cohorts] [data-at="0:0"]').focus();
+    const faint = await page.locator('[data-chart=survival] path.faint').count();
+    assert.equal(faint, (await curves.count()) - 2, 'all others but that of all customers step back');
+    await open(page, '/retention?lang=en');
+    assert.ok((await page.locator('[data-chart=survival] path.faint').count()) > 8, 'a curve a month');
+  });
+
+  await check('a step of the funnel opens to its people, of the window and of a week', async (page) => {
+    await open(page, '/funnel?lang=en');
+    const steps = page.locator('[data-chart=funnel] button.row');
+    const said = await steps.nth(1).locator('.said').innerText();
+    await steps.nth(1).focus();
+    await page.keyboard.press('Enter');
+    const big = page.locator('[data-step-people]');
+    await big.waitFor({ timeout: 90000 });
+    assert.equal(await big.getAttribute('data-step-people'), said.replaceAll(/\D/g, ''));
+    assert.match(page.url(), /who=step:2/);
+    assert.ok((await page.locator('[role=dialog] li').count()) >= 50);
+    assert.ok((await page.locator('[role=dialog] li a').count()) > 0, 'some of them are customers by now');
+    await noViolation(page);
+    await page.keyboard.press('Escape');
+    await page.locator('[role=dialog]').waitFor({ state: 'detached' });
+    // Weeks: those that are not over, or whose people have time, are said to be so.
+    const rows = page.locator('[data-chart=funnel-weeks] tbody tr');
+    assert.match(await rows.last().innerText(), /to date/);
+    assert.match(await rows.nth(-2).innerText(), /still open/);
+    assert.doesNotMatch(await rows.first().innerText(), /still open|to date/);
+    const cell = page.locator('[data-chart=funnel-weeks] [data-at="0:1"]');
+    const count = (await cell.getAttribute('title')).replaceAll(/\D/g, '');
+    await cell.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Enter');
+    await big.waitFor({ timeout: 90000 });
+    assert.equal(await big.getAttribute('data-step-people'), count);
+  });
+
   await check('hidden amounts are nowhere', async (page) => {
     await open(page, '/?lang=en');
     await page.keyboard.press('.');

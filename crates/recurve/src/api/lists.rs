@@ -34,10 +34,16 @@ pub fn routes() -> Vec<Route> {
         Route::list(
             "/cohorts",
             "What is left of the customers of each period",
-            &["measure", "start", "grain", "from", "to", "by", "where"],
+            &["measure", "against", "start", "grain", "from", "to", "by", "where", "together"],
             cohorts::list,
         )
         .for_shared(),
+        Route::list(
+            "/cohorts/customers",
+            "The customers of a cohort at an age, with what each adds to it",
+            &["measure", "against", "start", "grain", "from", "to", "by", "where", "cohort", "age", "part"],
+            cohort_customers,
+        ),
         Route::list("/movements", "The movements of MRR, with the fact that made each", &range, movements::answer),
         Route::list("/customers", "Customers with what they pay", &["at", "paying", "where"], customers::answer),
         Route::list(
@@ -56,10 +62,16 @@ pub fn routes() -> Vec<Route> {
         Route::list(
             "/funnel",
             "How many people took each of some steps",
-            &["step", "window", "from", "to", "by", "where"],
+            &["step", "window", "from", "to", "by", "where", "grain"],
             funnel::answer,
         )
         .for_shared(),
+        Route::list(
+            "/funnel/people",
+            "Who reached a step of a funnel, when, and what they did next",
+            &["step", "window", "from", "to", "where", "grain", "people", "period"],
+            funnel_people,
+        ),
         Route::list(
             "/identities",
             "Which visitors, leads and users could be joined to customers",
@@ -162,6 +174,20 @@ fn identities_apart(
     sheet: &mut dyn Sheet,
 ) -> Result<Outcome, CommandError> {
     identities::answer(&session.apart()?, asked, sheet)
+}
+
+/// Whom a cell of `/cohorts` is made of: at the beginning, unless an age is asked for.
+fn cohort_customers(
+    session: &Session,
+    asked: &cohorts::Arguments,
+    sheet: &mut dyn Sheet,
+) -> Result<Outcome, CommandError> {
+    cohorts::customers(session, asked, asked.age.unwrap_or(0), sheet)
+}
+
+/// Whoever reached a step: the first, unless one is asked for.
+fn funnel_people(session: &Session, asked: &funnel::Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    funnel::answer(session, &asked.of_people(), sheet)
 }
 
 /// Two policies by name.

@@ -235,6 +235,11 @@ pub fn answer(session: &Session, asked: &Query) -> Result<Overview, CommandError
         range: Range { from: Some(running.plus_months(-COHORTS_MONTHS).to_string()), to: None },
         by: Vec::new(),
         filters: asked.filters.clone(),
+        against: cohorts::Against::Start,
+        together: false,
+        age: None,
+        cohort: None,
+        part: Vec::new(),
     };
     let currency = books.reporting;
     Ok(Overview {

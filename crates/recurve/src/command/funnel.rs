@@ -1,10 +1,10 @@
-//! `recurve funnel`: how many people took each of some steps.
+//! `recurve funnel`: how many people took each of some steps, and who they are.
 
-use revenue::calendar::Grain;
+use revenue::calendar::{Day, Grain};
 use warehouse::{
     engine::{
         decimal, fraction,
-        funnel::{self, Funnel, STAGES, Step},
+        funnel::{self, Answer, Funnel, Reached, STAGES, Step},
     },
     lake::Access,
 };
@@ -15,7 +15,7 @@ use crate::{
     session::{self, Options, Range, Session},
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The steps in order: visit, visit:PAGE, signup, activated, trial, lead, mql, pql, sql, customer, or the name of a
     /// product event (event:NAME where it is named as one of these); * stands for any text in a page or name
@@ -33,6 +33,22 @@ pub struct Arguments {
     /// Look only at this; several values of one dimension are alternatives
     #[arg(long = "where", value_name = "DIM=VALUE")]
     filters: Vec<String>,
+    /// Split by the day, week, month, quarter or year of the first step too: each person is in that of the first touch
+    #[arg(long, value_parser = session::grain)]
+    grain: Option<Grain>,
+    /// List instead the people who reached this step, by its place: 1 is the first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    people: Option<u8>,
+    /// Of them those whose first touch was in the period of this day, by the grain
+    #[arg(long, value_name = "D", requires = "people", requires = "grain")]
+    period: Option<String>,
+}
+
+impl Arguments {
+    /// The same about people: of the first step, unless one is asked for.
+    pub fn of_people(&self) -> Self {
+        Self { people: self.people.or(Some(1)), ..self.clone() }
+    }
 }
 
 /// Microseconds of a window.
@@ -69,8 +85,21 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
         to,
         by: arguments.by.clone(),
         filters: session::filters(&arguments.filters)?,
+        grain: arguments.grain,
     };
-    let answer = funnel::count(&books, &session.assumptions()?, &asked)?;
+    let assumptions = session.assumptions()?;
+    let named = arguments.people.map(|step| usize::from(step).saturating_sub(1));
+    let answer = match named {
+        None => funnel::count(&books, &assumptions, &asked)?,
+        Some(step) if step >= asked.steps.len() => {
+            return Err(CommandError::Usage(format!("the funnel has {} steps", asked.steps.len())));
+        }
+        Some(step) => {
+            let period = arguments.period.as_ref().map(|text| session::day(text, "period")).transpose()?;
+            let period = period.zip(asked.grain).map(|(day, grain)| day.first_of(grain));
+            funnel::people(&books, &assumptions, &asked, step, period)?
+        }
+    };
     let known = |names: &[String]| {
         const SHOWN: usize = 12;
         let more = if names.len() > SHOWN { ", ..." } else { "" };
@@ -87,8 +116,25 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
             known(names),
         )));
     }
-    let tail = ["step", "name", "reached", "of_first", "of_previous", "note"].map(str::to_owned);
-    sheet.begin(arguments.by.iter().cloned().chain(tail))?;
+    if named.is_some() {
+        return people(&asked, &answer, sheet);
+    }
+    let by_period = asked.grain.is_some();
+    let head = arguments.by.iter().map(String::as_str).chain(by_period.then_some("period"));
+    let tail = ["step", "name", "reached", "of_first", "of_previous"].into_iter().chain(by_period.then_some("partial"));
+    sheet.begin(head.chain(tail).chain(["note"]))?;
+    // Until when those who take the first step on the last day of a period have time for the others.
+    let today = books.first_day_to_come();
+    let window_days = i32::try_from(asked.window_micros.unsigned_abs().div_ceil(86_400_000_000)).unwrap_or(i32::MAX);
+    let partial = |period: Day| {
+        let grain = asked.grain.unwrap_or(Grain::Day);
+        let end = period.next_of(grain);
+        match () {
+            () if period < asked.from || end > asked.to.min(today) => "cut",
+            () if end.0.saturating_add(window_days) > today.0 => "open",
+            () => "",
+        }
+    };
     let count = |number: u64| Cell::Whole(i64::try_from(number).unwrap_or(i64::MAX));
     let share = |part: u64, of: u64| match of {
         0 => Cell::Empty,
@@ -96,12 +142,14 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
     };
     for (place, step) in asked.steps.iter().enumerate().filter(|_| !answer.lacking.is_empty()) {
         let note = answer.lacking.get(&place).map_or(String::new(), |need| format!("no data: needs {need}"));
-        let mut row = vec![Cell::Empty; arguments.by.len()];
+        let mut row = vec![Cell::Empty; arguments.by.len() + usize::from(by_period)];
         row.extend([Cell::Whole(place as i64 + 1), Cell::text(step.name.as_str())]);
-        row.extend([Cell::Empty, Cell::Empty, Cell::Empty, Cell::text(note)]);
+        row.extend([Cell::Empty, Cell::Empty, Cell::Empty]);
+        row.extend(by_period.then_some(Cell::Empty));
+        row.push(Cell::text(note));
         sheet.row(&row)?;
     }
-    for (label, reached) in &answer.reached {
+    for Reached { label, period, people: reached } in &answer.reached {
         for (place, step) in asked.steps.iter().enumerate() {
             let of_step = |place: usize| reached.get(place).copied().unwrap_or_default();
             let before = of_step(place.saturating_sub(1));
@@ -111,10 +159,30 @@ pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -
                 None => String::new(),
             };
             let mut row: Vec<Cell> = label.iter().map(|value| Cell::text(value.as_str())).collect();
+            row.extend(period.map(Cell::Day));
             row.extend([Cell::Whole(place as i64 + 1), Cell::text(step.name.as_str()), count(of_step(place))]);
-            row.extend([share(of_step(place), of_step(0)), share(of_step(place), before), Cell::text(note)]);
+            row.extend([share(of_step(place), of_step(0)), share(of_step(place), before)]);
+            row.extend(period.map(|period| Cell::text(partial(period))));
+            row.push(Cell::text(note));
             sheet.row(&row)?;
         }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Who reached a step: when, and what they did next.
+fn people(asked: &Funnel, answer: &Answer, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    sheet.begin(["person", "sort", "customer", "began", "reached", "next", "next_on", "furthest"])?;
+    let named = |place: usize| asked.steps.get(place).map_or("", |step| step.name.as_str());
+    for person in &answer.people {
+        let customer = person.customer.map_or(Cell::Empty, |_| Cell::text(person.id.as_str()));
+        let next =
+            person.next.map_or([Cell::Empty, Cell::Empty], |(place, day)| [Cell::text(named(place)), Cell::Day(day)]);
+        let mut row = vec![Cell::text(person.id.as_str()), Cell::text(person.sort), customer];
+        row.extend([Cell::Day(person.began), Cell::Day(person.reached)]);
+        row.extend(next);
+        row.push(Cell::text(named(person.furthest.saturating_sub(1))));
+        sheet.row(&row)?;
     }
     Ok(Outcome::Done)
 }

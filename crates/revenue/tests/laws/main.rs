@@ -20,7 +20,7 @@ use company::{Company, Fact, companies, company};
 use proptest::{collection::vec, prelude::*};
 use revenue::{
     calendar::{Day, Grain, Moment},
-    cohort::{Cell, Member, cohorts_add_up, triangle, triangle_of},
+    cohort::{Cell, Kept, Member, cohorts_add_up, part_of, triangle, triangle_of},
     fact::{Reason, Row, Status, Superseded, superseded},
     law,
     ledger::Ledger,
@@ -463,22 +463,60 @@ fn cells_by_hand(
             let mut age = 0;
             while end <= through && !members.is_empty() {
                 let (mut customers, mut micros, mut size_micros) = (0, 0, 0);
+                let (mut gross_micros, mut kept) = (0, Kept::default());
+                let (mut gross_parts, mut parts) = (0, Kept::default());
                 for customer in &members {
                     let until_end = || ledger.of_customer(*customer).filter(|row| Day(ledger.day[*row]) < end);
                     micros += until_end().map(|row| i128::from(ledger.delta_micros[row])).sum::<i128>();
                     let comings = [Kind::New, Kind::Reactivation, Kind::Churn];
                     let last = until_end().rfind(|row| comings.contains(&ledger.kind[*row]));
                     customers += u64::from(last.is_some_and(|row| ledger.kind[row] != Kind::Churn));
-                    size_micros += ledger
+                    let first: i128 = ledger
                         .of_customer(*customer)
                         .take_while(|row| {
                             ledger.kind[*row] == Kind::New && Some(Day(ledger.day[*row])) == begins(*customer)
                         })
                         .map(|row| i128::from(ledger.delta_micros[row]))
-                        .sum::<i128>();
+                        .sum();
+                    size_micros += first;
+                    // Where the customer stood at the beginning of the period: at age 0, at the first payment.
+                    let begin = (0..age).fold(cohort, |day, _| day.next_of(grain));
+                    let until_begin = || ledger.of_customer(*customer).filter(|row| Day(ledger.day[*row]) < begin);
+                    let sum = |rows: &mut dyn Iterator<Item = usize>| {
+                        rows.map(|row| i128::from(ledger.delta_micros[row])).sum::<i128>()
+                    };
+                    let (mrr, mrr_before) = (sum(&mut until_end()), sum(&mut until_begin()));
+                    let pays = last.is_some_and(|row| ledger.kind[row] != Kind::Churn);
+                    let last_before = until_begin().rfind(|row| comings.contains(&ledger.kind[*row]));
+                    let paid = age == 0 || last_before.is_some_and(|row| ledger.kind[row] != Kind::Churn);
+                    gross_micros += mrr.min(first);
+                    if paid {
+                        let of = if age == 0 { first } else { mrr_before };
+                        kept = Kept {
+                            of_customers: kept.of_customers + 1,
+                            of_micros: kept.of_micros + of,
+                            customers: kept.customers + u64::from(pays),
+                            micros: kept.micros + mrr,
+                            gross_micros: kept.gross_micros + mrr.min(of),
+                        };
+                    }
+                    let part = part_of(ledger, *customer as u32, (age > 0).then_some(begin), end);
+                    parts += part.kept();
+                    gross_parts += part.gross_micros();
                 }
+                assert_eq!((parts, gross_parts), (kept, gross_micros), "the parts of customers make the cell");
                 let size_customers = members.len() as u64;
-                cells.push(Cell { cohort, segment, age, size_customers, size_micros, customers, micros });
+                cells.push(Cell {
+                    cohort,
+                    segment,
+                    age,
+                    size_customers,
+                    size_micros,
+                    customers,
+                    micros,
+                    gross_micros,
+                    kept,
+                });
                 age += 1;
                 end = end.next_of(grain);
             }

@@ -3,26 +3,29 @@
 //! A step is a stage (visited, signed up, became a customer) or a product event by its name. Who is one person says
 //! [`People`]: all who belong to one customer are one. How far each came says [`outlook::funnel`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use outlook::{
-    funnel::{Event, STEPS, furthest},
+    funnel::{Event, STEPS, path},
     lead_score::fits,
 };
-use revenue::calendar::Day;
+use revenue::calendar::{Day, Grain};
 
 use super::{
     Assumptions, EngineError,
     journey::{self, Traveller},
     label::Labels,
-    people::People,
+    people::{People, id_columns},
     segment::{Filter, OUTSIDE},
     tally::same_name,
 };
 use crate::{
     books::Books,
     catalogue::Setting,
-    observed::{NO_DAY, NO_ID, NO_INSTANT, Wanted},
+    observed::{NO_DAY, NO_ID, NO_INSTANT, Observed, Wanted},
 };
 
 /// A step of a funnel.
@@ -116,13 +119,47 @@ pub struct Funnel {
     pub by: Vec<String>,
     /// What is looked at.
     pub filters: Vec<Filter>,
+    /// How long the periods are by which people are told apart too, each in that of the first touch.
+    pub grain: Option<Grain>,
+}
+
+/// How many people reached each step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// The values of the segment in each dimension.
+    pub label: Vec<String>,
+    /// The first day of the period in which they first took the first step, where people are told apart by it.
+    pub period: Option<Day>,
+    /// One number a step.
+    pub people: Vec<u64>,
+}
+
+/// Someone who reached a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The surest sort of id that is known of them: customer, user, lead or visitor.
+    pub sort: &'static str,
+    /// That id.
+    pub id: String,
+    /// Whether they belong to a customer: then the id is the customer's.
+    pub customer: Option<u32>,
+    /// The day of the first touch.
+    pub began: Day,
+    /// The day on which they first reached the step.
+    pub reached: Day,
+    /// The step that they took next, by its place, and on which day: the one after, or any before it once more.
+    pub next: Option<(usize, Day)>,
+    /// How many steps they took.
+    pub furthest: usize,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// For each segment how many people reached each step.
-    pub reached: Vec<(Vec<String>, Vec<u64>)>,
+    /// For each segment, and each period where those are asked for, how many people reached each step.
+    pub reached: Vec<Reached>,
+    /// Who reached the step that was asked for.
+    pub people: Vec<Person>,
     /// The kinds of fact that a step needs and of which there are none, by the place of the step.
     pub lacking: BTreeMap<usize, &'static str>,
     /// Steps of which there never was one, by place, with the names that events have.
@@ -146,6 +183,8 @@ struct Taken {
     /// Whether it is dated by a day, so that it may have been at any time of it.
     is_day: bool,
     fits: u64,
+    /// The kind of fact, among those that were read, and the fact.
+    fact: (usize, usize),
 }
 
 /// Counts who took the steps.
@@ -153,7 +192,31 @@ struct Taken {
 /// # Errors
 /// When facts cannot be read, or a dimension is not known.
 pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Result<Answer, EngineError> {
-    let mut answer = Answer { reached: Vec::new(), lacking: BTreeMap::new(), never: BTreeMap::new() };
+    walked(books, assumptions, funnel, None)
+}
+
+/// Names who reached a step, by its place, of those whose first touch was in a period, or of all.
+///
+/// # Errors
+/// As [`count`].
+pub fn people(
+    books: &Books,
+    assumptions: &Assumptions,
+    funnel: &Funnel,
+    step: usize,
+    period: Option<Day>,
+) -> Result<Answer, EngineError> {
+    walked(books, assumptions, funnel, Some((step, period)))
+}
+
+fn walked(
+    books: &Books,
+    assumptions: &Assumptions,
+    funnel: &Funnel,
+    named: Option<(usize, Option<Day>)>,
+) -> Result<Answer, EngineError> {
+    let mut answer =
+        Answer { reached: Vec::new(), people: Vec::new(), lacking: BTreeMap::new(), never: BTreeMap::new() };
     for (place, step) in funnel.steps.iter().enumerate() {
         if !books.has_facts(step.table())? {
             answer.lacking.insert(place, step.table());
@@ -163,13 +226,17 @@ pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Resul
         return Ok(answer);
     }
     // Whom only product events know is a person too, so those are read before ids are numbered through.
-    let mut tables = Vec::new();
+    let mut tables: Vec<Read> = Vec::new();
     for (table, moment, name) in TABLES {
         if !funnel.steps.iter().any(|step| step.table() == *table) {
             continue;
         }
         let mut wanted = Wanted::default();
         People::want(table, &mut wanted);
+        if named.is_some() {
+            // Who is to be named is, by the ids as they stand.
+            wanted.texts.extend(wanted.ids.iter().cloned().collect::<Vec<_>>());
+        }
         wanted.days.insert((*moment).to_owned());
         wanted.instants.insert((*moment).to_owned());
         wanted.texts.extend(name.map(str::to_owned));
@@ -182,7 +249,7 @@ pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Resul
     let mut midnight = |day: i32| *midnights.entry(day).or_insert_with(|| books.ticks.zone().start_of_day(Day(day)));
     let begin = midnight(funnel.from.0);
     let mut seen = 0u64;
-    for (table, moment, name, observed) in &tables {
+    for (kind, (table, moment, name, observed)) in tables.iter().enumerate() {
         let of_table = |step: &&(usize, &Step)| step.1.table() == *table;
         let steps: Vec<(usize, &Step)> =
             funnel.steps.iter().enumerate().take(STEPS).collect::<Vec<_>>().iter().filter(of_table).copied().collect();
@@ -203,7 +270,7 @@ pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Resul
             seen |= fits;
             let (day, at) = (days[fact], instants[fact]);
             if party != NO_ID && day != NO_DAY && at != NO_INSTANT && at >= begin {
-                taken.push(Taken { party, day, at, is_day: at == midnight(day), fits });
+                taken.push(Taken { party, day, at, is_day: at == midnight(day), fits, fact: (kind, fact) });
             }
         }
     }
@@ -221,7 +288,7 @@ pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Resul
             let (Some(day), Some(party)) = (day, people.party("customer", customer)) else { continue };
             let at = midnight(day);
             if at >= begin {
-                taken.push(Taken { party, day, at, is_day: true, fits: paid });
+                taken.push(Taken { party, day, at, is_day: true, fits: paid, fact: (usize::MAX, 0) });
             }
         }
     }
@@ -248,9 +315,12 @@ pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Resul
     };
     in_order(&mut taken, &mut midnight);
     let end = midnight(funnel.to.0);
-    let mut reached: BTreeMap<Vec<String>, Vec<u64>> = BTreeMap::new();
+    let mut reached: BTreeMap<(Vec<String>, Option<Day>), Vec<u64>> = BTreeMap::new();
     if funnel.by.is_empty() {
-        reached.insert(Vec::new(), vec![0; funnel.steps.len()]);
+        // Of a period without anybody it is known that nobody came.
+        for period in periods(funnel) {
+            reached.insert((Vec::new(), period), vec![0; funnel.steps.len()]);
+        }
     }
     let mut segment_of = traveller.segments_of_parties();
     let mut events: Vec<Event> = Vec::new();
@@ -267,15 +337,57 @@ pub fn count(books: &Books, assumptions: &Assumptions, funnel: &Funnel) -> Resul
             at: taken.at,
             fits: if taken.at < end { taken.fits } else { taken.fits & !1 },
         }));
-        let furthest = furthest(&events, funnel.steps.len(), funnel.window_micros);
-        if furthest > 0 {
-            let label = labels.of(segment as usize).to_vec();
-            let steps = reached.entry(label).or_insert_with(|| vec![0; funnel.steps.len()]);
-            steps.iter_mut().take(furthest).for_each(|step| *step += 1);
+        let path = path(&events, funnel.steps.len(), funnel.window_micros);
+        let furthest = path.iter().take_while(|event| event.is_some()).count();
+        let day_of = |place: Option<usize>| place.and_then(|place| of_person.get(place)).map(|taken| Day(taken.day));
+        let Some(began) = day_of(path[0]) else { continue };
+        let period = funnel.grain.map(|grain| began.first_of(grain));
+        let label = labels.of(segment as usize).to_vec();
+        let steps = reached.entry((label, period)).or_insert_with(|| vec![0; funnel.steps.len()]);
+        steps.iter_mut().take(furthest).for_each(|step| *step += 1);
+        if let Some((step, wanted)) = named
+            && (wanted.is_none() || wanted == period)
+            && let Some(place) = path.get(step).copied().flatten()
+            && let Some(reached) = day_of(Some(place))
+        {
+            let next = of_person.get(place + 1).map(|taken| {
+                let is_following = taken.fits >> (step + 1).min(STEPS - 1) & 1 == 1;
+                let following = if is_following { step + 1 } else { taken.fits.trailing_zeros() as usize };
+                (following, Day(taken.day))
+            });
+            let customer = people.customer(person);
+            let (sort, id) = match customer {
+                Some(customer) => ("customer", books.customer_id(customer)),
+                None => surest_id(&tables, of_person),
+            };
+            answer.people.push(Person { sort, id, customer, began, reached, next, furthest });
         }
     }
-    answer.reached = reached.into_iter().collect();
+    let of_each = |((label, period), people)| Reached { label, period, people };
+    answer.reached = reached.into_iter().map(of_each).collect();
     Ok(answer)
+}
+
+/// The periods that people are told apart by.
+fn periods(funnel: &Funnel) -> Vec<Option<Day>> {
+    let Some(grain) = funnel.grain else { return vec![None] };
+    let first = funnel.from.first_of(grain);
+    let following = std::iter::successors(Some(first), |period| Some(period.next_of(grain)));
+    following.take_while(|period| *period < funnel.to).map(Some).collect()
+}
+
+/// A kind of fact that was read, with the column of its moment, that of its name, and its facts.
+type Read = (&'static str, &'static str, Option<&'static str>, Arc<Observed>);
+
+/// The surest id that the facts of a person state.
+fn surest_id(tables: &[Read], of_person: &[Taken]) -> (&'static str, String) {
+    let stated = of_person.iter().filter_map(|taken| {
+        let (kind, fact) = taken.fact;
+        let (table, _, _, observed) = tables.get(kind)?;
+        let mut columns = id_columns(table);
+        columns.find_map(|(rank, sort, column)| Some((rank, sort, observed.texts(column)?.of(fact)?.to_owned())))
+    });
+    stated.min().map_or(("visitor", String::new()), |(_, sort, id)| (sort, id))
 }
 
 /// Puts steps in order of person and time. On a day of which some step is dated by the day alone nobody knows the order,

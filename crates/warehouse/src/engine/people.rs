@@ -379,6 +379,15 @@ impl People {
     }
 }
 
+/// The columns of a kind that say whom a fact is about, the surest first: how sure each is, its sort, and its name.
+pub(super) fn id_columns(table: &str) -> impl Iterator<Item = (usize, &'static str, &'static str)> + '_ {
+    let stated = WAYS.iter().filter(move |column| value_of_column(table, column).is_some());
+    stated.filter_map(move |column| {
+        let rank = sort_index(&numbering_sort(table, column))?;
+        Some((rank, SORTS[rank].0, *column))
+    })
+}
+
 /// The place of a sort among [`SORTS`].
 fn sort_index(sort: &str) -> Option<usize> {
     SORTS.iter().position(|(known, _)| *known == sort)
