@@ -38,7 +38,7 @@ export function rowsOf(list: string, first: number, step: number) {
   };
 }
 
-/** Shuts what was opened, and forgets how much of it was shown. */
-export function shut(): void {
-  set({ drill: null, more: without('drill') });
+/** Shuts what was opened, a number or people, and forgets how much of it was shown. */
+export function shut(opened: 'drill' | 'who' = 'drill'): void {
+  set({ [opened]: null, more: without(opened) });
 }

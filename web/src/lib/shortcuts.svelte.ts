@@ -55,7 +55,7 @@ export function shortcuts(event: KeyboardEvent): void {
     if (overlay.palette || overlay.help || overlay.filter || overlay.note) {
       overlay.palette = overlay.help = overlay.filter = overlay.note = false;
     } else if (parameter('drill')) shut();
-    else if (parameter('who')) set({ who: null });
+    else if (parameter('who')) shut('who');
     else if (parameter('tv')) set({ tv: null });
     return;
   }
