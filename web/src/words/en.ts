@@ -357,6 +357,9 @@ export const words = {
   fired: 'Fired',
   nothingFired: 'No rule fired.',
   sinceMonths: 'Since',
+  history: (months: number) => `Last ${months} months`,
+  firedIn: (months: string) => `Fired in ${months}`,
+  firedNever: 'Fired in none of these months',
   record: 'Came true',
   recordWords: (followed: number, of: number, anyway: number, all: number) =>
     `After it fired, what it says came true ${followed} of ${of} times; in any month it does ${anyway} of ${all} times.`,

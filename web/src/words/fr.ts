@@ -371,6 +371,9 @@ export const words: Dictionary = {
   fired: 'Déclenchées',
   nothingFired: 'Aucune règle ne s’est déclenchée.',
   sinceMonths: 'Depuis',
+  history: (months) => `${months} derniers mois`,
+  firedIn: (months) => `Déclenchée en ${months}`,
+  firedNever: 'Déclenchée aucun de ces mois',
   record: 'Confirmée',
   recordWords: (followed, of, anyway, all) =>
     `Après déclenchement, confirmée ${followed} fois sur ${of} ; n’importe quel mois, ${anyway} fois sur ${all}.`,

@@ -366,6 +366,37 @@ export default async function figures({ check, open, ask }, { api, program, data
     await page.getByRole('button', { name: 'Remove: fewer leave' }).waitFor({ state: 'detached' });
   });
 
+  await check('the strip of a rule says in which months it fired, as the API judges them', async (page) => {
+    await open(page, '/alerts?lang=en&only=all');
+    const periods = Array.from({ length: 12 }, (_, back) =>
+      new Date(Date.UTC(2026, 8 - back, 1)).toISOString().slice(0, 7),
+    ).reverse();
+    const judged = [];
+    for (const period of periods) {
+      judged.push([...(await ask('/verdict', { period })).rows, ...(await ask('/signals', { period })).rows]);
+    }
+    const strips = await page
+      .getByRole('group', { name: 'Rules and signals' })
+      .locator('tbody tr')
+      .evaluateAll((all) =>
+        all.map((row) => [
+          row.querySelector('th').textContent.trim(),
+          [...row.querySelectorAll('svg[role=img] rect')].map((rect) => /: Fired$/.test(rect.textContent.trim())),
+        ]),
+      );
+    assert.ok(strips.length > 10, `${strips.length} rules`);
+    assert.ok(
+      strips.some(([, fired]) => fired.includes(true) && fired.includes(false)),
+      'some came and went',
+    );
+    for (const [name, fired] of strips) {
+      const ofMonths = judged.map((rows) =>
+        rows.some((row) => (row.title ?? row.rule.replaceAll('_', ' ')) === name && row.state === 'fired'),
+      );
+      assert.deepEqual(fired, ofMonths, name);
+    }
+  });
+
   await check('levers, prices and what was off are those of the API', async (page) => {
     const levers = (await ask('/levers', { months: '12', limit: '10000' })).rows.filter((row) => row.months === 12);
     await open(page, '/levers?lang=en&view=table');
