@@ -19,6 +19,7 @@ use warehouse::{
 
 use crate::{
     command::CommandError,
+    notes,
     session::{Session, clock},
 };
 
@@ -77,6 +78,31 @@ pub struct Close {
     pub currency: String,
     /// The figures.
     pub figures: Vec<Reported>,
+    /// What was written to the questions of the month by then.
+    #[serde(default)]
+    pub notes: Vec<Answered>,
+}
+
+/// What was written to a question of a month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The question, as the section of the review is called.
+    pub question: String,
+    /// What was written.
+    pub words: String,
+    /// Who wrote it.
+    pub author: String,
+}
+
+/// What is written to the questions of a month, in the order in which they are asked.
+pub fn answered(session: &Session, month: Day) -> Result<Vec<Answered>, CommandError> {
+    let written = notes::of_month(&session.lake, month, session.view(None)?.as_known_at)?;
+    let answered = written.into_iter().map(|(question, note)| Answered {
+        question: question.to_owned(),
+        words: note.words(),
+        author: note.of("author").to_owned(),
+    });
+    Ok(answered.collect())
 }
 
 /// A figure that was reported.
@@ -244,6 +270,7 @@ pub fn close(session: &Session, month: Day, by: &str) -> Result<(), CommandError
         policy: books.view.policy_name.clone(),
         currency: books.reporting.code().to_owned(),
         figures,
+        notes: answered(session, month)?,
     };
     let text = serde_json::to_string(&close).map_err(std::io::Error::from)?;
     session.lake.set_setting(&format!("{PREFIX}{name}"), &text)?;

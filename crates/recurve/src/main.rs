@@ -9,6 +9,7 @@ mod closes;
 mod command;
 mod judgement;
 mod listing;
+mod notes;
 mod policies;
 mod review;
 mod series;

@@ -27,6 +27,9 @@ pub struct Section {
     pub heading: String,
     /// What is said.
     pub lines: Vec<String>,
+    /// What people wrote to it.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Above the columns of figures.
     pub columns: Vec<String>,
     /// Figures.
@@ -63,6 +66,9 @@ impl Review {
             for line in &section.lines {
                 let _ = writeln!(out, "  - {line}");
             }
+            for note in &section.notes {
+                let _ = writeln!(out, "  > {}", note.replace('\n', "\n    "));
+            }
             if !section.figures.is_empty() {
                 let mut table = comfy_table::Table::new();
                 table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
@@ -88,6 +94,9 @@ impl Review {
             let _ = write!(out, "\n## {}\n\n", section.heading);
             for line in &section.lines {
                 let _ = writeln!(out, "- {}", line.replace('\n', " "));
+            }
+            for note in &section.notes {
+                let _ = writeln!(out, "\n> {}", note.replace('\n', "\n> "));
             }
             if !section.figures.is_empty() {
                 let columns = section.columns.iter().map(|column| cell(column)).collect::<Vec<_>>().join(" | ");
@@ -120,6 +129,9 @@ impl Review {
                     let _ = writeln!(out, "<li>{}</li>", escaped(line));
                 }
                 out.push_str("</ul>\n");
+            }
+            for note in &section.notes {
+                let _ = writeln!(out, "<blockquote>{}</blockquote>", escaped(note));
             }
             if !section.figures.is_empty() {
                 out.push_str("<table>\n<thead><tr><th></th>");

@@ -52,6 +52,10 @@ export interface Mark {
   /** At which period. */
   index: number;
   words: string;
+  /** How many notes it stands for; one unless it is said. */
+  count?: number;
+  /** Opens what it marks; without it a mark is only seen. */
+  open?: () => void;
 }
 
 export interface TipRow {

@@ -199,8 +199,23 @@ export interface Note {
   /** annotation, interview, competitor or plan. */
   kind: string;
   title: string | null;
+  body: string | null;
   words: string;
+  customer: string | null;
   author: string | null;
+  /** Whose fact it is. */
+  source: string | null;
+}
+
+/** What was written to a question of a month, beside what its close kept. */
+export interface MonthAnswer {
+  question: string;
+  words: string | null;
+  author: string | null;
+  reported: string | null;
+  reported_by: string | null;
+  /** When the month was closed; null while it is open. */
+  closed_at: string | null;
 }
 
 /** What a lever does after some months, beside how it goes without it. */

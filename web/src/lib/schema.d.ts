@@ -228,6 +228,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/closes/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was written to the questions of a month, beside what its close kept */
+        get: operations["get_closes_notes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/closes/{month}": {
         parameters: {
             query?: never;
@@ -240,6 +257,24 @@ export interface paths {
         post?: never;
         /** Open a month again */
         delete: operations["delete_closes_month"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/closes/{month}/notes/{question}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Write to a question of a month (targets, churn, risk, growth, changes or decisions), as a fact */
+        put: operations["put_closes_month_notes_question"];
+        post?: never;
+        /** Take back what was written to a question of a month */
+        delete: operations["delete_closes_month_notes_question"];
         options?: never;
         head?: never;
         patch?: never;
@@ -680,9 +715,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** Say a note anew, as a newer version of the fact; what is not said stays as it is */
+        put: operations["put_notes_id"];
         post?: never;
-        /** Withdraw a note that was kept here */
+        /** Withdraw a note: what was known before keeps it */
         delete: operations["delete_notes_id"];
         options?: never;
         head?: never;
@@ -1302,6 +1338,19 @@ export interface components {
             /** @description The subscription. */
             subscription: string;
         };
+        /** @description What a note says now. What is not said stays as it is. */
+        ChangedNote: {
+            /** @description The customer that it is about; empty for none. */
+            customer?: string | null;
+            /** @description The day that it is about. */
+            day?: string | null;
+            /** @description annotation, interview, competitor or plan. */
+            kind?: string | null;
+            /** @description What it is about, where words are said too; a note without a title is its title. */
+            title?: string | null;
+            /** @description What is said; of a note with a title, below it. */
+            words?: string | null;
+        };
         /** @description What changes of somebody. */
         ChangedUser: {
             is_disabled?: boolean | null;
@@ -1883,6 +1932,11 @@ export interface components {
             name: string;
             unit: string;
         };
+        /** @description What is written to a question of a month. */
+        NewAnswer: {
+            /** @description The words; what was written before stays in what was known before. */
+            words: string;
+        };
         /** @description A month that is closed. */
         NewClose: {
             /** @description The month, such as 2024-02. */
@@ -1895,7 +1949,9 @@ export interface components {
             day: string;
             /** @description annotation, interview, competitor or plan; annotation unless set. */
             kind?: string | null;
+            /** @description What it is about; a note without a title is its title. */
             title?: string | null;
+            /** @description What is said; of a note with a title, below it. */
             words: string;
         };
         /** @description A new link or token. */
@@ -2035,7 +2091,10 @@ export interface components {
             code: string;
             /** @description How to go on. */
             help: string;
-            /** @description For people: what happened, to which thing. */
+            /**
+             * @description For people: what happened, to which thing. In the language of the request: the parameter `lang`, else the header
+             *     `Accept-Language`, else the language of the data folder.
+             */
             message: string;
         };
         /** @description What a refused request gets. */
@@ -2234,6 +2293,8 @@ export interface components {
             id: string;
             /** @description What is said. */
             lines: string[];
+            /** @description What people wrote to it. */
+            notes?: string[];
         };
         /** @description The version of the data that is served. */
         Served: {
@@ -3023,12 +3084,135 @@ export interface operations {
             };
         };
     };
+    get_closes_notes: {
+        parameters: {
+            query: {
+                /** @description The month, such as 2024-02 */
+                month: string;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
     delete_closes_month: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Added"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    put_closes_month_notes_question: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+                question: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewAnswer"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Added"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    delete_closes_month_notes_question: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+                question: string;
             };
             cookie?: never;
         };
@@ -4479,9 +4663,50 @@ export interface operations {
             };
         };
     };
+    put_notes_id: {
+        parameters: {
+            query?: {
+                /** @description Whose note it is, where several sources have one of this id */
+                source?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangedNote"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Added"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
     delete_notes_id: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whose note it is, where several sources have one of this id */
+                source?: string;
+            };
             header?: never;
             path: {
                 id: string;

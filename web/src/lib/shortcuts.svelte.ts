@@ -1,5 +1,6 @@
 // Keys. Two in a row go somewhere (g o), one does something; all are listed under ?.
 import { app } from './app.svelte';
+import type { Note } from './contract';
 import { LANGUAGES } from './format';
 import { language } from './language.svelte';
 import { shut } from './more';
@@ -8,7 +9,10 @@ import { PAGES } from './pages';
 import { preference } from './preference.svelte';
 import { go, href, parameter, set } from './router.svelte';
 
-export const overlay = $state({ palette: false, help: false, filter: false, note: false });
+/** The dialog of notes: closed, for a new one, or with those that are there already. */
+type Noting = 'new' | readonly Note[] | null;
+
+export const overlay = $state({ palette: false, help: false, filter: false, note: null as Noting });
 
 let before = '';
 let at = 0;
@@ -53,7 +57,8 @@ export function shortcuts(event: KeyboardEvent): void {
   }
   if (event.key === 'Escape') {
     if (overlay.palette || overlay.help || overlay.filter || overlay.note) {
-      overlay.palette = overlay.help = overlay.filter = overlay.note = false;
+      overlay.palette = overlay.help = overlay.filter = false;
+      overlay.note = null;
     } else if (parameter('drill')) shut();
     else if (parameter('who')) shut('who');
     else if (parameter('tv')) set({ tv: null });
@@ -85,7 +90,7 @@ export function shortcuts(event: KeyboardEvent): void {
   else if (key === '?') overlay.help = true;
   else if (key === '/') overlay.palette = true;
   else if (key === 'f') overlay.filter = true;
-  else if (key === 'a') overlay.note = app.mayEdit;
+  else if (key === 'a') overlay.note = app.mayEdit ? 'new' : null;
   else if (key === 't') set({ view: parameter('view') === 'table' ? null : 'table' }, { replace: true });
   else if (key === 'e') document.querySelector<HTMLButtonElement>('main .csv')?.click();
   else if (key === 'w' && parameter('tv') === null) return;

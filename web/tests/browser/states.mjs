@@ -15,6 +15,13 @@ async function shown(page) {
   return [await page.locator('main').innerText(), ...over].join('\n');
 }
 
+/** How many notes the flags of the movements stand for. */
+const noted = () =>
+  [...document.querySelectorAll('[data-chart=movements] .note')].reduce(
+    (sum, flag) => sum + Number(flag.dataset.notes),
+    0,
+  );
+
 export default async function states({ check, open, ask }, { api, program, browser }) {
   await check('a link that was passed on shows the same screen', async (page) => {
     const passed = [
@@ -112,8 +119,7 @@ export default async function states({ check, open, ask }, { api, program, brows
   await check('a note is written by keys, a view is saved and a goal is set, and all are there', async (page) => {
     const mark = `launch ${Date.now() % 100000}`;
     await open(page, '/mrr?lang=en');
-    const flags = page.locator('[data-chart=movements] .note circle');
-    const before = await flags.count();
+    const before = await page.evaluate(noted);
     await page.keyboard.press('a');
     const dialog = page.getByRole('dialog');
     await dialog.waitFor();
@@ -122,11 +128,7 @@ export default async function states({ check, open, ask }, { api, program, brows
     await page.keyboard.press('Enter');
     await dialog.waitFor({ state: 'detached' });
     // Words stand beside a flag only where there is room between the flags of other notes.
-    await page.waitForFunction(
-      (count) => document.querySelectorAll('[data-chart=movements] .note circle').length === count,
-      before + 1,
-      { timeout: 30000 },
-    );
+    await page.waitForFunction(`(${noted})() === ${before + 1}`, null, { timeout: 30000 });
     const { rows: notes } = await ask('/notes', { limit: '10000' });
     const note = notes.find((row) => row.words === mark);
     assert.equal(note.day, '2026-08-05');

@@ -3,6 +3,13 @@ import assert from 'node:assert/strict';
 import { settled } from '../../scripts/browser.mjs';
 import { noViolation } from './harness.mjs';
 
+/** How many notes the flags of the movements stand for. */
+const noted = () =>
+  [...document.querySelectorAll('[data-chart=movements] .note')].reduce(
+    (sum, flag) => sum + Number(flag.dataset.notes),
+    0,
+  );
+
 export default async function use({ check, open, ask }, { api }) {
   await check('what is running is hatched and said to be so', async (page) => {
     await open(page, '/?lang=en');
@@ -352,8 +359,7 @@ export default async function use({ check, open, ask }, { api }) {
 
   await check('what arrives shows on an open page at once', async (page) => {
     await open(page, '/?lang=en');
-    const flags = page.locator('[data-chart=movements] .note circle');
-    const before = await flags.count();
+    const before = await page.evaluate(noted);
     const words = `noted ${Date.now() % 100000}`;
     const response = await fetch(`${api}/api/v1/notes`, {
       method: 'POST',
@@ -361,11 +367,102 @@ export default async function use({ check, open, ask }, { api }) {
       body: JSON.stringify({ day: '2026-09-15', words }),
     });
     assert.equal(response.status, 200, await response.text());
-    await page.waitForFunction(
-      (count) => document.querySelectorAll('[data-chart=movements] .note circle').length === count,
-      before + 1,
-      { timeout: 30000 },
+    await page.waitForFunction(`(${noted})() === ${before + 1}`, null, { timeout: 30000 });
+  });
+
+  await check('a note is opened at its flag, changed, and taken back, by pointer and by keys', async (page) => {
+    const words = `noted ${Date.now()}`;
+    const response = await fetch(`${api}/api/v1/notes`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ day: '2026-03-10', words }),
+    });
+    const { id } = await response.json();
+    const known = async () => (await ask('/notes', { limit: '10000' })).rows.find((row) => row.id === id);
+    await open(page, '/mrr?lang=en&range=12m&grain=month');
+    const flag = page.locator('[data-chart=movements] .flag[aria-label*="Mar 2026"]');
+    await flag.waitFor({ timeout: 30000 });
+    await flag.click();
+    const dialog = page.getByRole('dialog');
+    await dialog.waitFor();
+    await noViolation(page);
+    // Where several notes have one flag, each of them is there.
+    const each = dialog.getByRole('button', { name: `Change the note “${words}”` });
+    if (await each.count()) await each.click();
+    assert.equal(await dialog.getByLabel('What happened?').inputValue(), words);
+    await dialog.getByLabel('What happened?').fill(`${words} anew`);
+    await dialog.getByLabel('In more words').fill('with details');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    assert.equal((await known()).words, `${words} anew: with details`);
+
+    // The chart is one stop of the keyboard: the key of notes opens those of the period that has the focus.
+    const chart = page.locator('[data-chart=movements] [role=slider]');
+    await chart.focus();
+    await page.keyboard.press('End');
+    for (let turn = 0; turn < 12 && !/^Mar 2026/.test(await chart.getAttribute('aria-valuetext')); turn += 1) {
+      await page.keyboard.press('ArrowLeft');
+    }
+    assert.match(await chart.getAttribute('aria-valuetext'), /Note: /);
+    await page.keyboard.press('a');
+    await dialog.waitFor();
+    const again = dialog.getByRole('button', { name: `Change the note “${words} anew”` });
+    if (await again.count()) {
+      await again.focus();
+      await page.keyboard.press('Enter');
+    }
+    const away = dialog.getByRole('button', { name: 'Take back', exact: true });
+    await away.focus();
+    await page.keyboard.press('Enter');
+    await dialog.getByText('What was known before keeps it').waitFor();
+    await page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    assert.equal(await known(), undefined);
+    await page.waitForTimeout(100);
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'slider', 'focus comes back');
+  });
+
+  await check('a question of the month is answered in a note, which its close keeps and paper shows', async (page) => {
+    const send = (method, path, body) =>
+      fetch(`${api}/api/v1${path}`, {
+        method,
+        headers: { 'content-type': 'application/json' },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+    const mark = `because ${Date.now()}`;
+    await send('DELETE', '/closes/2026-07');
+    await send('DELETE', '/closes/2026-07/notes/churn');
+    await open(page, '/month/2026-07?lang=en');
+    const churn = page.locator('.five li').filter({ hasText: 'Where is churn going?' });
+    await churn.getByRole('button', { name: /Write a note to/ }).click();
+    await page.keyboard.type(mark);
+    await noViolation(page);
+    await page.keyboard.press('Control+Enter');
+    await churn.locator('blockquote').getByText(mark).waitFor({ timeout: 30000 });
+    await page.waitForTimeout(100);
+    assert.match(await page.evaluate(() => document.activeElement.ariaLabel), /Change the note to/, 'focus comes back');
+    assert.equal((await ask('/closes/notes', { month: '2026-07' })).rows[0].words, mark);
+    await page.emulateMedia({ media: 'print' });
+    assert.ok(await churn.locator('blockquote').isVisible());
+    assert.equal(await churn.getByRole('button').filter({ visible: true }).count(), 0, 'paper has no buttons');
+    await page.emulateMedia({ media: 'screen' });
+
+    assert.equal((await send('POST', '/closes', { month: '2026-07' })).status, 200);
+    await page.locator('[data-closed="2026-07"]').waitFor({ timeout: 60000 });
+    await churn.getByRole('button', { name: /Change the note to/ }).click();
+    await churn.getByRole('textbox').fill(`${mark}, or not`);
+    await churn.getByRole('button', { name: 'Save' }).click();
+    await churn.getByText('since the close').waitFor({ timeout: 30000 });
+    assert.deepEqual(
+      (await churn.locator('blockquote').allInnerTexts()).map((text) => text.split('\n')[0]),
+      [mark, `${mark}, or not`],
+      'what was kept stands first',
     );
+    await churn.getByRole('button', { name: /Change the note to/ }).click();
+    await page.keyboard.press('Escape');
+    assert.equal(await churn.getByRole('textbox').count(), 0);
+    await send('DELETE', '/closes/2026-07');
+    await send('DELETE', '/closes/2026-07/notes/churn');
   });
 
   await check('the close of a month prints on paper', async (page) => {

@@ -7,18 +7,23 @@ use axum::{
     extract::{Path, State},
     http::Method,
 };
+use revenue::calendar::Day;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
     access::Caller,
     doors,
-    notes::{Added, change},
+    notes::{Added, change, take_back, write_down, wrong},
     refusal::Refusal,
     route::{Route, Who},
     server::Server,
 };
-use crate::{closes, command::close};
+use crate::{
+    closes,
+    command::close,
+    notes::{QUESTIONS, REVIEW, id_of_answer},
+};
 
 pub fn routes() -> Vec<Route> {
     vec![
@@ -34,6 +39,29 @@ pub fn routes() -> Vec<Route> {
             &["month"],
             close::figures,
         ),
+        Route::list(
+            "/closes/notes",
+            "What was written to the questions of a month, beside what its close kept",
+            &["month"],
+            close::notes,
+        ),
+        Route::other(
+            Method::PUT,
+            "/closes/{month}/notes/{question}",
+            Who::Editor,
+            "Write to a question of a month (targets, churn, risk, growth, changes or decisions), as a fact",
+            answer,
+        )
+        .takes::<NewAnswer>()
+        .gives::<Added>(),
+        Route::other(
+            Method::DELETE,
+            "/closes/{month}/notes/{question}",
+            Who::Editor,
+            "Take back what was written to a question of a month",
+            unanswer,
+        )
+        .gives::<Added>(),
         Route::other(Method::POST, "/closes", Who::Editor, "Close a month: what it says now is kept", add)
             .takes::<NewClose>()
             .gives::<Added>(),
@@ -71,5 +99,65 @@ async fn remove(
 ) -> Result<Json<Added>, Refusal> {
     let id = change(&server, move |session| closes::reopen(session, closes::month(session, &month)?)).await?;
     doors::note(&server, &caller.name, "reopened a month", &id).await?;
+    Ok(Json(Added { id }))
+}
+
+/// What is written to a question of a month.
+#[derive(Deserialize, ToSchema)]
+pub struct NewAnswer {
+    /// The words; what was written before stays in what was known before.
+    words: String,
+}
+
+/// How long an answer may be.
+const WORDS_BYTES: usize = 20_000;
+
+/// A month that is over, and one of its questions.
+async fn asked(server: &Arc<Server>, month: String, question: &str) -> Result<(Day, &'static str), Refusal> {
+    let Some(question) = QUESTIONS.iter().copied().find(|known| *known == question) else {
+        let words = format!("a month is not asked `{question}`; its questions are {}", QUESTIONS.join(", "));
+        return Err(Refusal::missing(words));
+    };
+    let of = Arc::clone(server);
+    let read = tokio::task::spawn_blocking(move || closes::month(&of.session()?, &month));
+    Ok((read.await.map_err(|_| Refusal::failed())??, question))
+}
+
+async fn answer(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path((month, question)): Path<(String, String)>,
+    Json(said): Json<NewAnswer>,
+) -> Result<Json<Added>, Refusal> {
+    let (month, question) = asked(&server, month, &question).await?;
+    let words = said.words.trim();
+    if words.is_empty() || words.len() > WORDS_BYTES {
+        return Err(wrong("an answer has from 1 to 20000 bytes of words; to take it back, delete it"));
+    }
+    let id = id_of_answer(month, question);
+    // It is about the whole month, and was said at its end.
+    let day = month.plus_months(1).plus_days(-1).to_string();
+    let cells = [
+        ("note", id.as_str()),
+        ("day", &day),
+        ("kind", REVIEW),
+        ("title", words),
+        ("author", &caller.name),
+        ("question", question),
+    ];
+    write_down(&server, &caller, &cells).await?;
+    doors::note(&server, &caller.name, "wrote to a question", &id).await?;
+    Ok(Json(Added { id }))
+}
+
+async fn unanswer(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path((month, question)): Path<(String, String)>,
+) -> Result<Json<Added>, Refusal> {
+    let (month, question) = asked(&server, month, &question).await?;
+    let id = id_of_answer(month, question);
+    take_back(&server, &caller, &id).await?;
+    doors::note(&server, &caller.name, "withdrew", &id).await?;
     Ok(Json(Added { id }))
 }

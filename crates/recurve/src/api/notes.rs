@@ -1,25 +1,23 @@
 //! What people keep: notes, which are facts, targets, which are settings of the folder, and views.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{Method, StatusCode},
 };
 use revenue::calendar::Day;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
-use warehouse::{
-    import::{Export, ImportRequest, export, preview},
-    kind::{KINDS, Kind},
-};
+use warehouse::import::{Answer, Statement};
 
 use super::{
     access::Caller,
     company::instant,
     doors,
-    imports::{import_now, writable},
+    imports::writable,
+    ingest::Reply,
     people::secret,
     refusal::Refusal,
     route::{Route, Who},
@@ -28,6 +26,7 @@ use super::{
 use crate::{
     command::{CommandError, Outcome, target},
     listing::{Cell, Sheet},
+    notes::{ANNOTATION, DASHBOARD, Note, all, kind},
     session::{Session, clock},
 };
 
@@ -37,8 +36,25 @@ pub fn routes() -> Vec<Route> {
         Route::other(Method::POST, "/notes", Who::Editor, "Keep a note, as a fact", add_note)
             .takes::<NewNote>()
             .gives::<Added>(),
-        Route::other(Method::DELETE, "/notes/{id}", Who::Editor, "Withdraw a note that was kept here", remove_note)
-            .gives::<Added>(),
+        Route::other(
+            Method::PUT,
+            "/notes/{id}",
+            Who::Editor,
+            "Say a note anew, as a newer version of the fact; what is not said stays as it is",
+            change_note,
+        )
+        .takes::<ChangedNote>()
+        .gives::<Added>()
+        .asks::<OfSource>(),
+        Route::other(
+            Method::DELETE,
+            "/notes/{id}",
+            Who::Editor,
+            "Withdraw a note: what was known before keeps it",
+            remove_note,
+        )
+        .gives::<Added>()
+        .asks::<OfSource>(),
         Route::list(
             "/targets",
             "Targets, where they should be by now, and the chance of being met",
@@ -58,14 +74,6 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// What facts that were written here come from.
-const SOURCE: &str = "dashboard";
-
-/// The kind of fact that notes are.
-fn kind() -> Result<&'static Kind, Refusal> {
-    KINDS.iter().find(|kind| kind.table == "note").ok_or_else(Refusal::failed)
-}
-
 /// Which notes.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct OfNotes {
@@ -74,38 +82,25 @@ pub struct OfNotes {
     customer: Option<String>,
 }
 
-/// The columns of notes with the cells of each.
-fn all(rows: Export) -> (Vec<String>, Vec<Vec<Option<String>>>) {
-    let columns = rows.columns().iter().map(|column| column.name.clone()).collect();
-    (columns, rows.collect())
-}
-
-/// Lists them, by day.
+/// Lists them, by day. Who may not be told who the customers are is told what happened to the business, and no more.
 pub fn notes(session: &Session, asked: &OfNotes, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
-    sheet.begin(["id", "day", "kind", "title", "words", "customer", "author"])?;
-    let Some(kind) = KINDS.iter().find(|kind| kind.table == "note") else { return Ok(Outcome::Done) };
-    let (columns, mut rows) = all(export(&session.lake, kind, None, session.view(None)?.as_known_at)?);
-    let place = |name: &str| columns.iter().position(|column| column == name);
-    let (note, day, what, title, body, customer, author) =
-        (place("note"), place("day"), place("kind"), place("title"), place("body"), place("customer"), place("author"));
-    let text = |row: &[Option<String>], at: Option<usize>| at.and_then(|at| row.get(at)?.clone()).unwrap_or_default();
-    rows.retain(|row| asked.customer.as_ref().is_none_or(|wanted| text(row, customer) == *wanted));
-    rows.sort_by_key(|row| (text(row, day), text(row, note)));
-    for row in &rows {
-        let (title, body) = (text(row, title), text(row, body));
-        let words = match (title.is_empty(), body.is_empty()) {
-            (false, false) => format!("{title}: {body}"),
-            _ => format!("{title}{body}"),
-        };
-        let what = text(row, what);
+    sheet.begin(["id", "day", "kind", "title", "body", "words", "customer", "author", "question", "source"])?;
+    let is_shown = |note: &Note| match session.hides_customers {
+        true => note.kind() == ANNOTATION && note.of("customer").is_empty(),
+        false => asked.customer.as_ref().is_none_or(|wanted| note.of("customer") == wanted),
+    };
+    for note in all(&session.lake, session.view(None)?.as_known_at)?.iter().filter(|note| is_shown(note)) {
         sheet.row(&[
-            Cell::text(text(row, note)),
-            Cell::text(text(row, day)),
-            Cell::text(if what.is_empty() { "annotation".to_owned() } else { what }),
-            Cell::text(title),
-            Cell::text(words),
-            Cell::text(text(row, customer)),
-            Cell::text(text(row, author)),
+            Cell::text(note.of("note")),
+            Cell::text(note.of("day")),
+            Cell::text(note.kind()),
+            Cell::text(note.of("title")),
+            Cell::text(note.of("body")),
+            Cell::text(note.words()),
+            Cell::text(note.of("customer")),
+            Cell::text(note.of("author")),
+            Cell::text(note.of("question")),
+            Cell::text(&note.source),
         ])?;
     }
     Ok(Outcome::Done)
@@ -116,11 +111,36 @@ pub fn notes(session: &Session, asked: &OfNotes, sheet: &mut dyn Sheet) -> Resul
 pub struct NewNote {
     /// The day that it is about.
     day: String,
+    /// What is said; of a note with a title, below it.
     words: String,
+    /// What it is about; a note without a title is its title.
     title: Option<String>,
     /// annotation, interview, competitor or plan; annotation unless set.
     kind: Option<String>,
     customer: Option<String>,
+}
+
+/// What a note says now. What is not said stays as it is.
+#[derive(Deserialize, ToSchema)]
+pub struct ChangedNote {
+    /// The day that it is about.
+    day: Option<String>,
+    /// What is said; of a note with a title, below it.
+    words: Option<String>,
+    /// What it is about, where words are said too; a note without a title is its title.
+    title: Option<String>,
+    /// annotation, interview, competitor or plan.
+    kind: Option<String>,
+    /// The customer that it is about; empty for none.
+    customer: Option<String>,
+}
+
+/// Which of the notes of an id.
+#[derive(Deserialize, clap::Args)]
+pub struct OfSource {
+    /// Whose note it is, where several sources have one of this id
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
 }
 
 /// What was added, or removed.
@@ -129,7 +149,8 @@ pub struct Added {
     pub id: String,
 }
 
-fn wrong(words: impl Into<String>) -> Refusal {
+/// What cannot be kept as it was said.
+pub fn wrong(words: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "not_kept", words)
 }
 
@@ -137,41 +158,48 @@ fn day(text: &str) -> Result<Day, Refusal> {
     Day::parse(text).ok_or_else(|| wrong(format!("`{text}` is no day; write it as 2024-01-31")))
 }
 
-/// A field of CSV.
-fn field(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
-}
-
-/// Imports lines of CSV as notes of the dashboard.
-async fn import(server: &Arc<Server>, lines: String, replace: bool) -> Result<(), Refusal> {
-    let folder = server.options.data.join("uploads").join(secret()?);
-    let file = folder.join("notes.csv");
-    let written = async {
-        tokio::fs::create_dir_all(&folder).await?;
-        tokio::fs::write(&file, lines).await
-    };
-    written.await.map_err(CommandError::Output)?;
-    let request = ImportRequest { source: SOURCE.to_owned(), replace, ..ImportRequest::new(kind()?, &file, clock()) };
-    let outcome = match looked_at(server, &request).await {
-        Ok(()) => import_now(server, request).await,
-        refused => refused,
-    };
-    // It was a way to the importer, nothing else.
-    let _ = tokio::fs::remove_dir_all(&folder).await;
-    outcome
-}
-
-/// Refuses what an import would refuse, before anything is written.
-async fn looked_at(server: &Arc<Server>, request: &ImportRequest) -> Result<(), Refusal> {
-    let (of, request) = (Arc::clone(server), request.clone());
-    let looked = tokio::task::spawn_blocking(move || {
-        preview(&of.options.data, &request, &mut |_| {}, &AtomicBool::new(false)).map_err(CommandError::Import)
-    });
-    let report = looked.await.map_err(|_| Refusal::failed())??;
-    match report.issues.first() {
-        None => Ok(()),
-        Some(issue) => Err(wrong(format!("{}; {}", issue.message, issue.help()))),
+/// What may be said of a note in words, and how: without a title they are the title.
+fn titled<'a>(words: &'a str, title: Option<&'a str>) -> Result<(&'a str, &'a str), Refusal> {
+    if words.trim().is_empty() || words.len() > 20_000 {
+        return Err(wrong("a note has from 1 to 20000 bytes of words"));
     }
+    Ok(match title.map(str::trim).filter(|title| !title.is_empty()) {
+        Some(title) => (title, words),
+        None => (words, ""),
+    })
+}
+
+/// Has a note stated, or withdrawn, by the road of all facts, and waits until it is served.
+async fn state(server: &Arc<Server>, caller: &Caller, note: &Note, is_withdrawn: bool) -> Result<(), Refusal> {
+    let kind = kind().ok_or_else(Refusal::failed)?;
+    let (source, origin): (Arc<str>, Arc<str>) =
+        (note.source.as_str().into(), format!("{DASHBOARD} ({})", caller.name).into());
+    let statement = match is_withdrawn {
+        true => Statement::withdrawal(kind, &source, &origin, [("note", note.of("note"))]),
+        false => Statement::row(kind, &source, &origin, note.stated()),
+    };
+    let reply = server.ingest.hand_over(vec![statement], None)?.await.map_err(|_| Refusal::failed())??;
+    let Reply::Settled(settled) = reply else { return Err(Refusal::failed()) };
+    if let Some(Answer::Refused(issues)) = settled.answers.first() {
+        let why = issues.first().map(|issue| format!("{}; {}", issue.message, issue.help()));
+        return Err(wrong(why.unwrap_or_default()));
+    }
+    if let Some((_, snapshot)) = settled.committed {
+        server.catch_up(snapshot.0).await;
+    }
+    Ok(())
+}
+
+/// Has a note stated that was written here.
+pub async fn write_down(server: &Arc<Server>, caller: &Caller, cells: &[(&str, &str)]) -> Result<(), Refusal> {
+    let note = Note { source: DASHBOARD.to_owned(), cells: Vec::new() }.with(cells);
+    state(server, caller, &note, false).await
+}
+
+/// Has a note withdrawn that was written here; nothing happens where there is none.
+pub async fn take_back(server: &Arc<Server>, caller: &Caller, id: &str) -> Result<(), Refusal> {
+    let note = Note { source: DASHBOARD.to_owned(), cells: Vec::new() }.with(&[("note", id)]);
+    state(server, caller, &note, true).await
 }
 
 async fn add_note(
@@ -180,63 +208,78 @@ async fn add_note(
     Json(asked): Json<NewNote>,
 ) -> Result<Json<Added>, Refusal> {
     let at = day(&asked.day)?;
-    if asked.words.trim().is_empty() || asked.words.len() > 20_000 {
-        return Err(wrong("a note has from 1 to 20000 bytes of words"));
-    }
+    let (title, body) = titled(&asked.words, asked.title.as_deref())?;
     let id = format!("n-{}", &secret()?[..16]);
-    // A note without a title is its title.
-    let (title, body) = match asked.title.as_deref().map(str::trim).filter(|title| !title.is_empty()) {
-        Some(title) => (title, asked.words.as_str()),
-        None => (asked.words.as_str(), ""),
-    };
     let cells = [
-        id.as_str(),
-        &at.to_string(),
-        asked.kind.as_deref().unwrap_or("annotation"),
-        title,
-        body,
-        asked.customer.as_deref().unwrap_or_default(),
-        &caller.name,
+        ("note", id.as_str()),
+        ("day", &at.to_string()),
+        ("kind", asked.kind.as_deref().unwrap_or(ANNOTATION)),
+        ("title", title),
+        ("body", body),
+        ("customer", asked.customer.as_deref().unwrap_or_default()),
+        ("author", &caller.name),
     ];
-    let line = cells.map(field).join(",");
-    import(&server, format!("note,day,kind,title,body,customer,author\n{line}\n"), false).await?;
+    write_down(&server, &caller, &cells).await?;
     doors::note(&server, &caller.name, "noted", &id).await?;
     Ok(Json(Added { id }))
 }
 
-/// Withdraws a note: the notes of the dashboard without it are the whole truth from now on.
+/// The note of an id, of the source that is named; else the one that was written here, or the only one.
+async fn find(server: &Arc<Server>, id: &str, source: Option<String>) -> Result<Note, Refusal> {
+    let of = Arc::clone(server);
+    let known = tokio::task::spawn_blocking(move || all(&of.lake, None).map_err(CommandError::Import));
+    let mut known = known.await.map_err(|_| Refusal::failed())??;
+    known.retain(|note| note.of("note") == id && source.as_ref().is_none_or(|source| note.source == *source));
+    match known.iter().position(|note| note.source == DASHBOARD) {
+        Some(place) => Ok(known.swap_remove(place)),
+        None if known.len() > 1 => {
+            let sources = known.iter().map(|note| note.source.as_str()).collect::<Vec<_>>().join(", ");
+            let words = format!("several sources have a note of this id ({sources}); say which with `source`");
+            Err(Refusal::new(StatusCode::CONFLICT, "several_sources", words))
+        }
+        None => known.pop().ok_or_else(|| Refusal::missing("there is no such note; it may have been withdrawn")),
+    }
+}
+
+/// States a note anew under its own source, so that it is a newer version of the same fact.
+async fn change_note(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Query(of): Query<OfSource>,
+    Json(asked): Json<ChangedNote>,
+) -> Result<Json<Added>, Refusal> {
+    let mut note = find(&server, &id, of.source).await?;
+    if let Some(text) = &asked.day {
+        note = note.with(&[("day", &day(text)?.to_string())]);
+    }
+    match (&asked.words, &asked.title) {
+        (Some(words), title) => {
+            let (title, body) = titled(words, title.as_deref())?;
+            note = note.with(&[("title", title), ("body", body)]);
+        }
+        (None, Some(_)) => return Err(wrong("a title is said with the words below it; send `words` too")),
+        (None, None) => {}
+    }
+    for (column, text) in [("kind", &asked.kind), ("customer", &asked.customer)] {
+        if let Some(text) = text {
+            note = note.with(&[(column, text)]);
+        }
+    }
+    state(&server, &caller, &note, false).await?;
+    doors::note(&server, &caller.name, "changed a note", &id).await?;
+    Ok(Json(Added { id }))
+}
+
+/// Withdraws a note: it holds no more, and stays in what was known before.
 async fn remove_note(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    Query(of): Query<OfSource>,
 ) -> Result<Json<Added>, Refusal> {
-    let (of, wanted) = (Arc::clone(&server), id.clone());
-    let rest = tokio::task::spawn_blocking(move || -> Result<Option<String>, Refusal> {
-        let rows = export(&of.lake, kind()?, Some(SOURCE), None).map_err(CommandError::Import)?;
-        let (columns, rows) = all(rows);
-        let Some(place) = columns.iter().position(|column| column == "note") else { return Ok(None) };
-        let before = rows.len();
-        let rows: Vec<_> = rows.into_iter().filter(|row| row[place].as_deref() != Some(wanted.as_str())).collect();
-        if rows.len() == before {
-            return Ok(None);
-        }
-        let mut lines = columns.join(",");
-        for row in &rows {
-            let cells: Vec<String> = row.iter().map(|cell| field(cell.as_deref().unwrap_or_default())).collect();
-            lines.push('\n');
-            lines.push_str(&cells.join(","));
-        }
-        lines.push('\n');
-        Ok(Some(lines))
-    })
-    .await
-    .map_err(|_| Refusal::failed())??;
-    let Some(lines) = rest else {
-        return Err(Refusal::missing(
-            "there is no such note that was kept here; notes of files are corrected by files",
-        ));
-    };
-    import(&server, lines, true).await?;
+    let note = find(&server, &id, of.source).await?;
+    state(&server, &caller, &note, true).await?;
     doors::note(&server, &caller.name, "withdrew", &id).await?;
     Ok(Json(Added { id }))
 }

@@ -136,7 +136,7 @@ pub struct Route {
 }
 
 /// The largest body, but for uploads.
-const BODY_BYTES: usize = 256 << 10;
+pub const BODY_BYTES: usize = 256 << 10;
 
 /// How a question about the data is answered: from its pairs to a body of JSON. Last comes whether a shared link asks.
 pub type Work = Arc<dyn Fn(&Session, &[(String, String)], bool) -> Result<Vec<u8>, Refusal> + Send + Sync>;
@@ -237,6 +237,11 @@ impl Route {
             handler: axum::routing::on(filter, handler),
             is_of_any_size: false,
         }
+    }
+
+    /// Says what its query may hold.
+    pub fn asks<Q: Args>(self) -> Self {
+        Self { parameters: Reader::of::<Q>(&[]).own_parameters(), ..self }
     }
 
     /// Says what its body is.

@@ -5,8 +5,9 @@ use warehouse::lake::Access;
 use super::{CommandError, Outcome};
 use crate::{
     api::people::People,
-    closes::{self, Close},
+    closes::{self, Answered, Close},
     listing::{self, Cell, Sheet},
+    notes::QUESTIONS,
     session::{Options, Session, clock},
 };
 
@@ -70,7 +71,7 @@ pub fn list(session: &Session, _: &Every, sheet: &mut dyn Sheet) -> Result<Outco
     let months: Vec<_> = closes.iter().map(|(month, close)| (*month, Some(close))).collect();
     sheet.begin(["month", "by", "at", "as_known_at", "data_version", "policy", "currency", "mrr", "restated"])?;
     for ((month, close), compared) in closes.iter().zip(closes::compared(session, &months)?) {
-        let Close { by, at, as_known_at, data_version, policy, currency, figures } = close;
+        let Close { by, at, as_known_at, data_version, policy, currency, figures, notes: _ } = close;
         let mrr = figures.iter().find(|figure| figure.metric == "mrr").and_then(|figure| figure.value.clone());
         let restated = compared.iter().filter(|figure| figure.is_restated()).count();
         sheet.row(&[
@@ -108,4 +109,29 @@ pub fn figures(session: &Session, asked: &OfMonth, sheet: &mut dyn Sheet) -> Res
         ])?;
     }
     Ok(Outcome::Done)
+}
+
+/// What was written to the questions of a month, beside what its close kept: question by question, where there is anything.
+pub fn notes(session: &Session, asked: &OfMonth, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
+    let month = closes::month(session, &asked.month)?;
+    let written = closes::answered(session, month)?;
+    let close = closes::of(session, month)?;
+    let kept = close.as_ref().map_or(&[][..], |close| close.notes.as_slice());
+    sheet.begin(["question", "words", "author", "reported", "reported_by", "closed_at"])?;
+    let of = |notes: &[Answered], question: &str| notes.iter().find(|note| note.question == question).cloned();
+    for question in QUESTIONS {
+        let (now, then) = (of(&written, question), of(kept, question));
+        if now.is_none() && then.is_none() {
+            continue;
+        }
+        let cells = |note: Option<Answered>| note.map_or([Cell::Empty, Cell::Empty], said);
+        let ([words, author], [reported, reported_by]) = (cells(now), cells(then));
+        let closed_at = close.as_ref().map_or(Cell::Empty, |close| Cell::text(&close.at));
+        sheet.row(&[Cell::text(*question), words, author, reported, reported_by, closed_at])?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn said(note: Answered) -> [Cell; 2] {
+    [Cell::text(note.words), Cell::text(note.author)]
 }

@@ -24,6 +24,7 @@ use warehouse::{
 
 use super::{CommandError, Outcome, advice, anomalies, verdict};
 use crate::{
+    closes,
     judgement::Judged,
     listing::{self, Format},
     review::{Figure, Review, Section},
@@ -546,7 +547,19 @@ impl Writer<'_> {
             }
             sections.push(section);
         }
+        self.add_answers(&mut sections)?;
         Ok(sections)
+    }
+
+    /// What people wrote to the questions of the month, below what the figures say to each.
+    fn add_answers(&self, sections: &mut [Section]) -> Result<(), CommandError> {
+        for answer in closes::answered(self.session, self.period)? {
+            if let Some(section) = sections.iter_mut().find(|section| section.id == answer.question) {
+                let by = if answer.author.is_empty() { String::new() } else { format!(" ({})", answer.author) };
+                section.notes.push(format!("{}{by}", answer.words));
+            }
+        }
+        Ok(())
     }
 
     fn note(&self, note: &Note) -> String {

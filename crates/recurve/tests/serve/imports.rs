@@ -115,6 +115,91 @@ fn notes_are_facts_and_can_be_withdrawn() {
 }
 
 #[test]
+fn a_note_is_changed_as_a_newer_version_and_what_was_known_before_keeps_it() {
+    let folder = Folder::small();
+    folder.file("notes.csv", "note,day,title,body,mood\nn1,2024-02-01,Asked for less,on the phone,calm\n");
+    folder.run(&["import", "notes", "notes.csv"]).ends_with(0);
+    let server = Server::open(&folder);
+    let noted = |query: &str| server.get(&format!("/notes{query}")).is(200).json()["rows"].clone();
+    let before = server.get("/session").is(200).json()["data_as_of"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&noted("")[0]["words"], &noted("")[0]["source"]),
+        (&json!("Asked for less: on the phone"), &json!("file"))
+    );
+
+    let put = |body: Value| server.with("PUT", "/notes/n1", &[], Some(&body));
+    put(json!({ "words": "Asked for more", "day": "2024-02-02" })).is(200);
+    let now = noted("");
+    assert_eq!(
+        (&now[0]["words"], &now[0]["day"], &now[0]["body"]),
+        (&json!("Asked for more"), &json!("2024-02-02"), &json!(null))
+    );
+    assert_eq!(now.as_array().unwrap().len(), 1, "it is a version of the same fact: {now}");
+    // Nothing of the file's own is lost, and nothing of what was known.
+    folder.run(&["export", "notes"]).ends_with(0).says(&["calm", "Asked for more"]);
+    assert_eq!(noted(&format!("?as_known_at={before}"))[0]["words"], "Asked for less: on the phone");
+    put(json!({ "title": "Call", "words": "about prices" })).is(200);
+    assert_eq!(noted("")[0]["words"], "Call: about prices");
+
+    assert_eq!(put(json!({ "words": "  " })).is(422).code(), "not_kept");
+    assert_eq!(put(json!({ "title": "alone" })).is(422).code(), "not_kept");
+    assert_eq!(put(json!({ "kind": "poem" })).is(422).code(), "not_kept");
+    assert_eq!(server.with("PUT", "/notes/none", &[], Some(&json!({ "words": "x" }))).is(404).code(), "not_found");
+
+    // Facts of one source correct each other: whose note is meant has to be said where two have it.
+    folder.file("other.csv", "note,day,title\nn1,2024-02-03,Another\n");
+    folder.run(&["import", "notes", "other.csv", "--source", "crm"]).ends_with(0);
+    let both = || noted("").as_array().unwrap().len();
+    for _ in 0..200 {
+        if both() == 2 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(put(json!({ "words": "x" })).is(409).code(), "several_sources");
+    server.with("DELETE", "/notes/n1?source=crm", &[], None).is(200);
+    assert_eq!((both(), &noted("")[0]["words"]), (1, &json!("Call: about prices")));
+}
+
+#[test]
+fn answers_to_the_questions_of_a_month_are_facts_and_its_close_keeps_them() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let path = |question: &str| format!("/closes/2024-02/notes/{question}");
+    let put = |question: &str, words: &str| server.with("PUT", &path(question), &[], Some(&json!({ "words": words })));
+    let rows = || server.get("/closes/notes?month=2024-02").is(200).json()["rows"].clone();
+    assert_eq!(rows(), json!([]));
+    put("churn", "Ben left:\nno use any more.").is(200);
+    put("targets", "There were none.").is(200);
+    let asked: Vec<_> = rows().as_array().unwrap().iter().map(|row| row["question"].clone()).collect();
+    assert_eq!(asked, ["targets", "churn"], "in the order of the questions");
+    assert_eq!((&rows()[1]["words"], &rows()[1]["reported"]), (&json!("Ben left:\nno use any more."), &json!(null)));
+    // They are notes, and the review of the month has them, on the command line too.
+    folder.run(&["export", "notes"]).ends_with(0).says(&["churn", "There were none."]);
+    folder
+        .run(&["review", "monthly", "--period", "2024-02", "--format", "html"])
+        .ends_with(0)
+        .says(&["<blockquote>There were none."]);
+    assert_eq!(
+        server.get("/review?of=monthly&period=2024-02").is(200).json()["sections"][1]["notes"][0],
+        "There were none. (anybody on this machine)"
+    );
+
+    server.post("/closes", &json!({ "month": "2024-02" })).is(200);
+    put("churn", "Ben comes back.").is(200);
+    server.with("DELETE", &path("targets"), &[], None).is(200);
+    assert_eq!((&rows()[0]["words"], &rows()[0]["reported"]), (&json!(null), &json!("There were none.")));
+    assert_eq!(
+        (&rows()[1]["words"], &rows()[1]["reported"]),
+        (&json!("Ben comes back."), &json!("Ben left:\nno use any more."))
+    );
+
+    assert_eq!(put("weather", "fine").is(404).code(), "not_found");
+    assert_eq!(put("churn", " ").is(422).code(), "not_kept");
+    assert_eq!(server.with("PUT", "/closes/2999-01/notes/churn", &[], Some(&json!({ "words": "x" }))).status, 400);
+}
+
+#[test]
 fn targets_and_views_are_kept() {
     let folder = Folder::small();
     let server = Server::open(&folder);

@@ -159,17 +159,34 @@ impl Export {
 
     /// The next row with the import and the row of its file that stated it.
     pub fn next_with_place(&mut self) -> Option<(Vec<Option<String>>, i64, i64)> {
+        self.next_read(|batch, row| {
+            let number = |name: &str| {
+                let numbers = batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<Int64Type>());
+                numbers.map_or(0, |numbers| numbers.value(row))
+            };
+            (number("import"), number("row"))
+        })
+        .map(|(cells, (import, row))| (cells, import, row))
+    }
+
+    /// The next row with the source whose fact it is.
+    pub fn next_with_source(&mut self) -> Option<(Vec<Option<String>>, String)> {
+        self.next_read(|batch, row| {
+            let sources = batch.column_by_name("source").and_then(|array| array.as_string_opt::<i32>());
+            sources
+                .filter(|sources| !sources.is_null(row))
+                .map_or_else(String::new, |sources| sources.value(row).into())
+        })
+    }
+
+    /// The next row with what is read of it besides.
+    fn next_read<R>(&mut self, read: impl Fn(&RecordBatch, usize) -> R) -> Option<(Vec<Option<String>>, R)> {
         loop {
             let batch = self.batches.front()?;
             if self.row < batch.num_rows() {
-                let number = |name: &str| {
-                    let numbers = batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<Int64Type>());
-                    numbers.map_or(0, |numbers| numbers.value(self.row))
-                };
-                let (import, row) = (number("import"), number("row"));
-                let cells = self.cells(batch, self.row);
+                let of_row = (self.cells(batch, self.row), read(batch, self.row));
                 self.row += 1;
-                return Some((cells, import, row));
+                return Some(of_row);
             }
             self.batches.pop_front();
             self.row = 0;

@@ -158,6 +158,17 @@ const NOTE_KIND: ValueKind = ValueKind::Choice(&[
     choice("interview", &["customer_interview", "call"]),
     choice("competitor", &["competition"]),
     choice("plan", &["todo", "action"]),
+    choice("review", &[]),
+]);
+
+/// What is asked of each month, as the sections of its review are called.
+const REVIEW_QUESTION: ValueKind = ValueKind::Choice(&[
+    choice("targets", &[]),
+    choice("churn", &[]),
+    choice("risk", &[]),
+    choice("growth", &[]),
+    choice("changes", &[]),
+    choice("decisions", &[]),
 ]);
 
 /// Every kind of fact. The names on the command line are plural, those of tables singular.
@@ -609,7 +620,7 @@ pub const KINDS: &[Kind] = &[
         name: "notes",
         table: "note",
         aliases: &["annotations"],
-        words: "What people want to remember: annotations, interviews, competitors, plans.",
+        words: "What people want to remember: annotations, interviews, competitors, plans, and what was written to the questions of a month.",
         key: &["note"],
         columns: &[
             column("note", Id, Required, &["note_id", "id"], "Which note it is."),
@@ -619,6 +630,7 @@ pub const KINDS: &[Kind] = &[
             column("body", Text, Optional, &["text", "content", "notes"], "The words."),
             column("customer", Id, Optional, CUSTOMER, "The customer that it is about."),
             column("author", Text, Optional, &["by", "user", "created_by"], "Who wrote it."),
+            column("question", REVIEW_QUESTION, Optional, &[], "For what was written in a review: the question of the month that it answers."),
         ],
         rules: &[],
     },
