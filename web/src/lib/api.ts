@@ -43,13 +43,16 @@ async function refusal(response: Response): Promise<Refusal> {
   }
 }
 
+/** What is refused is said in the language of the page. */
+const spoken = () => ({ accept: 'application/json', 'accept-language': document.documentElement.lang || 'en' });
+
 /** How often an answer that is still being worked out is asked for again. */
 const PATIENCE = 40;
 
 async function fetched(where: string, turn = 0): Promise<unknown> {
   const known = answers.get(where);
   const response = await fetch(where, {
-    headers: { accept: 'application/json', ...(known ? { 'if-none-match': known.tag } : {}) },
+    headers: { ...spoken(), ...(known ? { 'if-none-match': known.tag } : {}) },
     cache: 'no-store',
   });
   if (response.status === 304 && known) return known.body;
@@ -85,7 +88,7 @@ export async function send(method: 'POST' | 'DELETE' | 'PUT', path: string, body
   const response = await fetch(`/api/v1${path}`, {
     method,
     headers: {
-      accept: 'application/json',
+      ...spoken(),
       ...(form || body === undefined ? {} : { 'content-type': 'application/json' }),
     },
     body: body === undefined ? null : form ? body : JSON.stringify(body),

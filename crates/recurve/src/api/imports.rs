@@ -14,9 +14,10 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use axum::{
     Extension, Json,
     extract::{Multipart, Path, State},
-    http::{Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
+use outlook::wording::Language;
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use utoipa::ToSchema;
@@ -32,7 +33,7 @@ use super::{
     access::Caller,
     doors::note,
     people::secret,
-    refusal::Refusal,
+    refusal::{Refusal, language_of},
     route::{Route, Who},
     server::Server,
 };
@@ -373,6 +374,8 @@ fn request_of(parts: &Parts, file: &FilePath) -> Result<(ImportRequest, bool), R
 async fn begin(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
     form: Multipart,
 ) -> Result<Response, Refusal> {
     let mut parts = read_form(&server, form).await?;
@@ -401,11 +404,17 @@ async fn begin(
     // One that takes longer goes on, and is asked for by its number.
     let _ = tokio::time::timeout(SOON, is_over.wait_for(|is_over| *is_over)).await;
     server.catch_up(job.snapshot.load(Ordering::Relaxed)).await;
-    Ok(answered(&job))
+    Ok(answered(&job, language_of(&server, &uri, &headers)))
 }
 
-fn answered(job: &Job) -> Response {
+/// What became of an import, in a language.
+fn told(job: &Job, language: Language) -> Report {
     let report = hold(&job.report).clone();
+    Report { error: report.error.clone().map(|reason| reason.said(language)), ..report }
+}
+
+fn answered(job: &Job, language: Language) -> Response {
+    let report = told(job, language);
     let status = match (&report.error, report.state) {
         (_, "running") => StatusCode::ACCEPTED,
         (Some(_), _) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -509,19 +518,6 @@ fn work(server: &Server, request: &ImportRequest, job: &Job) -> Result<Report, C
     Ok(report)
 }
 
-/// Imports a file that the server wrote itself, and waits until it is seen.
-pub async fn import_now(server: &Arc<Server>, request: ImportRequest) -> Result<(), Refusal> {
-    let job = start(server, request, None);
-    let mut is_over = job.is_over.subscribe();
-    let _ = is_over.wait_for(|is_over| *is_over).await;
-    let report = hold(&job.report).clone();
-    if let Some(reason) = report.error {
-        return Err(Refusal { reason, ..Refusal::failed() });
-    }
-    server.catch_up(job.snapshot.load(Ordering::Relaxed)).await;
-    Ok(())
-}
-
 fn reported(request: &ImportRequest, report: &ImportReport) -> Report {
     let (state, import) = match report.outcome {
         Outcome::Imported { import } => ("done", Some(import)),
@@ -613,8 +609,13 @@ fn job(server: &Server, id: u64) -> Result<Arc<Job>, Refusal> {
     })
 }
 
-async fn show(State(server): State<Arc<Server>>, Path(id): Path<u64>) -> Result<Json<Report>, Refusal> {
-    Ok(Json(hold(&job(&server, id)?.report).clone()))
+async fn show(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<u64>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Json<Report>, Refusal> {
+    Ok(Json(told(&*job(&server, id)?, language_of(&server, &uri, &headers))))
 }
 
 async fn stop(State(server): State<Arc<Server>>, Path(id): Path<u64>) -> Result<Response, Refusal> {

@@ -45,7 +45,7 @@ use super::{
     overviews::Overviews,
     patience::Patient,
     people::{People, PeopleError, Role, secret},
-    refusal::Refusal,
+    refusal::{Refusal, in_language},
     route::Question,
     routes,
     statements::KIB_AT_ONCE,
@@ -497,6 +497,7 @@ impl Server {
             .fallback(web::fallback)
             .method_not_allowed_fallback(web::not_allowed)
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), only_our_hosts))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(self), in_language))
             .layer(axum::middleware::from_fn(web::with_security_headers))
             .with_state(Arc::clone(self))
     }

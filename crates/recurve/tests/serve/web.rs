@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{folder::Folder, server::Server};
 
@@ -117,4 +117,60 @@ fn the_server_says_when_it_is_ready_and_stops_when_told() {
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(8), "{took:?}");
     assert!(stream.next().is_none(), "the stream ended");
+}
+
+#[test]
+fn a_refusal_speaks_the_language_of_the_request_and_its_code_stays() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let asked: [(&str, &str, Option<Value>); 9] = [
+        ("GET", "/figures?metric=mr", None),
+        ("GET", "/figures?metric=mrr&colour=red", None),
+        ("GET", "/figures?metric=mrr&from=soon", None),
+        ("GET", "/customers/nobody", None),
+        ("GET", "/nothing", None),
+        ("GET", "/customers?limit=0", None),
+        ("POST", "/closes", Some(json!({ "month": "2999-01" }))),
+        ("POST", "/targets", Some(json!({ "metric": "mrr", "wanted": "much", "by": "2030-01" }))),
+        ("POST", "/notes", Some(json!({ "day": "soon", "words": "x" }))),
+    ];
+    for (method, path, body) in &asked {
+        let said = |language: &str| {
+            let reply = server.with(method, path, &[("accept-language", language)], body.as_ref());
+            let error = reply.json()["error"].clone();
+            let keys: Vec<_> = error.as_object().unwrap().keys().cloned().collect();
+            assert_eq!(keys, ["code", "message", "help"], "{path}");
+            (reply.status, error["code"].clone(), error["message"].as_str().unwrap().to_owned())
+        };
+        let [english, chinese, french] = ["en", "zh-CN,zh;q=0.9", "fr-FR,fr;q=0.9,en;q=0.8"].map(said);
+        assert_eq!((english.0, &english.1), (chinese.0, &chinese.1), "{path}");
+        assert_eq!((english.0, &english.1), (french.0, &french.1), "{path}");
+        assert!(chinese.2.chars().any(|letter| letter >= '\u{4e00}'), "{path}: {}", chinese.2);
+        assert!(french.2 != english.2, "{path}: {}", french.2);
+    }
+    // The parameter comes before the header, and a program that says neither hears the language of the folder.
+    let message = |path: &str, headers: &[(&str, &str)]| {
+        server.with("GET", path, headers, None).json()["error"]["message"].clone()
+    };
+    assert_eq!(message("/nothing?lang=fr", &[("accept-language", "zh")]), "il n’y a pas une telle route");
+    assert_eq!(message("/nothing", &[]), "there is no such route");
+    folder.run(&["init", "--set", "language=zh"]).ends_with(0);
+    assert_eq!(message("/nothing", &[]), "没有此路径");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_in_the_same_shape() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    for (path, body, status, code) in [
+        ("/notes", "{", 400, "usage"),
+        ("/notes", "{\"day\": 5}", 422, "usage"),
+        ("/notes", &format!("{{\"words\": \"{}\"}}", "x".repeat(400_000)), 413, "too_large"),
+    ] {
+        let headers = [("content-type", "application/json"), ("accept-language", "fr")];
+        let reply = server.try_bytes("POST", path, &headers, body.as_bytes().to_vec()).unwrap().is(status);
+        assert_eq!(reply.code(), code);
+        assert!(reply.json()["error"]["message"].as_str().unwrap().contains("requête"), "{}", reply.text);
+    }
+    assert_eq!(server.with("DELETE", "/views/none", &[], None).is(400).code(), "usage");
 }
