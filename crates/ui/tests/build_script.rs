@@ -1,5 +1,7 @@
 //! What the build of the app's crate does with and without a built app: the build script itself, in folders of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
