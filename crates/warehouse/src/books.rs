@@ -210,6 +210,18 @@ pub struct Books {
     opened: pages::Opened,
 }
 
+/// What people call customers as known at a time (now when none is given), without books; who has no name is not among them.
+///
+/// # Errors
+/// When the facts cannot be read.
+pub fn names_of<'a>(
+    lake: &Lake,
+    as_known_at: Option<i64>,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Result<HashMap<String, String>, BooksError> {
+    names::Names::default().of(lake, as_known_at, ids)
+}
+
 impl Books {
     /// Opens the books of a data folder.
     ///

@@ -1056,7 +1056,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. `overview`: the version that overviews are answered from now on, where making them takes long. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB at the most). A listener that takes nothing for a minute is cut off. */
+        /** Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and after, their new movements and the MRR of all; what people call them stands there where it is found at once. `data_version`: the version of the data that is served from now on. `overview`: the version that overviews are answered from now on, where making them takes long. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB at the most). A listener that takes nothing for a minute is cut off. */
         get: operations["get_stream"];
         put?: never;
         post?: never;
@@ -1316,6 +1316,8 @@ export interface components {
         ChangedCustomer: {
             /** @description The customer. */
             customer: string;
+            /** @description What people call it, where that was found in time: an event does not wait long for it. */
+            customer_name?: string | null;
             /** @description Movements that there were not before, the first twenty in order of day. */
             movements: components["schemas"]["ChangedMovement"][];
             /** @description MRR now. */

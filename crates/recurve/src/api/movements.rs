@@ -2,8 +2,9 @@
 //! was.
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::body::Bytes;
@@ -41,6 +42,9 @@ pub struct LedgerChange {
 pub struct ChangedCustomer {
     /// The customer.
     customer: String,
+    /// What people call it, where that was found in time: an event does not wait long for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_name: Option<String>,
     /// MRR before.
     mrr_before: String,
     /// MRR now.
@@ -88,6 +92,8 @@ impl LedgerChange {
         let listed = |moved: &[Moved]| moved.iter().take(Self::OF_CUSTOMER).map(movement).collect();
         let customers = changes.iter().take(Self::CUSTOMERS).map(|change| ChangedCustomer {
             customer: change.customer.clone(),
+            // Whoever is told the event looks it up.
+            customer_name: None,
             mrr_before: money(change.before_micros),
             mrr: money(change.now_micros),
             movements: listed(&change.came),
@@ -110,14 +116,74 @@ impl LedgerChange {
 pub struct Published {
     full: Bytes,
     without_names: Bytes,
+    /// The full event with what people call the customers, once somebody was told it.
+    named: OnceLock<Bytes>,
 }
 
 impl Published {
     /// The body of the event.
     pub fn body(&self, hides_customers: bool) -> &str {
-        let bytes = if hides_customers { &self.without_names } else { &self.full };
+        let bytes = match hides_customers {
+            true => &self.without_names,
+            false => self.named.get().unwrap_or(&self.full),
+        };
         // It was written as JSON.
         std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Whether it says what customers are called.
+    pub fn is_named(&self) -> bool {
+        self.named.get().is_some()
+    }
+
+    /// Adds what people call its customers, where `called` finds it.
+    pub fn name<E>(&self, called: impl FnOnce(&[&str]) -> Result<HashMap<String, String>, E>) -> Result<(), E> {
+        let mut event: serde_json::Value = serde_json::from_slice(&self.full).unwrap_or_default();
+        let customers = event.get_mut("customers").and_then(serde_json::Value::as_array_mut);
+        let Some(customers) = customers else { return Ok(()) };
+        let ids: Vec<&str> = customers.iter().filter_map(|one| one.get(CUSTOMER)?.as_str()).collect();
+        let names = called(&ids)?;
+        for customer in customers {
+            let name = customer.get(CUSTOMER).and_then(|id| names.get(id.as_str()?)).cloned();
+            if let (Some(name), Some(customer)) = (name, customer.as_object_mut()) {
+                customer.insert("customer_name".to_owned(), name.into());
+            }
+        }
+        if let Ok(named) = serde_json::to_vec(&event) {
+            // Whoever was as quick has said the same.
+            let _ = self.named.set(named.into());
+        }
+        Ok(())
+    }
+}
+
+/// The property of an event that says who it is about.
+const CUSTOMER: &str = "customer";
+
+/// Whose turn it is to look names up: one at a time, and most of the time nobody, so that what comes in is not slowed down.
+#[derive(Debug, Default)]
+pub struct NameTurns(Mutex<Option<Instant>>);
+
+impl NameTurns {
+    /// Looking names up takes so much of the time at most, as one part of this many.
+    const PART: u32 = 10;
+    /// A turn that was not given back counts as lost.
+    const LOST: Duration = Duration::from_secs(60);
+
+    /// Takes a turn, unless somebody has it or it is rested.
+    pub fn take(&self) -> bool {
+        let mut rests_until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if rests_until.is_some_and(|until| now < until) {
+            return false;
+        }
+        *rests_until = Some(now + Self::LOST);
+        true
+    }
+
+    /// Gives a turn back that took so long.
+    pub fn give_back(&self, took: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + took * (Self::PART - 1));
     }
 }
 
@@ -165,8 +231,9 @@ impl Ring {
         let nameless = LedgerChange { customers: None, ..movements.clone() };
         let (Ok(full), Ok(without_names)) = (written(movements), written(&nameless)) else { return };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = |event: &Published| event.full.len() + event.without_names.len();
-        let event = Arc::new(Published { full, without_names });
+        // With names it is about as long again.
+        let size = |event: &Published| 2 * event.full.len() + event.without_names.len();
+        let event = Arc::new(Published { full, without_names, named: OnceLock::new() });
         kept.bytes += size(&event);
         kept.events.push_back(event);
         while kept.events.len() > Self::EVENTS || (kept.bytes > Self::BYTES && kept.events.len() > 1) {
@@ -228,6 +295,7 @@ mod tests {
             customers_changed: 1,
             customers: Some(vec![ChangedCustomer {
                 customer: "ada".to_owned(),
+                customer_name: None,
                 mrr_before: "1.00".to_owned(),
                 mrr: "2.00".to_owned(),
                 movements: Vec::new(),
@@ -262,5 +330,31 @@ mod tests {
         let Next::Event(_, event) = ring.next(0) else { panic!("there is an event") };
         assert!(event.body(false).contains("ada"));
         assert!(!event.body(true).contains("ada") && event.body(true).contains("\"mrr\":\"2.00\""));
+    }
+
+    #[test]
+    fn people_are_told_names_once_they_were_looked_up_and_links_never() {
+        let ring = Ring::new(1);
+        ring.publish(&movements(0));
+        let Next::Event(_, event) = ring.next(0) else { panic!("there is an event") };
+        assert!(!event.is_named() && !event.body(false).contains("customer_name"));
+        event
+            .name(|ids| Ok::<_, ()>(ids.iter().map(|id| ((*id).to_owned(), "Ada \"A\" Ltd".to_owned())).collect()))
+            .unwrap();
+        let told: serde_json::Value = serde_json::from_str(event.body(false)).unwrap();
+        assert_eq!(told["customers"][0]["customer_name"], "Ada \"A\" Ltd");
+        assert_eq!(told["mrr"], "2.00", "the rest is as it was");
+        assert!(!event.body(true).contains("Ada"));
+    }
+
+    #[test]
+    fn names_are_looked_up_by_one_at_a_time_and_rarely() {
+        let turns = NameTurns::default();
+        assert!(turns.take());
+        assert!(!turns.take(), "somebody has it");
+        turns.give_back(Duration::from_secs(10));
+        assert!(!turns.take(), "it is rested");
+        turns.give_back(Duration::ZERO);
+        assert!(turns.take());
     }
 }

@@ -41,7 +41,7 @@ use super::{
     ingest::Ingest,
     kept::{Asked, Bodies, Body, Lasting, Tag},
     log,
-    movements::{LedgerChange, Ring},
+    movements::{LedgerChange, NameTurns, Ring},
     overviews::Overviews,
     patience::Patient,
     people::{People, PeopleError, Role, secret},
@@ -119,6 +119,8 @@ pub struct Server {
     is_making_books: AtomicBool,
     /// What commits did to the ledger.
     pub movements: Ring,
+    /// Whose turn it is to look up what people call customers.
+    pub name_turns: NameTurns,
     /// Answers that were made.
     bodies: Bodies,
     /// The last answers to questions that may lag.
@@ -200,6 +202,7 @@ impl Server {
             is_making_books: AtomicBool::new(false),
             // The clock tells this run from the one before, and nothing else goes by it.
             movements: Ring::new(clock().cast_unsigned()),
+            name_turns: NameTurns::default(),
             bodies: Bodies::default(),
             lasting: Lasting::default(),
             overviews: Overviews::new(choices.lag_from),

@@ -15,11 +15,12 @@ use tokio::{
     time::Instant,
 };
 use utoipa::ToSchema;
+use warehouse::books::names_of;
 
 use super::{
     access::Caller,
     company::instant,
-    movements::{LedgerChange, Next},
+    movements::{LedgerChange, Next, Published},
     overviews::Overviewed,
     people::Role,
     refusal::Refusal,
@@ -32,7 +33,7 @@ use crate::{session::clock, shelf::Known};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 const WORDS: &str = "Server-sent events. `movements`: a commit changed the ledger, with the customers, their MRR before and \
-    after, their new movements and the MRR of all. `data_version`: the version of the data that is served from now on. \
+    after, their new movements and the MRR of all; what people call them stands there where it is found at once. `data_version`: the version of the data that is served from now on. \
     `overview`: the version that overviews are answered from now on, where making them takes long. `heartbeat`: every 15 seconds. `reset`: events were missed that are kept no more, so ask anew for what is shown. Events \
     carry ids: who comes back with `Last-Event-ID`, as browsers do, is told the movements since (the last 1,024 events, 8 MB \
     at the most). A listener that takes nothing for a minute is cut off.";
@@ -74,6 +75,25 @@ pub struct Missed {
 
 const MISSED: &str = "events were missed that are kept no more; ask anew for what is shown";
 
+/// So long an event waits for what people call its customers.
+const NAMES: Duration = Duration::from_millis(25);
+
+/// Has an event say what people call its customers, where that is found out soon.
+async fn name(server: &Arc<Server>, published: &Arc<Published>) {
+    if published.is_named() || !server.name_turns.take() {
+        return;
+    }
+    let (of, event) = (Arc::clone(server), Arc::clone(published));
+    let looked_up = tokio::task::spawn_blocking(move || {
+        let begun = std::time::Instant::now();
+        // Who cannot be looked up is told by id.
+        let _ = event.name(|ids| names_of(&of.lake, None, ids.iter().copied()));
+        of.name_turns.give_back(begun.elapsed());
+    });
+    // What comes too late is there for those who listen next.
+    let _ = tokio::time::timeout(NAMES, looked_up).await;
+}
+
 /// A page that listens.
 struct Listener {
     server: Arc<Server>,
@@ -108,11 +128,14 @@ impl Listener {
 
     /// What there is to tell at once. Events are taken from where all listeners have them, one at a time and as fast as
     /// they are read, so that a page which reads slowly makes nothing pile up.
-    fn news(&mut self) -> Option<Event> {
+    async fn news(&mut self) -> Option<Event> {
         self.movements.borrow_and_update();
         match self.server.movements.next(self.next) {
             Next::Event(number, published) => {
                 self.next = number + 1;
+                if !self.hides_customers {
+                    name(&self.server, &published).await;
+                }
                 let event = Event::default().event("movements").id(self.server.movements.id(self.next));
                 return Some(event.data(published.body(self.hides_customers)));
             }
@@ -141,7 +164,7 @@ impl Listener {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         let mut stopping = self.server.stopping.subscribe();
         loop {
-            if let Some(event) = self.news() {
+            if let Some(event) = self.news().await {
                 return Some((Ok(event), self));
             }
             tokio::select! {

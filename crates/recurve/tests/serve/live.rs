@@ -210,3 +210,39 @@ fn beside_imports_without_a_break_every_overview_is_of_one_version_and_none_is_r
     let number = |version: &String| version.split('-').next().unwrap().parse::<i64>().unwrap();
     assert!(seen.windows(2).all(|pair| number(&pair[0].1) <= number(&pair[1].1)), "{seen:?}");
 }
+
+#[test]
+fn whoever_may_see_names_is_told_them_with_the_movement() {
+    let folder = Folder::empty();
+    folder.file("first.csv", subscribers(0, 2));
+    folder.run(&["import", "subscriptions", "first.csv"]).ends_with(0);
+    folder.file("customers.csv", "customer,name\nada,Ada & Sons\n");
+    folder.run(&["import", "customers", "customers.csv"]).ends_with(0);
+    let server = Server::start(&folder, &[]);
+    let owner = server.set_up();
+    let ask =
+        |method: &str, path: &str, body: &Value| server.with(method, path, &[("cookie", &owner)], Some(body)).is(200);
+    let share = ask("POST", "/shares", &json!({ "label": "board" })).json()["secret"].clone();
+    let guest = server.post("/shares/open", &json!({ "secret": share })).is(200).cookie();
+    let mut full = server.listen_with(&[("cookie", &owner)]);
+    let mut shared = server.listen_with(&[("cookie", &guest)]);
+    let (begun, _) = (next(&mut full, "data_version"), next(&mut shared, "data_version"));
+
+    let fact = json!({ "kind": "subscriptions", "subscription": "s9", "customer": "ada", "plan": "team", "currency": "USD",
+        "amount": "7", "interval": "month", "start": "2024-02-01" });
+    ask("POST", "/facts", &json!({ "facts": [fact] }));
+    // An event waits for names for a moment only: where this machine was busy, whoever is told it later has them.
+    let mut told = next(&mut full, "movements");
+    for _ in 0..100 {
+        assert_eq!(told.data["customers"][0]["customer"], "ada");
+        if told.data["customers"][0]["customer_name"] == "Ada & Sons" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let again = [("cookie", owner.as_str()), ("last-event-id", begun.id.as_str())];
+        told = next(&mut server.listen_with(&again), "movements");
+    }
+    assert_eq!(told.data["customers"][0]["customer_name"], "Ada & Sons", "{:?}", told.data);
+    let told = next(&mut shared, "movements");
+    assert!(told.data.get("customers").is_none() && !told.data.to_string().contains("Ada"), "{:?}", told.data);
+}
