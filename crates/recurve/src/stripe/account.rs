@@ -39,8 +39,10 @@ pub const SOURCE: &str = "stripe";
 /// How many events are taken together, and with how many bytes.
 const EVENTS: usize = 2_000;
 const EVENT_BYTES: usize = 64 << 20;
-/// How many owners are made again together.
+/// How many owners are made again together, until what is kept of them has so many bytes: histories grow, and memory shall not
+/// grow with them. Tests come to that end as well.
 const OWNERS: usize = 1_024;
+const OWNER_BYTES: usize = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 
 /// More events or owners than this are worked out on all cores.
 pub(super) const MANY: usize = 128;
@@ -197,13 +199,18 @@ impl Account {
     ) -> Result<(), CommandError> {
         loop {
             let touched = self.objects.touched(OWNERS)?;
-            let is_last = touched.len() < OWNERS;
+            let count = touched.len();
             let base = self.base()?;
-            let mut shelves = Vec::with_capacity(touched.len());
+            let (mut shelves, mut bytes) = (Vec::with_capacity(count), 0);
             for (owner, generation) in touched {
                 let shelf = self.objects.shelf(&owner)?;
+                bytes += shelf.bytes();
                 shelves.push((owner, generation, shelf));
+                if bytes > OWNER_BYTES {
+                    break;
+                }
             }
+            let is_last = count < OWNERS && shelves.len() == count;
             let source = &self.source;
             let are_many = shelves.len() > MANY;
             let made = cores::map(shelves, are_many, |(owner, generation, shelf)| {

@@ -88,6 +88,13 @@ pub struct Shelf {
     pub stated: BTreeMap<(String, String), Option<Vec<u8>>>,
 }
 
+impl Shelf {
+    /// How large the texts are.
+    pub fn bytes(&self) -> usize {
+        [&self.objects, &self.earlier, &self.events].into_iter().flatten().map(|(_, text)| text.len()).sum()
+    }
+}
+
 /// A fact that was stated, or is to be: its kind, what tells it apart, and the digest of what it says.
 pub type Said = (String, String, Option<Vec<u8>>);
 
