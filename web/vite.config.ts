@@ -22,7 +22,7 @@ export default defineConfig({
             { name: 'vendor', test: /node_modules/ },
             {
               name: 'shared',
-              test: /src\/(?:lib|charts|ui)\/(?!AlertRules|Anomalies|Assumption|CohortPeople|Customer|Dialog|Drawer|Experiment|FollowUp|Funnel|funnel|Help|History|Import|MonthClose|NoteDialog|Opens|Palette|Payback|payback|People|Picture|picture|Ranges|Ranks|Review|Said|Scatter|Scenarios|scenarios|Segment|SidePanel|Step)/,
+              test: /src\/(?:lib|charts|ui)\/(?!AlertRules|Anomalies|Assumption|CohortPeople|Customer|Dialog|Drawer|Experiment|FollowUp|follow-up|Funnel|funnel|Help|History|Import|MonthClose|NoteDialog|Opens|Palette|Payback|payback|People|Picture|picture|Ranges|Ranks|Review|Said|Scatter|Scenarios|scenarios|Segment|SidePanel|Step)/,
             },
           ],
         },

@@ -13,6 +13,7 @@ mod description;
 mod doors;
 mod facts;
 mod figures;
+mod follow_ups;
 mod imports;
 mod ingest;
 mod kept;
@@ -52,6 +53,7 @@ fn routes() -> Vec<Route> {
         statements::routes(),
         imports::routes(),
         syncs::routes(),
+        follow_ups::routes(),
         notes::routes(),
         alerts::routes(),
         closes::routes(),

@@ -23,6 +23,7 @@ pub mod leads;
 pub mod levers;
 pub mod metric;
 pub mod movements;
+pub mod payback;
 mod policy;
 pub mod prices;
 pub mod quarantine;
@@ -100,6 +101,8 @@ pub enum Command {
     Identities(identities::Arguments),
     /// Show what is left of the customers of each month
     Cohorts(cohorts::Arguments),
+    /// Show when the customers of each month have earned back what winning them cost
+    Payback(payback::Arguments),
     /// Read tests of prices and pages: what each arm does, how sure that is, and whether it may be said yet
     Experiments(experiments::Arguments),
     /// Set customers on old prices beside those on the list price of their plan: MRR, what it would be, and who left
@@ -271,6 +274,7 @@ pub fn run(options: &Options, command: Command) -> Result<Outcome, CommandError>
         Command::Funnel(arguments) => funnel::run(options, &arguments),
         Command::Identities(arguments) => identities::run(options, &arguments),
         Command::Cohorts(arguments) => cohorts::run(options, &arguments),
+        Command::Payback(arguments) => payback::run(options, &arguments),
         Command::Experiments(arguments) => experiments::run(options, &arguments),
         Command::Prices(arguments) => prices::run(options, &arguments),
         Command::Explain(arguments) => explain::run(options, &arguments),

@@ -23,6 +23,7 @@ pub mod label;
 pub mod lead_score;
 pub mod lever;
 pub mod list_price;
+pub mod payback;
 pub mod people;
 pub mod reconciliation;
 pub mod segment;

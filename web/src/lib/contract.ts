@@ -102,6 +102,36 @@ export interface HealthRow extends Named {
   reasons: string | null;
 }
 
+/** How a customer was doing on a day; null where nothing was known of them. */
+export interface HealthDay extends Named {
+  day: string;
+  health: Decimal | null;
+}
+
+/** Who looks after a customer, and the day from which it is looked at again. */
+export interface FollowUp extends Named {
+  owner: string | null;
+  snoozed_until: string | null;
+  words: string | null;
+  author: string | null;
+}
+
+/** What the customers of a month had earned back after some months; without a cost there is no share. */
+export interface PaybackRow {
+  cohort: string;
+  customers: number;
+  /** 1 is the month of the first payment. */
+  month: number;
+  earned: Decimal;
+  cac: Decimal | null;
+  currency: string;
+  share: Decimal | null;
+  /** After how many months it was earned back; null while it is not. */
+  payback: number | null;
+  margin_assumed: string;
+  note: string | null;
+}
+
 /** Someone who reached a step. */
 export interface StepPerson {
   person: string;

@@ -450,6 +450,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/follow-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who looks after which customer, and until when it is left alone */
+        get: operations["get_follow_ups"];
+        put?: never;
+        /** Say who looks after a customer, as a fact */
+        post: operations["post_follow_ups"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/forecast": {
         parameters: {
             query?: never;
@@ -510,6 +528,23 @@ export interface paths {
         };
         /** How customers are doing, the least healthy first, with the reasons */
         get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How customers were doing day by day, by what they had done until then, under the weights of now */
+        get: operations["get_health_days"];
         put?: never;
         post?: never;
         delete?: never;
@@ -770,6 +805,23 @@ export interface paths {
         put?: never;
         /** Change one's own password; every login of it ends */
         post: operations["post_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/payback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the customers of each month have earned back of what winning them cost */
+        get: operations["get_payback"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1691,6 +1743,16 @@ export interface components {
             dimensions: string[];
             /** @description The figures. */
             figures: components["schemas"]["Said"][];
+        };
+        /** @description What holds of a customer from now on; what is not said does not hold any more. */
+        FollowUp: {
+            customer: string;
+            /** @description Who looks after them. */
+            owner?: string | null;
+            /** @description The day from which they are looked at again. */
+            snoozed_until?: string | null;
+            /** @description What is to be known. */
+            words?: string | null;
         };
         /** @description The parts of the form. */
         Form: {
@@ -3826,6 +3888,94 @@ export interface operations {
             };
         };
     };
+    get_follow_ups: {
+        parameters: {
+            query?: {
+                /** @description Only that of this customer */
+                customer?: string;
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    post_follow_ups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FollowUp"];
+            };
+        };
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Added"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
     get_forecast: {
         parameters: {
             query?: {
@@ -4038,6 +4188,65 @@ export interface operations {
                 at?: string;
                 /** @description Look only at this, such as country=FR */
                 where?: string[];
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_health_days: {
+        parameters: {
+            query?: {
+                /** @description The end of this day; now unless set */
+                at?: string;
+                /** @description List instead the index of so many days up to that one, a day a row, of the customers that are named */
+                days?: string;
+                /** @description Whose, by id */
+                customer?: string[];
                 /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
                 policy?: string;
                 /** @description Take this as now: a date or an instant */
@@ -4843,6 +5052,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoggedIn"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refused"];
+                };
+            };
+        };
+    };
+    get_payback: {
+        parameters: {
+            query?: {
+                /** @description The first day; twelve full months before now unless set */
+                from?: string;
+                /** @description The first day no more; the first of this month unless set */
+                to?: string;
+                /** @description Look only at this, such as channel=ads */
+                where?: string[];
+                /** @description The policy: default, stripe, chartmogul, profitwell, or one of the data folder */
+                policy?: string;
+                /** @description Take this as now: a date or an instant */
+                now?: string;
+                /** @description Only what was known at that time: a date (its beginning) or an instant */
+                as_known_at?: string;
+                /** @description The currency to report in */
+                currency?: string;
+                /** @description By which touch a customer belongs to a channel: stated, first_touch, last_touch or linear */
+                attribution?: string;
+                /** @description The language of names and sentences: en, zh or fr */
+                lang?: string;
+                /** @description Where the page begins: `next` of the page before */
+                cursor?: string;
+                /** @description How many rows a page has, up to 10000 */
+                limit?: string;
+                /** @description Sort by a column, with a minus before it from the greatest down */
+                sort?: string;
+                /** @description Only rows in which this stands somewhere, or in the name of their customer, whatever its case */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed"] & {
+                        /** @description The version of the data: equal as long as every answer is */
+                        data_version: string;
+                    };
                 };
             };
             /** @description Why there is no answer */

@@ -168,6 +168,7 @@ export const words = {
     referrals: 'Referrals',
     experiments: 'Experiments',
     notes: 'Notes',
+    'follow-ups': 'Follow-ups',
   } as Record<string, string>,
   factMeans: {} as Record<string, string>,
   kinds: {

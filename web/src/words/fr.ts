@@ -159,6 +159,7 @@ export const words: Dictionary = {
     referrals: 'Parrainages',
     experiments: 'Tests',
     notes: 'Notes',
+    'follow-ups': 'Suivis',
   },
   factMeans: {
     customers: 'Qui paie ou peut payer ; les autres colonnes sont gardées comme attributs.',
@@ -183,6 +184,7 @@ export const words: Dictionary = {
     referrals: 'Les invitations d’un client, et qui elles ont amené.',
     experiments: 'Quel client a vu quelle variante de quel test.',
     notes: 'Ce que l’on veut retenir : annotations, entretiens, concurrents, plans.',
+    'follow-ups': 'Qui suit un client, jusqu’à quand on le laisse, et ce qu’il faut savoir.',
   },
   kinds: {
     new: 'Nouveau',

@@ -158,6 +158,7 @@ export const words: Dictionary = {
     referrals: '推荐',
     experiments: '实验',
     notes: '备注',
+    'follow-ups': '跟进',
   },
   factMeans: {
     customers: '付费或可能付费者；其他列作为属性保留，可用于分群。',
@@ -181,6 +182,7 @@ export const words: Dictionary = {
     referrals: '客户发出的邀请及其带来的人。',
     experiments: '哪位客户看到了哪个实验的哪个分组。',
     notes: '人们想记住的：注释、访谈、竞争、计划。',
+    'follow-ups': '谁负责某位客户、何时再看，以及需要知道的事。',
   },
   kinds: {
     new: '新增',

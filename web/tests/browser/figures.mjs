@@ -23,6 +23,7 @@ const LISTS = [
   [['retention'], '/retention', {}],
   [['funnel', 'visit', 'signup', 'customer'], '/funnel', { step: ['visit', 'signup', 'customer'] }],
   [['funnel', 'signup', 'customer', '--people', '2'], '/funnel/people', { step: ['signup', 'customer'], people: '2' }],
+  [['payback'], '/payback', {}],
   [['recognition'], '/recognition', {}],
   [['reconcile'], '/reconcile', {}],
   [['prices'], '/prices', {}],

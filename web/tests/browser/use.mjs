@@ -220,6 +220,69 @@ export default async function use({ check, open, ask }, { api }) {
     assert.equal(await big.getAttribute('data-step-people'), count);
   });
 
+  await check('who looks after a customer is kept, a snoozed one leaves the list and is brought back', async (page) => {
+    await open(page, '/health?lang=en');
+    const courses = page.locator('[data-course]');
+    await page.waitForFunction(() => document.querySelector('[data-course]')?.dataset.course.trim() !== '');
+    const first = page.locator('.scroll[role=group] table').last().locator('tbody tr').first();
+    const id = await first.locator('th a').getAttribute('title');
+    // The course of thirty days is that of the API, and ends with the score of today.
+    const days = (await ask('/health/days', { customer: id, days: '30' })).rows;
+    assert.equal(days.length, 30);
+    const drawn = (await courses.first().getAttribute('data-course')).split(' ').filter(Boolean).map(Number);
+    assert.deepEqual(
+      drawn,
+      days.filter((row) => row.health !== null).map((row) => Number(row.health)),
+    );
+    const now = (await ask('/health', { limit: '10000' })).rows.find((row) => row.customer === id);
+    assert.equal(days.at(-1).health, now.health);
+    await first.locator('button.follow').focus();
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Owner').fill('Ada');
+    await page.getByRole('button', { name: '14 days' }).click();
+    await page.getByLabel('Note').fill('asked for more seats');
+    await noViolation(page);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.locator('[role=dialog]').waitFor({ state: 'detached' });
+    const chip = page.getByRole('button', { name: /snoozed/ });
+    await chip.waitFor({ timeout: 60000 });
+    await page.locator(`th a[title="${id}"]`).waitFor({ state: 'detached', timeout: 60000 });
+    await chip.click();
+    await page.waitForURL('**snoozed=1**');
+    const row = page.locator('tbody tr').filter({ has: page.locator(`a[title="${id}"]`) });
+    assert.match(await row.innerText(), /Ada[\s\S]*asked for more seats[\s\S]*snoozed until/);
+    const kept = (await ask('/follow-ups', { customer: id })).rows;
+    assert.deepEqual([kept.length, kept[0].owner, kept[0].words], [1, 'Ada', 'asked for more seats']);
+    // As it was: the next test finds everybody.
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ customer: id });
+    await fetch(`${api}/api/v1/follow-ups`, { method: 'POST', headers, body });
+  });
+
+  await check('payback by cohort: a month is drawn in money against its own cost', async (page) => {
+    await open(page, '/unit?lang=en&view=table');
+    const [month, , , , cost] = (
+      await page
+        .locator('[data-chart=payback-curve] tbody tr')
+        .evaluateAll((all) =>
+          all.map((row) => [
+            row.querySelector('th').textContent.trim(),
+            ...[...row.querySelectorAll('td')].map((cell) => cell.title),
+          ]),
+        )
+    ).find((row) => row.at(-1) !== '');
+    const rows = (await ask('/payback', { from: month, limit: '10000' })).rows.filter((row) => row.cohort === month);
+    assert.equal(rows[0].cac, cost);
+    const crossed = rows.find((row) => Number(row.earned) >= Number(row.cac));
+    assert.equal(rows[0].payback, crossed.month);
+    await open(page, `/unit?lang=en&payback=${month}`);
+    const words = page.locator('[data-payback]');
+    assert.equal(await words.getAttribute('data-payback'), String(crossed.month));
+    assert.ok((await page.locator('[data-chart=payback-curve]').innerText()).includes('CAC $'));
+    await page.getByLabel('Cohort', { exact: true }).selectOption('');
+    await page.waitForURL((url) => !url.search.includes('payback='));
+  });
+
   await check('hidden amounts are nowhere', async (page) => {
     await open(page, '/?lang=en');
     await page.keyboard.press('.');

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     command::{
         CommandError, Outcome, advice, anomalies, check, cohorts, compare_policies, customers, experiments, forecast,
-        funnel, health, identities, leads, levers, movements, prices, quarantine, recognition, reconcile, restatements,
-        retention, review, signals, verdict,
+        funnel, health, identities, leads, levers, movements, payback, prices, quarantine, recognition, reconcile,
+        restatements, retention, review, signals, verdict,
     },
     listing::{Cell, Sheet},
     policies,
@@ -50,6 +50,12 @@ pub fn routes() -> Vec<Route> {
             "/health",
             "How customers are doing, the least healthy first, with the reasons",
             &["at", "where"],
+            health::answer,
+        ),
+        Route::list(
+            "/health/days",
+            "How customers were doing day by day, by what they had done until then, under the weights of now",
+            &["at", "days", "customer"],
             health::answer,
         ),
         Route::list("/health/model", "What the health index is made of", &["model"], health::answer),
@@ -83,6 +89,13 @@ pub fn routes() -> Vec<Route> {
             "How long customers stay, and how cohorts will go on",
             &["by", "where", "at", "horizon", "level", "fit"],
             retention::answer,
+        )
+        .for_shared(),
+        Route::list(
+            "/payback",
+            "What the customers of each month have earned back of what winning them cost",
+            &["from", "to", "where"],
+            payback::answer,
         )
         .for_shared(),
         Route::list("/recognition", "In which month what was billed is earned", &["from", "to"], recognition::answer)

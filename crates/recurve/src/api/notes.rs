@@ -154,7 +154,8 @@ pub fn wrong(words: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "not_kept", words)
 }
 
-fn day(text: &str) -> Result<Day, Refusal> {
+/// A day that is said.
+pub fn day(text: &str) -> Result<Day, Refusal> {
     Day::parse(text).ok_or_else(|| wrong(format!("`{text}` is no day; write it as 2024-01-31")))
 }
 
@@ -178,6 +179,11 @@ async fn state(server: &Arc<Server>, caller: &Caller, note: &Note, is_withdrawn:
         true => Statement::withdrawal(kind, &source, &origin, [("note", note.of("note"))]),
         false => Statement::row(kind, &source, &origin, note.stated()),
     };
+    settle(server, statement).await
+}
+
+/// Has one fact stated, and waits until it is served.
+pub async fn settle(server: &Arc<Server>, statement: Statement) -> Result<(), Refusal> {
     let reply = server.ingest.hand_over(vec![statement], None)?.await.map_err(|_| Refusal::failed())??;
     let Reply::Settled(settled) = reply else { return Err(Refusal::failed()) };
     if let Some(Answer::Refused(issues)) = settled.answers.first() {

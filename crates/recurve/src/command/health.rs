@@ -1,6 +1,7 @@
-//! `recurve health`: how customers are doing, the least healthy first, and why; and what the index is made of.
+//! `recurve health`: how customers are doing, the least healthy first, and why; how that went day by day; and what the index
+//! is made of.
 
-use revenue::money::print_micros;
+use revenue::{calendar::Day, money::print_micros};
 use warehouse::{
     books::Books,
     engine::{
@@ -31,7 +32,17 @@ pub struct Arguments {
     /// List instead what the index is made of: what was tried, what was chosen, and how well it tells who leaves
     #[arg(long, conflicts_with_all = ["at", "limit", "filters"])]
     model: bool,
+    /// List instead the index of so many days up to that one, a day a row, of the customers that are named
+    #[arg(long, value_name = "N", requires = "customers", conflicts_with_all = ["limit", "filters", "model"],
+        value_parser = clap::value_parser!(u16).range(1..=366))]
+    days: Option<u16>,
+    /// Whose, by id
+    #[arg(long = "customer", value_name = "ID", requires = "days")]
+    customers: Vec<String>,
 }
+
+/// So many customers are looked at day by day at once.
+const MOST_AT_ONCE: usize = 200;
 
 /// Lists paying customers, or the model.
 pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandError> {
@@ -42,10 +53,41 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
 /// Paying customers, or the model.
 pub fn answer(session: &Session, arguments: &Arguments, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     let books = session.books()?;
-    match arguments.model {
-        true => model(sheet, &books),
-        false => customers(session, sheet, &books, arguments),
+    match (arguments.model, arguments.days) {
+        (true, _) => model(sheet, &books),
+        (false, Some(days)) => by_day(sheet, &books, arguments, i32::from(days)),
+        (false, None) => customers(session, sheet, &books, arguments),
     }
+}
+
+/// The index of some customers day by day: what they had done by the end of each day, under the weights of now. A day on
+/// which nothing was known of them has no index.
+fn by_day(sheet: &mut dyn Sheet, books: &Books, arguments: &Arguments, days: i32) -> Result<Outcome, CommandError> {
+    if arguments.customers.len() > MOST_AT_ONCE {
+        return Err(CommandError::Usage(format!("{MOST_AT_ONCE} customers at the most are looked at day by day")));
+    }
+    let Some(model) = Model::of(books)? else { return Err(no_events()) };
+    let end = end(arguments, books)?;
+    sheet.begin(["customer", "day", "health"])?;
+    for id in &arguments.customers {
+        let Some(customer) = books.customer_of_id(id) else {
+            return Err(CommandError::Usage(format!("there is no customer `{id}`")));
+        };
+        for day in (0..days).rev().map(|before| end.plus_days(-1 - before)) {
+            let health = model.health(customer, day.plus_days(1));
+            let points = health.map_or(Cell::Empty, |health| Cell::Number(format!("{:.1}", health.index)));
+            sheet.row(&[Cell::text(id.as_str()), Cell::Day(day), points])?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// The first day that is not looked at any more.
+fn end(arguments: &Arguments, books: &Books) -> Result<Day, CommandError> {
+    Ok(match &arguments.at {
+        Some(text) => session::day(text, "at")?.plus_days(1),
+        None => books.first_day_to_come(),
+    })
 }
 
 fn no_events() -> CommandError {
@@ -62,10 +104,7 @@ fn customers(
     books: &Books,
     arguments: &Arguments,
 ) -> Result<Outcome, CommandError> {
-    let end = match &arguments.at {
-        Some(text) => session::day(text, "at")?.plus_days(1),
-        None => books.first_day_to_come(),
-    };
+    let end = end(arguments, books)?;
     let segmentation = customers_by(books, &session.assumptions()?, &[], &session::filters(&arguments.filters)?)?;
     let standings = Standings::new(books)?;
     let Some(model) = &standings.model else { return Err(no_events()) };

@@ -64,6 +64,11 @@ fn lists_are_those_of_the_command_line() {
         ),
         ("/health", &["health"]),
         ("/health/model?model=true", &["health", "--model"]),
+        (
+            "/health/days?days=30&customer=c00000001&customer=c00000002",
+            &["health", "--days", "30", "--customer", "c00000001", "--customer", "c00000002"],
+        ),
+        (&format!("/payback?{range}"), &["payback", "--from", &from, "--to", &end]),
         ("/leads", &["leads"]),
         ("/funnel?step=visit&step=signup&step=customer", &["funnel", "visit", "signup", "customer"]),
         ("/funnel?step=visit&step=signup&grain=week", &["funnel", "visit", "signup", "--grain", "week"]),

@@ -200,6 +200,30 @@ fn answers_to_the_questions_of_a_month_are_facts_and_its_close_keeps_them() {
 }
 
 #[test]
+fn follow_ups_are_facts_and_the_newest_of_a_customer_holds() {
+    let folder = Folder::small();
+    let server = Server::open(&folder);
+    let say = |of: serde_json::Value| server.post("/follow-ups", &of).is(200);
+    say(json!({ "customer": "ann", "owner": "Ada", "snoozed_until": "2024-03-01", "words": "wants \"more\", soon" }));
+    say(json!({ "customer": "ben", "owner": "Bob" }));
+    let rows = || server.get("/follow-ups").is(200).json()["rows"].as_array().unwrap().clone();
+    let [ann, ben] = &rows()[..] else { panic!("{:?}", rows()) };
+    assert_eq!((&ann["owner"], &ann["snoozed_until"]), (&json!("Ada"), &json!("2024-03-01")));
+    assert_eq!((&ann["words"], &ben["snoozed_until"]), (&json!("wants \"more\", soon"), &json!(null)));
+    // What is not said any more does not hold any more; what held before is still known.
+    say(json!({ "customer": "ann", "owner": "Bob" }));
+    let found = server.get("/follow-ups?customer=ann").is(200).json();
+    assert_eq!((&found["total"], &found["rows"][0]["owner"]), (&json!(1), &json!("Bob")));
+    assert_eq!(found["rows"][0]["snoozed_until"], json!(null));
+    say(json!({ "customer": "ann" }));
+    assert_eq!(rows().len(), 1);
+    folder.run(&["export", "follow-ups"]).ends_with(0).says(&["ben,Bob"]);
+    for wrong in [json!({ "customer": " " }), json!({ "customer": "ann", "snoozed_until": "soon" })] {
+        assert_eq!(server.post("/follow-ups", &wrong).status, 422);
+    }
+}
+
+#[test]
 fn targets_and_views_are_kept() {
     let folder = Folder::small();
     let server = Server::open(&folder);

@@ -363,6 +363,10 @@ fn walked(
             answer.people.push(Person { sort, id, customer, began, reached, next, furthest });
         }
     }
+    // Ids are numbered in the order in which facts are read: what is listed does not depend on it.
+    answer
+        .people
+        .sort_unstable_by(|one, other| (one.began, one.sort, &one.id).cmp(&(other.began, other.sort, &other.id)));
     let of_each = |((label, period), people)| Reached { label, period, people };
     answer.reached = reached.into_iter().map(of_each).collect();
     Ok(answer)

@@ -634,4 +634,19 @@ pub const KINDS: &[Kind] = &[
         ],
         rules: &[],
     },
+    Kind {
+        name: "follow-ups",
+        table: "follow_up",
+        aliases: &["followups"],
+        words: "Who looks after a customer, until when the customer is left alone, and what is to be known about it: the newest of each holds.",
+        key: &["customer"],
+        columns: &[
+            column("customer", Id, Required, CUSTOMER, "Whom it is about."),
+            column("owner", Text, Optional, &["assigned_to", "assignee"], "Who looks after them."),
+            column("snoozed_until", Day, Optional, &["snooze_until", "snoozed"], "The day from which they are looked at again."),
+            column("words", Text, Optional, &["note", "body", "text"], "What is to be known."),
+            column("author", Text, Optional, &["by", "created_by"], "Who said so."),
+        ],
+        rules: &[],
+    },
 ];
