@@ -5,8 +5,44 @@ import { guarded } from '../../scripts/company.mjs';
 import { noViolation } from './harness.mjs';
 
 const PASSWORD = 'a long enough sentence';
-// A door that is shut is told by its status, and the browser says so.
-const SHUT = [/status of 40[13]/];
+// A door that is shut is told by its status, and the browser says so; so is a list that few facts do not make.
+const SHUT = [/status of 40[013]/];
+
+/** Buttons and fields by which something is written. Words in the address, such as a filter, are nobody's but the reader's. */
+const WRITES =
+  /^(Annotate|Write a note|Change|Take back|Close the month|Open it again|Import|Add|Remove|Revoke|Save|Set rule|Set channel|Make|Test|Enter a balance)\b/;
+
+/** Goes through every page that the navigation has: nothing on it is refused, leads where it would be, or offers to write. */
+async function nothingRefused(page, open, url) {
+  const refused = [];
+  page.on('response', (response) => {
+    if ([401, 403].includes(response.status())) refused.push(`${page.url()}: ${response.url()}`);
+  });
+  await open(page, '/?lang=en', url);
+  const paths = (await page.locator('nav a[href^="/"]').evaluateAll((all) => all.map((link) => link.pathname))).filter(
+    (path, place, all) => all.indexOf(path) === place,
+  );
+  assert.ok(paths.length > 8, paths.join(' '));
+  for (const path of paths) {
+    await open(page, `${path}?lang=en`, url);
+    const { links, offers } = await page.locator('main').evaluate((main) => ({
+      links: [...main.querySelectorAll('a[href^="/"]')].map((link) => link.pathname),
+      offers: [...main.querySelectorAll('button, a.button, input[type=file]')].map(
+        (one) => one.ariaLabel ?? (one.type === 'file' ? 'Import' : one.innerText.trim()),
+      ),
+    }));
+    const shut = links.filter(
+      (link) => !paths.some((one) => link === one || (one !== '/' && link.startsWith(`${one}/`))),
+    );
+    assert.deepEqual(shut, [], `${path} leads nowhere that is shut`);
+    assert.deepEqual(
+      offers.filter((words) => WRITES.test(words)),
+      [],
+      `${path} offers nothing that is refused`,
+    );
+  }
+  assert.deepEqual(refused, [], 'no page asks for what it may not see');
+}
 
 export default async function people({ check, open }, { program }) {
   if (!program) {
@@ -36,6 +72,22 @@ export default async function people({ check, open }, { program }) {
       await person.getByLabel('Password').fill(PASSWORD);
       await person.getByRole('button', { name: 'Add' }).click();
       await page.getByRole('rowheader', { name: 'victor' }).waitFor();
+      // What others may read, and not write: a note, a goal, a rule and a scenario.
+      const kept = await page.evaluate(async () => {
+        const post = (path, body) =>
+          fetch(`/api/v1${path}`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(body),
+          }).then((response) => response.status);
+        return Promise.all([
+          post('/notes', { day: '2026-06-10', words: 'new prices' }),
+          post('/targets', { metric: 'mrr', wanted: '9000', by: '2026-12' }),
+          post('/alerts', { id: 'low', metric: 'mrr', grain: 'month', below: '100', compare: 'value', channels: [] }),
+          post('/views', { name: 'cautious', address: '/forecast?set=churn%3D0.1' }),
+        ]);
+      });
+      assert.deepEqual(kept, [200, 200, 200, 200]);
       const link = page.locator('form').filter({ has: page.getByRole('button', { name: 'Make a link' }) });
       await link.getByLabel('Name').fill('board');
       await link.getByRole('button', { name: 'Make a link' }).click();
@@ -59,6 +111,7 @@ export default async function people({ check, open }, { program }) {
         return (await Promise.all(asked)).map((response) => response.status);
       });
       assert.deepEqual(statuses, [403, 403]);
+      await nothingRefused(guest, open, new URL(shared).origin);
 
       // Revoked, it is gone at once.
       await page.getByRole('row', { name: /board/ }).getByRole('button', { name: 'Revoke' }).click();
