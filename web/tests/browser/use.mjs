@@ -192,7 +192,7 @@ export default async function use({ check, open, ask }, { api }) {
 
   await check('a step of the funnel opens to its people, of the window and of a week', async (page) => {
     await open(page, '/funnel?lang=en');
-    const steps = page.locator('[data-chart=funnel] button.row');
+    const steps = page.locator('[data-chart=funnel] button.rank');
     const said = await steps.nth(1).locator('.said').innerText();
     await steps.nth(1).focus();
     await page.keyboard.press('Enter');

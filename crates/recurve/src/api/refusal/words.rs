@@ -26,6 +26,11 @@ const SENTENCES: &[Words] = &[
         "此请求来自其他网站的页面；请使用本服务器的页面，或使用令牌",
         "cette requête vient de la page d’un autre ; utilisez les pages de ce serveur, ou un jeton",
     ),
+    Words::fixed(
+        "a follow-up names a customer, an owner in up to 400 bytes, and has up to 20000 bytes of words",
+        "跟进记录须写明一位客户，负责人不超过 400 字节，文字不超过 20000 字节",
+        "un suivi nomme un client, un responsable en 400 octets au plus, et compte au plus 20000 octets de texte",
+    ),
     Words::fixed("the request took too long; send it again", "请求用时过长；请重新发送", "la requête a duré trop longtemps ; renvoyez-la"),
     Words::fixed(
         "this needs the role {needed}, and yours is {own}; ask an owner",
