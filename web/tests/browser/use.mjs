@@ -430,7 +430,12 @@ export default async function use({ check, open, ask }, { api }) {
       body: JSON.stringify({ day: '2026-09-15', words }),
     });
     assert.equal(response.status, 200, await response.text());
-    await page.waitForFunction(`(${noted})() === ${before + 1}`, null, { timeout: 30000 });
+    let now = before;
+    for (let turn = 0; turn < 300 && now !== before + 1; turn += 1) {
+      await page.waitForTimeout(100);
+      now = await page.evaluate(noted);
+    }
+    assert.equal(now, before + 1);
   });
 
   await check('a note is opened at its flag, changed, and taken back, by pointer and by keys', async (page) => {
