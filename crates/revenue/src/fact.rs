@@ -402,11 +402,13 @@ pub fn superseded(rows: &mut [Row], terms: &[Terms], recorded: &Recorded) -> Sup
         let holds = winner(versions, terms, recorded, &mut conflicts);
         // Of contradictions, and of what came after them, all stays.
         let first = conflicts.iter().map(|conflict| recorded.import_of(conflict.refused)).min().unwrap_or(usize::MAX);
-        let before = versions.partition_point(|row| recorded.import_of(row.fact) < first);
-        if let settled @ [_, ..] = &versions[..before] {
-            let holds = winner(settled, terms, recorded, &mut Vec::new());
-            found.facts.extend(settled.iter().map(|row| row.fact).filter(|fact| *fact != holds.fact));
-        }
+        let settled = &versions[..versions.partition_point(|row| recorded.import_of(row.fact) < first)];
+        let stays = match settled {
+            [] => None,
+            _ if conflicts.is_empty() => Some(holds.fact),
+            _ => Some(winner(settled, terms, recorded, &mut Vec::new()).fact),
+        };
+        found.facts.extend(settled.iter().map(|row| row.fact).filter(|fact| Some(*fact) != stays));
         if terms.get(holds.terms as usize).is_some_and(|stated| stated.status != Status::Withdrawn) {
             standing.push((holds, !conflicts.is_empty()));
         }

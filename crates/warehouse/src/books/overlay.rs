@@ -154,17 +154,16 @@ impl Overlay {
         let (mut builder, mut changes, mut laid) = (Builder::default(), Vec::new(), Vec::new());
         let mut facts_gained = 0;
         for (customer, later) in of_customers {
+            let number = self.base.customer_of_id(&customer);
             let (mut facts, before) = match self.laid.get(&customer) {
                 Some(laid) => (laid.facts.clone(), laid.movements.clone()),
                 None => {
-                    let number = self.base.customer_of_id(&customer);
                     let facts = number.map(|number| self.base.facts.loose(number, &self.base.subscriptions));
                     let facts = facts.unwrap_or_default();
                     facts_gained += facts.len();
                     (facts, self.base.all_moved(number))
                 }
             };
-            let number = self.base.customer_of_id(&customer);
             for fact in &later {
                 if number.is_some_and(|number| self.is_out_of_turn(number, fact)) {
                     return Err(Obstacle::OutOfTurn);
