@@ -28,6 +28,12 @@ async function started(program, data, words, port = '0') {
   return { url, server, said: () => said };
 }
 
+/** Stops a server and takes its folder away; what the server still writes at its end is taken away in further turns. */
+function leave(server, folder) {
+  server.kill();
+  fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
 /** `small`: a company of few customers and months, for a program that was not built to be fast. */
 export async function company({ small = false } = {}) {
   if (process.env.RECURVE_URL) return withApp(process.env.RECURVE_URL, () => undefined);
@@ -38,10 +44,7 @@ export async function company({ small = false } = {}) {
   const size = small ? ['--customers', '150', '--months', '14', '--seed', '3'] : [];
   execFileSync(program, ['--data', data, 'demo', ...size], { stdio: 'ignore' });
   const { url, server } = await started(program, data, ['--now', NOW, '--open', 'editor']);
-  const served = await withApp(url, () => {
-    server.kill();
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  const served = await withApp(url, () => leave(server, folder));
   return { ...served, program, data, now: NOW };
 }
 
@@ -61,10 +64,7 @@ export async function guarded() {
   for (let turn = 0; turn < 50 && !/#token=\w+/.test(said()); turn += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const served = await withApp(url, () => {
-    server.kill();
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  const served = await withApp(url, () => leave(server, folder));
   return { ...served, setup: /http:\S+#token=\w+/.exec(said())[0] };
 }
 
@@ -83,10 +83,7 @@ export async function own(subscriptions = null) {
   else execFileSync(program, ['--data', data, 'init'], { stdio: 'ignore' });
   let running = await started(program, data, words);
   const { url } = running;
-  const served = await withApp(url, () => {
-    running.server.kill();
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  const served = await withApp(url, () => leave(running.server, folder));
   return {
     ...served,
     take,
