@@ -27,15 +27,15 @@ use command::{Command, CommandError, Outcome};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What the allocator reads when it begins: memory that was given back is the system's again after a second, and there is
-/// one pool for each processor. By default there are four, and after half an hour of events each holds as much that lies
-/// free between what is used.
+/// What the allocator reads when it begins: memory that was given back is the system's again after a second, also while
+/// nobody asks for any, and there is one pool for each processor. By default there are four, and after half an hour of
+/// events each holds as much that lies free between what is used.
 // The symbol is the one that `jemalloc.h` declares, a pointer to text that ends with a zero, and nothing else defines it;
 // a reference to an array is such a pointer.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code)]
 #[unsafe(export_name = "malloc_conf")]
-static ALLOCATOR_SETTINGS: &[u8; 40] = b"percpu_arena:percpu,dirty_decay_ms:1000\0";
+static ALLOCATOR_SETTINGS: &[u8; 63] = b"percpu_arena:percpu,background_thread:true,dirty_decay_ms:1000\0";
 
 /// The truth about a SaaS business's money: billing facts in, MRR and everything about it out, each figure opened
 /// down to the fact that made it.

@@ -112,11 +112,6 @@ static STRIPE_PROVEN: Family = family(
 static UPTIME: Family = family("recurve_uptime_seconds", Sort::Gauge, "Seconds since the server started.");
 static MEMORY: Family =
     family("process_resident_memory_bytes", Sort::Gauge, "Memory of the process that is in use, in bytes.");
-static ALLOCATED: Family = family(
-    "recurve_allocated_bytes",
-    Sort::Gauge,
-    "Memory that the program holds, without what the allocator keeps free.",
-);
 static BUILD: Family = family("recurve_build_info", Sort::Gauge, "The version of the program; always 1.");
 
 /// The ends of the times that are counted, in seconds.
@@ -312,9 +307,6 @@ fn gather(server: &Server) -> Result<(), CommandError> {
     if let Some(bytes) = resident_bytes() {
         telemetry.set(&MEMORY, &[], bytes as f64);
     }
-    if let Some(bytes) = allocated_bytes() {
-        telemetry.set(&ALLOCATED, &[], bytes as f64);
-    }
     let (questions, listeners) = server.queues();
     telemetry.set(&QUEUE, &[("queue", "questions")], questions as f64);
     telemetry.set(&QUEUE, &[("queue", "listeners")], listeners as f64);
@@ -377,13 +369,6 @@ fn resident_bytes() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kilobytes * 1_024)
-}
-
-/// The memory that the program holds, as the allocator counts it.
-fn allocated_bytes() -> Option<usize> {
-    // What the allocator says of itself stands still until it is asked to look again.
-    tikv_jemalloc_ctl::epoch::advance().ok()?;
-    tikv_jemalloc_ctl::stats::allocated::read().ok()
 }
 
 #[cfg(test)]

@@ -58,11 +58,6 @@ pub fn run(options: &Options, arguments: &Arguments) -> Result<Outcome, CommandE
         return Ok(Outcome::Done);
     }
     log::set(arguments.log, arguments.log_level);
-    // What a server does not need now belongs to others, also while nobody asks it anything. Where threads of the
-    // allocator are not to be had, it gives memory back when it is asked for some.
-    if let Err(error) = tikv_jemalloc_ctl::background_thread::write(true) {
-        log::note("allocator", &[("words", &error.to_string())]);
-    }
     let choices = choices(arguments)?;
     let server = Server::open(options, &choices)?;
     let setup = server.gate.setup_token();

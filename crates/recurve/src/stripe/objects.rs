@@ -147,6 +147,10 @@ pub struct Count {
     pub partial: i64,
 }
 
+/// Pages of the file that it keeps: a negative number is KiB to SQLite. Whatever is kept fills up in the first hour of a
+/// server, and what is not is kept by the system.
+const CACHE_KIB: i64 = -8_000;
+
 impl Objects {
     /// Opens the tables of a data folder, in the store of its events.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
@@ -156,7 +160,7 @@ impl Objects {
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute_batch(TABLES)?;
         // Customers come in any order, each with objects and events of any time.
-        connection.pragma_update(None, "cache_size", -32_000)?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         Ok(Self { connection, turns })
     }
 

@@ -145,7 +145,7 @@ pub struct Counts {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Pages of the file that a connection keeps: a negative number is KiB to SQLite. Several connections are open, and what is
 /// not kept here is mostly kept by the system.
-const CACHE_KIB: i64 = -8_000;
+const CACHE_KIB: i64 = -4_000;
 
 /// The log of what was written is folded into the file at every commit once it has so many pages. While the server runs it
 /// is kept far below that by [`Store::fold`], so that nobody's commit waits for it.

@@ -88,7 +88,8 @@ impl Known {
         // Only the lake must be durable. A tail that is lost with the power is read again from there.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "cache_size", -16_000)?;
+        // In KiB, as SQLite has it. A server keeps it open for ever, and the system keeps what is not kept here.
+        connection.pragma_update(None, "cache_size", -4_000)?;
         let version =
             |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
         if version(&connection)? == VERSION {
