@@ -645,7 +645,7 @@ fn cause_of_part(alone: &Span, window: &[Change], spans: &[Span], context: &Cont
             && !span.trial
             && span.from <= day
             && span.to >= day
-            && product(span) == sold
+            && (span.offer == alone.offer || product(span) == sold)
     });
     if another { Cause::Quantity } else { Cause::CrossSell }
 }

@@ -239,6 +239,21 @@ impl Rows {
     fn take(&mut self, customer: u32, first_item: u32, movements: &[Movement], plans: &Plans) {
         let mut mrr = 0i64;
         for own in movements.chunk_by(|one, next| one.day == next.day) {
+            // Most days have one.
+            if let [movement] = own
+                && movement.delta_micros != 0
+            {
+                let left = mrr + movement.delta_micros;
+                self.subscription.push(first_item + movement.subscription);
+                self.plan.push(plans.of_offer[movement.offer as usize]);
+                self.kind.push(movement.kind as u32);
+                self.delta.push(movement.delta_micros);
+                self.day.push(movement.day);
+                self.before.push(mrr);
+                self.after.push(left);
+                mrr = left;
+                continue;
+            }
             let begun = self.delta.len();
             let mut left = mrr;
             for movement in own {

@@ -112,7 +112,8 @@ impl Flow {
         let Basin { room, portion, plain_rows, builder } = basin;
         self.piles.sort(pile, room);
         builder.share.clear();
-        let stand = room.stand();
+        let sorted = &room.sorted;
+        let stand = sorted.stand();
         let (mut first, mut item) = (0, 0);
         for (customer, end) in (0u32..).zip(stand.customer_ends) {
             let facts = first..*end as usize;
@@ -132,9 +133,9 @@ impl Flow {
                 item += 1;
             }
         }
-        let mixed = room.items.iter().map(|key| key.mixed());
+        let mixed = sorted.items.iter().map(|key| key.mixed());
         self.items.lock().unwrap_or_else(PoisonError::into_inner).extend(mixed);
-        Ok(Made { odd: &builder.share, customers: &room.customers, items: &room.items })
+        Ok(Made { odd: &builder.share, customers: &sorted.customers, items: &sorted.items })
     }
 
     /// Whether, of what was worked out, several customers may claim one subscription item. Then versions of one fact

@@ -173,25 +173,22 @@ impl Group {
     ) -> Result<bool, BooksError> {
         let rows = source.rows(group);
         let missing = |name: &str| BooksError::MissingColumn { column: name.to_owned() };
-        if has_parts(source, group, reading.several_sources)? {
+        let all_have_keys = if has_parts(source, group, reading.several_sources)? {
             self.subscriptions.clear();
             let keys = &mut self.subscriptions;
             joined(source, group, reading.several_sources, |id| {
                 keys.push(reading.subscriptions.of(id).unwrap_or(Key::NONE));
                 Ok(())
             })?;
-        } else if !read_ids(
-            source,
-            group,
-            "subscription",
-            &reading.subscriptions,
-            &mut self.buffers,
-            &mut self.subscriptions,
-        )? {
-            return Err(missing("subscription"));
-        }
+            false
+        } else {
+            let (keys, out) = (&reading.subscriptions, &mut self.subscriptions);
+            read_ids(source, group, "subscription", keys, &mut self.buffers, out)?
+                .ok_or_else(|| missing("subscription"))?
+        };
         let counts = |row: usize| known.is_none_or(|known| known.get(row).copied().unwrap_or(false));
-        if self.subscriptions.iter().enumerate().any(|(row, key)| *key == Key::NONE && counts(row)) {
+        let is_unfit = |(row, key): (usize, &Key)| *key == Key::NONE && counts(row);
+        if !all_have_keys && self.subscriptions.iter().enumerate().any(is_unfit) {
             return Ok(false);
         }
 
@@ -439,25 +436,22 @@ impl Mixtures {
         const PLACES: usize = 1 << 18;
         let before = self.kept.len();
         let mut made_of = Vec::new();
-        let mut next = |mixture: u32, code: u32| {
-            made_of.push((mixture, code));
-            made_of.len() as u32 - 1
-        };
         let rows = self.of_rows.iter_mut().zip(codes);
         if before.saturating_mul(different) <= PLACES {
             self.table.clear();
             self.table.resize(before * different, Self::NONE);
+            let table = self.table.as_mut_slice();
             for (mixture, code) in rows {
-                let known = &mut self.table[*mixture as usize * different + *code as usize];
+                let known = &mut table[*mixture as usize * different + *code as usize];
                 if *known == Self::NONE {
-                    *known = next(*mixture, *code);
+                    *known = further(&mut made_of, *mixture, *code);
                 }
                 *mixture = *known;
             }
         } else {
             let mut known: HashMap<(u32, u32), u32> = HashMap::new();
             for (mixture, code) in rows {
-                *mixture = *known.entry((*mixture, *code)).or_insert_with(|| next(*mixture, *code));
+                *mixture = *known.entry((*mixture, *code)).or_insert_with(|| further(&mut made_of, *mixture, *code));
             }
         }
         self.kept.clear();
@@ -495,8 +489,17 @@ impl Mixtures {
     }
 }
 
-/// Reads a column of ids as keys; false when there is no such column. An id that cannot have a key is
-/// [`Key::NONE`].
+/// Takes in a mixture that has not occurred yet, and gives its number. Apart from the loop over rows, which is as short as
+/// what it does not need lets it be.
+#[cold]
+#[inline(never)]
+fn further(made_of: &mut Vec<(u32, u32)>, mixture: u32, code: u32) -> u32 {
+    made_of.push((mixture, code));
+    made_of.len() as u32 - 1
+}
+
+/// Reads a column of ids as keys; none when there is no such column. An id that cannot have a key is [`Key::NONE`]; says
+/// whether surely none is.
 pub(super) fn read_ids(
     source: &Source,
     group: usize,
@@ -504,20 +507,25 @@ pub(super) fn read_ids(
     keys: &Keys,
     buffers: &mut Buffers,
     out: &mut Vec<Key>,
-) -> Result<bool, BooksError> {
-    let of = |id: &[u8]| keys.of(id).unwrap_or(Key::NONE);
+) -> Result<Option<bool>, BooksError> {
+    let of_nothing = keys.of(b"").unwrap_or(Key::NONE);
     match source.chunk(group, name)? {
         Some(chunk) if chunk.shape == Shape::Text => {
-            chunk.read(of(b""), buffers, out, &mut |raw| Ok(of(raw.bytes())))?;
-            Ok(true)
+            let mut all_have_keys = of_nothing != Key::NONE || chunk.is_full();
+            chunk.read(of_nothing, buffers, out, &mut |raw| {
+                let key = keys.of(raw.bytes());
+                all_have_keys &= key.is_some();
+                Ok(key.unwrap_or(Key::NONE))
+            })?;
+            Ok(Some(all_have_keys))
         }
         Some(_) => Err(wrong(name, "text")),
         None if source.has(name) => {
             out.clear();
-            out.resize(source.rows(group), of(b""));
-            Ok(true)
+            out.resize(source.rows(group), of_nothing);
+            Ok(Some(of_nothing != Key::NONE))
         }
-        None => Ok(false),
+        None => Ok(None),
     }
 }
 

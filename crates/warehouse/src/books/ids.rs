@@ -246,27 +246,32 @@ impl Ids {
 /// read as padding.
 #[inline]
 fn spelled_key(text: &[u8]) -> Option<Key> {
+    const ONES: u64 = u64::MAX / 255;
     let length = text.len();
-    if length > KEY_BYTES {
-        return None;
-    }
-    let key = if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+    if let (Some(first), Some(last), ..=KEY_BYTES) = (text.first_chunk::<8>(), text.last_chunk::<8>(), length) {
+        let (first, last) = (u64::from_be_bytes(*first), u64::from_be_bytes(*last));
         // The last eight bytes repeat some of the first eight, which are shifted out.
-        let rest = u64::from_be_bytes(*last).checked_shl(8 * (KEY_BYTES - length) as u32).unwrap_or(0);
-        u128::from(u64::from_be_bytes(*first)) << 64 | u128::from(rest)
-    } else {
-        let short = text.iter().fold(0, |key, byte| key << 8 | u64::from(*byte));
-        u128::from(short.checked_shl(8 * (8 - length) as u32).unwrap_or(0)) << 64
-    };
-    const ONES: u128 = u128::MAX / 255;
-    let padded = key | u128::MAX.checked_shr(8 * length as u32).unwrap_or(0);
-    if padded.wrapping_sub(ONES) & !padded & (ONES << 7) != 0 {
+        let missing = 8 * (KEY_BYTES - length) as u32;
+        let (rest, padding) = (last.checked_shl(missing).unwrap_or(0), !u64::MAX.checked_shl(missing).unwrap_or(0));
+        // Nearly all ids are of letters and digits, none of whose bytes is zero or has its highest bit.
+        let padded = rest | padding & ONES;
+        let odd = first.wrapping_sub(ONES) | first | padded.wrapping_sub(ONES) | padded;
+        if odd & ONES << 7 == 0 {
+            return Some(Key(first, rest));
+        }
+    }
+    spelled_key_of_any(text)
+}
+
+/// As [`spelled_key`], of whatever text.
+#[inline(never)]
+fn spelled_key_of_any(text: &[u8]) -> Option<Key> {
+    if text.len() > KEY_BYTES || text.contains(&0) || std::str::from_utf8(text).is_err() {
         return None;
     }
-    if key & (ONES << 7) != 0 && std::str::from_utf8(text).is_err() {
-        return None;
-    }
-    Some(key.into())
+    let mut spelled = [0; KEY_BYTES];
+    spelled[..text.len()].copy_from_slice(text);
+    Some(u128::from_be_bytes(spelled).into())
 }
 
 /// What ids begin with.

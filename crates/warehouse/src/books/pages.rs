@@ -101,8 +101,8 @@ pub struct Source {
 pub struct Opened(Mutex<HashMap<PathBuf, Source>>);
 
 impl Opened {
-    /// How many files are kept at the most.
-    const KEPT: usize = 256;
+    /// How many files are kept at the most. What each says of itself takes some sixty kilobytes.
+    const KEPT: usize = 128;
 
     /// Opens a file, unless that was done.
     pub fn open(&self, path: &Path) -> Result<Source, BooksError> {
@@ -301,6 +301,12 @@ impl Chunk<'_> {
         Some((statistics.min_bytes_opt()?, statistics.max_bytes_opt()?))
     }
 
+    /// Whether the file says that every row has a value.
+    pub fn is_full(&self) -> bool {
+        let nulls = self.metadata.statistics().and_then(Statistics::null_count_opt);
+        self.metadata.column_descr().max_def_level() == 0 || nulls == Some(0)
+    }
+
     /// The value that every row has, where the file says that it is one.
     pub fn constant(&self) -> Option<Raw<'_>> {
         let statistics = self.metadata.statistics()?;
@@ -418,12 +424,11 @@ impl Chunk<'_> {
                                 Some(value) => target.resize(target.len() + count, *value),
                                 None => fits = false,
                             },
-                            Indices::Each(indices) => {
-                                fits &= indices.iter().all(|index| (*index as usize) < dictionary.len());
-                                if fits {
-                                    target.extend(indices.iter().map(|index| dictionary[*index as usize]));
-                                }
-                            }
+                            Indices::Each(indices) => target.extend(indices.iter().map(|index| {
+                                let value = dictionary.get(*index as usize);
+                                fits &= value.is_some();
+                                value.copied().unwrap_or(none)
+                            })),
                         });
                         known.filter(|()| fits).ok_or_else(|| failed(short()))?;
                     }
@@ -468,7 +473,8 @@ impl Chunk<'_> {
     ) -> Result<bool, BooksError> {
         let failed = || unreadable(&self.source.path, &short());
         let begun = out.len();
-        out.reserve(count);
+        // Each value takes a byte at least, so what promises more gets no room for it.
+        out.reserve(count.min(bytes.len()));
         match self.metadata.column_type() {
             Type::INT32 => {
                 for four in bytes.as_chunks::<4>().0.iter().take(count) {
@@ -680,16 +686,17 @@ fn hybrid(bytes: &[u8], width: u8, count: usize, visit: &mut impl FnMut(Indices<
             wanted -= values;
         } else {
             // The last run may be longer than what is wanted, and its bytes may be cut after what is needed.
-            let packed = bytes.get(at..)?;
-            let packed = packed.get(..run.checked_mul(width)?.min(packed.len()))?;
-            at += packed.len();
+            let rest = bytes.get(at..)?;
+            let length = run.checked_mul(width)?.min(rest.len());
+            at += length;
             let values = run.checked_mul(8)?.min(wanted);
-            if packed.len() * 8 < values * width {
+            if length * 8 < values * width {
                 return None;
             }
             for first in (0..values).step_by(UNPACKED) {
                 let own = &mut room[..(values - first).min(UNPACKED)];
-                unpack(packed.get(first / 8 * width..).unwrap_or_default(), width, own);
+                // Whole words are read faster, also where the last of them goes on after the run.
+                unpack(rest.get(first / 8 * width..).unwrap_or_default(), width, own);
                 visit(Indices::Each(own));
             }
             wanted -= values;
@@ -705,18 +712,17 @@ const UNPACKED: usize = 1_024;
 /// Numbers of `width` bits, the lowest bit first.
 fn unpack(packed: &[u8], width: usize, out: &mut [u32]) {
     let mask = (1u64 << width) - 1;
-    let mut done = 0;
-    if (1..=8).contains(&width) {
-        // Eight values fill whole bytes, and eight of them at most.
-        let (eights, _) = out.as_chunks_mut::<8>();
-        for (bytes, values) in packed.chunks_exact(width).zip(eights) {
-            let mut eight = [0; 8];
-            eight[..width].copy_from_slice(bytes);
-            let bits = u64::from_le_bytes(eight);
-            *values = std::array::from_fn(|index| (bits >> (index * width) & mask) as u32);
-            done += 8;
-        }
-    }
+    let done = match width {
+        1 => unpack_narrow::<1>(packed, out),
+        2 => unpack_narrow::<2>(packed, out),
+        3 => unpack_narrow::<3>(packed, out),
+        4 => unpack_narrow::<4>(packed, out),
+        5 => unpack_narrow::<5>(packed, out),
+        6 => unpack_narrow::<6>(packed, out),
+        7 => unpack_narrow::<7>(packed, out),
+        8 => unpack_narrow::<8>(packed, out),
+        _ => 0,
+    };
     for (index, value) in out.iter_mut().enumerate().skip(done) {
         // Of a value that begins within a byte, 32 bits lie within the eight bytes from there on.
         let bit = index * width;
@@ -728,6 +734,19 @@ fn unpack(packed: &[u8], width: usize, out: &mut [u32]) {
         });
         *value = (u64::from_le_bytes(eight) >> (bit % 8) & mask) as u32;
     }
+}
+
+/// As [`unpack`], of few bits that are known beforehand, as far as whole words go: says how many were unpacked.
+fn unpack_narrow<const WIDTH: usize>(packed: &[u8], out: &mut [u32]) -> usize {
+    let mut done = 0;
+    for (index, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        // Eight values fill whole bytes, and eight of them at most.
+        let Some(eight) = packed.get(index * WIDTH..).and_then(|rest| rest.first_chunk::<8>()) else { break };
+        let bits = u64::from_le_bytes(*eight);
+        *values = std::array::from_fn(|place| (bits >> (place * WIDTH)) as u32 & ((1 << WIDTH) - 1));
+        done += 8;
+    }
+    done
 }
 
 #[cfg(test)]

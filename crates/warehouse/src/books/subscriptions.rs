@@ -162,18 +162,6 @@ struct Fact {
 type Packed = [u64; 4];
 
 impl Fact {
-    /// The fact of a row that was read.
-    fn of_row(group: &Group, row: usize, fact: u32) -> Self {
-        Self {
-            fact,
-            class: group.classes[row],
-            start: group.starts[row],
-            end: group.ends[row],
-            amount: group.amounts[row],
-            quantity: group.quantities[row],
-        }
-    }
-
     /// The fact as the method takes it.
     fn row(&self, times: RareTimes, terms: u32, customer: u32, subscription: u32) -> Row {
         Row {
@@ -257,6 +245,22 @@ impl Part {
     #[inline]
     fn counts(&self, row: usize) -> bool {
         self.known.as_ref().is_none_or(|known| known.get(row).copied().unwrap_or(false))
+    }
+
+    /// The facts of the rows that count, whose customers are these: each with its row, and with its customer and item.
+    fn facts<'a>(
+        &'a self,
+        group: &'a Group,
+        customers: &'a [Key],
+    ) -> impl Iterator<Item = (usize, [Key; 2], Fact)> + 'a {
+        let Group { subscriptions, classes, amounts, quantities, starts, ends, .. } = group;
+        let rows = subscriptions.iter().zip(classes).zip(starts.iter().zip(ends)).zip(amounts.iter().zip(quantities));
+        let rows = rows.enumerate().filter(|(row, _)| self.counts(*row));
+        rows.zip(customers).zip(self.first..).map(|(((row, stated), customer), fact)| {
+            let (((item, class), (start, end)), (amount, quantity)) = stated;
+            let (class, start, end, amount, quantity) = (*class, *start, *end, *amount, *quantity);
+            (row, [*customer, *item], Fact { fact, class, start, end, amount, quantity })
+        })
     }
 }
 
@@ -634,14 +638,15 @@ fn customers_of(
     buffers: &mut Buffers,
     customers: &mut Vec<Key>,
 ) -> Result<bool, BooksError> {
-    if !read_ids(source, part.group, "customer", keys, buffers, customers)? && source.rows(part.group) > 0 {
+    let all_have_keys = read_ids(source, part.group, "customer", keys, buffers, customers)?;
+    if all_have_keys.is_none() && source.rows(part.group) > 0 {
         return Err(BooksError::MissingColumn { column: "customer".to_owned() });
     }
     if let Some(known) = &part.known {
         let mut known = known.iter();
         customers.retain(|_| known.next().copied().unwrap_or(false));
     }
-    Ok(!customers.contains(&Key::NONE))
+    Ok(all_have_keys == Some(true) || !customers.contains(&Key::NONE))
 }
 
 /// Rare times in the order of facts, up to the last fact that has any.
@@ -799,7 +804,7 @@ impl SubscriptionFacts {
         for wave in all.chunks(PILES) {
             rooms.resize_with(wave.len(), Room::default);
             wave.par_iter().zip(&mut rooms).for_each(|(pile, room)| piles.sort(*pile, room));
-            for own in &rooms {
+            for own in rooms.iter().map(|room| &room.sorted) {
                 let (first, before) = (self.customer_ends.len() as u32, self.facts.len() as u32);
                 self.facts.extend_from_slice(&own.facts);
                 customers.extend_from_slice(&own.customers);

@@ -328,12 +328,10 @@ fn read_later(sources: &[Source], parts: &Parts, reading: &Reading<'_>) -> Resul
         if !group.read(source, part.group, part.known.as_deref(), reading)? {
             return Ok(None);
         }
-        let rows = (0..source.rows(part.group)).filter(|row| part.counts(*row));
-        for ((row, customer), fact) in rows.zip(&customers).zip(part.first..) {
+        later.extend(part.facts(&group, &customers).map(|(row, [customer, item], fact)| {
             let times = group.times.get(row).copied().unwrap_or(NO_TIMES);
-            let fact = Fact::of_row(&group, row, fact);
-            later.push(Later { customer: *customer, item: group.subscriptions[row], fact, times });
-        }
+            Later { customer, item, fact, times }
+        }));
     }
     Ok(Some(later))
 }

@@ -17,21 +17,48 @@ use crate::books::{ids::Key, pages::Buffers};
 /// its number, its start and its end, its class with its quantity, and its amount. What is shorter is read sooner.
 type Record = [u32; 13];
 
-/// The owners of a record: the customer's and the item's key.
-fn owners(record: &Record) -> [u64; 4] {
-    let two = |place: usize| u64::from(record[place]) | u64::from(record[place + 1]) << 32;
-    [two(0), two(2), two(4), two(6)]
+/// Records of one length. The last two words are the class with its quantity and the amount.
+trait Recorded: Copy {
+    /// The customer's and the item's key.
+    fn owners(&self) -> [u64; 4];
+
+    /// Whether another one is of the same customer and item.
+    fn has_owners_of(&self, other: &Self) -> bool;
+
+    /// The fact's number and when it starts and ends.
+    fn when(&self) -> (u32, Tick, Tick);
+
+    /// The class with its quantity, and the amount.
+    fn what(&mut self) -> [&mut u32; 2];
 }
 
-const FACT: usize = 8;
-const START: usize = 9;
-const END: usize = 10;
-const CLASS: usize = 11;
-const AMOUNT: usize = 12;
+fn two([low, high]: [u32; 2]) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
 
-/// When the fact of a record starts.
-fn start_of(record: &Record) -> Tick {
-    record[START].cast_signed()
+impl Recorded for Record {
+    #[inline]
+    fn owners(&self) -> [u64; 4] {
+        let [a, b, c, d, e, f, g, h, ..] = *self;
+        [two([a, b]), two([c, d]), two([e, f]), two([g, h])]
+    }
+
+    #[inline]
+    fn has_owners_of(&self, other: &Self) -> bool {
+        self[..8] == other[..8]
+    }
+
+    #[inline]
+    fn when(&self) -> (u32, Tick, Tick) {
+        let [.., fact, start, end, _, _] = *self;
+        (fact, start.cast_signed(), end.cast_signed())
+    }
+
+    #[inline]
+    fn what(&mut self) -> [&mut u32; 2] {
+        let [.., class, amount] = self;
+        [class, amount]
+    }
 }
 
 /// Bits that a quantity has beside its class.
@@ -112,13 +139,58 @@ fn time_of(start: Tick, end: Tick) -> Option<u32> {
     Some(first << 16 | lasts)
 }
 
+impl Recorded for Short {
+    #[inline]
+    fn owners(&self) -> [u64; 4] {
+        let [a, b, c, d, e, f, both, ..] = *self;
+        [two([a, b]), two([both & 0xffff_0000, e]), two([c, d]), two([both << 16, f])]
+    }
+
+    #[inline]
+    fn has_owners_of(&self, other: &Self) -> bool {
+        self[..7] == other[..7]
+    }
+
+    #[inline]
+    fn when(&self) -> (u32, Tick, Tick) {
+        let [.., fact, time, _, _] = *self;
+        let (start, lasts) = ((time >> 16).cast_signed(), (time & 0xffff).cast_signed());
+        (fact, start, if lasts.cast_unsigned() == ENDLESS { NEVER } else { start + lasts })
+    }
+
+    #[inline]
+    fn what(&mut self) -> [&mut u32; 2] {
+        let [.., class, amount] = self;
+        [class, amount]
+    }
+}
+
 /// The record of a short one.
 #[inline]
-fn lengthen([a, b, c, d, e, f, both, fact, time, class, amount]: &Short) -> Record {
-    let (start, lasts) = (time >> 16, time & 0xffff);
-    let end = if lasts == ENDLESS { NEVER.cast_unsigned() } else { start + lasts };
-    [*a, *b, both & 0xffff_0000, *e, *c, *d, both << 16, *f, *fact, start, end, *class, *amount]
+fn lengthen(short: &Short) -> Record {
+    let [.., class, amount] = *short;
+    let ([a, b, c, d], (fact, start, end)) = (short.owners(), short.when());
+    let (low, high) = (|half: u64| half as u32, |half: u64| (half >> 32) as u32);
+    let [start, end] = [start.cast_unsigned(), end.cast_unsigned()];
+    [low(a), high(a), low(b), high(b), low(c), high(c), low(d), high(d), fact, start, end, class, amount]
 }
+
+/// Asks the system for the memory of records that are about to be written. It gives many pages at once for half of what
+/// it takes to give each of them when it is written first; where it does not know the question, it does that.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn give_memory<T>(records: &mut [T]) {
+    use rustix::mm::{Advice, madvise};
+    let page = rustix::param::page_size();
+    let first = records.as_mut_ptr().cast::<u8>();
+    let before = first.align_offset(page).min(size_of_val(records));
+    let length = (size_of_val(records) - before) / page * page;
+    // SAFETY: the pages lie wholly within records that nobody else holds, and the advice changes nothing that they say.
+    let _ = unsafe { madvise(first.wrapping_add(before).cast(), length, Advice::LinuxPopulateWrite) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_memory<T>(_: &mut [T]) {}
 
 /// Blocks of records, each of one pile.
 struct Blocks<T> {
@@ -129,11 +201,16 @@ struct Blocks<T> {
     next: Vec<u32>,
     /// Where the next block begins.
     unused: u32,
+    /// Up to where the system has given memory.
+    given: u32,
 }
 
 impl<const WORDS: usize> Blocks<[u32; WORDS]> {
     /// Records of a block.
     const BLOCK: u32 = 32;
+
+    /// Records for which memory is asked at a time: so few that they are still near when they are written.
+    const GIVEN: u32 = 8_192;
 
     /// Room for so many records on so many piles, not touched yet. It is there at once where nearly all records are
     /// expected: what is put into it then is written once. Elsewhere each block is made when it is wanted, for zeros that
@@ -142,22 +219,34 @@ impl<const WORDS: usize> Blocks<[u32; WORDS]> {
         let room = records + piles * Self::BLOCK as usize;
         u32::try_from(room).map_err(|_| BooksError::TooMany { what: "facts" })?;
         let records = if is_expected { vec![[0; WORDS]; room] } else { Vec::with_capacity(room) };
-        Ok(Self { records, of_pile: vec![Vec::new(); piles], next: vec![0; piles], unused: 0 })
+        Ok(Self { records, of_pile: vec![Vec::new(); piles], next: vec![0; piles], unused: 0, given: 0 })
     }
 
     #[inline]
     fn put(&mut self, pile: usize, record: [u32; WORDS]) {
-        let next = &mut self.next[pile];
-        if next.is_multiple_of(Self::BLOCK) {
-            *next = self.unused;
-            self.unused += Self::BLOCK;
-            self.of_pile[pile].push(*next);
-            if self.records.len() < self.unused as usize {
-                self.records.resize(self.unused as usize, [0; WORDS]);
-            }
+        if self.next[pile].is_multiple_of(Self::BLOCK) {
+            self.begin_block(pile);
         }
+        let next = &mut self.next[pile];
         self.records[*next as usize] = record;
         *next += 1;
+    }
+
+    /// Gives a pile its next block.
+    #[cold]
+    #[inline(never)]
+    fn begin_block(&mut self, pile: usize) {
+        self.next[pile] = self.unused;
+        self.of_pile[pile].push(self.unused);
+        self.unused += Self::BLOCK;
+        if self.records.len() < self.unused as usize {
+            self.records.resize(self.unused as usize, [0; WORDS]);
+        } else if self.given < self.unused {
+            let first = self.given as usize;
+            self.given += Self::GIVEN;
+            let end = self.records.len().min(self.given as usize);
+            give_memory(&mut self.records[first..end]);
+        }
     }
 
     /// The records of a pile, in the order in which they came.
@@ -231,15 +320,17 @@ impl Hand {
 
 /// The fact of a record, of which what does not fit lies elsewhere.
 #[inline]
-fn fact_of(record: &Record, wide: &[Wide]) -> Fact {
-    let (class, amount, quantity) = match record[CLASS] {
-        WIDE => wide[record[AMOUNT] as usize],
+fn fact_of(mut record: impl Recorded, wide: &[Wide]) -> Fact {
+    let (fact, start, end) = record.when();
+    let [class, own] = record.what();
+    let (class, amount, quantity) = match *class {
+        WIDE => wide[*own as usize],
         both => {
             let quantity = i64::from(both & ((1 << QUANTITY_BITS) - 1));
-            (both >> QUANTITY_BITS, i64::from(record[AMOUNT]) * HUNDREDTH, quantity)
+            (both >> QUANTITY_BITS, i64::from(*own) * HUNDREDTH, quantity)
         }
     };
-    Fact { fact: record[FACT], class, start: start_of(record), end: record[END].cast_signed(), amount, quantity }
+    Fact { fact, class, start, end, amount, quantity }
 }
 
 /// All facts, on piles in the order of customers.
@@ -307,41 +398,80 @@ impl Piles {
 
     /// Sorts a pile by customer, subscription, start and fact.
     pub(in crate::books) fn sort(&self, pile: usize, room: &mut Room) {
-        let Room { short, records, wide, bytes, order, buckets, facts, customers, customer_ends, items, item_ends } =
-            room;
+        let Room { short, records, wide, sorting, sorted } = room;
+        short.clear();
         records.clear();
         wide.clear();
-        bytes.clear();
+        if self.hands.iter().all(|hand| hand.long.of_pile[pile].is_empty()) {
+            for hand in &self.hands {
+                let begun = short.len();
+                // Copying alone waits for several blocks at a time.
+                for block in hand.short.of_pile(pile) {
+                    short.extend_from_slice(block);
+                }
+                renumber(&mut short[begun..], &hand.wide, wide);
+            }
+            sorting.sort(short, wide, sorted);
+            return;
+        }
+        for hand in &self.hands {
+            let begun = records.len();
+            for block in hand.short.of_pile(pile) {
+                records.extend(block.iter().map(lengthen));
+            }
+            for block in hand.long.of_pile(pile) {
+                records.extend_from_slice(block);
+            }
+            renumber(&mut records[begun..], &hand.wide, wide);
+        }
+        sorting.sort(records, wide, sorted);
+    }
+}
+
+/// Takes along what does not fit the records of a hand, which say where it lies among that of all of them.
+fn renumber(records: &mut [impl Recorded], of_hand: &[Wide], wide: &mut Vec<Wide>) {
+    if of_hand.is_empty() {
+        return;
+    }
+    for record in records {
+        if let [class, place] = record.what()
+            && *class == WIDE
+        {
+            wide.push(of_hand[*place as usize]);
+            *place = (wide.len() - 1) as u32;
+        }
+    }
+}
+
+/// Room for sorting.
+#[derive(Debug, Default)]
+struct Sorting {
+    bytes: Vec<u64>,
+    order: Vec<u32>,
+    buckets: Buckets,
+}
+
+impl Sorting {
+    /// Sorts records by customer, subscription, start and fact.
+    fn sort(&mut self, records: &[impl Recorded], wide: &[Wide], sorted: &mut Sorted) {
+        let Self { bytes, order, buckets } = self;
+        let Sorted { facts, customers, customer_ends, items, item_ends } = sorted;
         facts.clear();
         customers.clear();
         customer_ends.clear();
         items.clear();
         item_ends.clear();
-        for hand in &self.hands {
-            let begun = records.len();
-            // Copying alone waits for several blocks at a time.
-            short.clear();
-            for block in hand.short.of_pile(pile) {
-                short.extend_from_slice(block);
-            }
-            records.extend(short.iter().map(lengthen));
-            for block in hand.long.of_pile(pile) {
-                records.extend_from_slice(block);
-            }
-            if !hand.wide.is_empty() {
-                for record in records[begun..].iter_mut().filter(|record| record[CLASS] == WIDE) {
-                    wide.push(hand.wide[record[AMOUNT] as usize]);
-                    record[AMOUNT] = (wide.len() - 1) as u32;
-                }
-            }
-        }
         // What all keys of a pile begin with tells nothing of the order, and the bytes after it nearly all. Ids that are
         // ranked have keys whose first halves are all alike.
         for half in 0..2 {
+            let first = records.first().map_or(0, |record| record.owners()[half]);
+            let mut different = 0;
             bytes.clear();
-            bytes.extend(records.iter().map(|record| owners(record)[half]));
-            let first = bytes.first().copied().unwrap_or_default();
-            let different = bytes.iter().fold(0, |different, half| different | (half ^ first));
+            bytes.extend(records.iter().map(|record| {
+                let own = record.owners()[half];
+                different |= own ^ first;
+                own
+            }));
             if different != 0 {
                 let alike = different.leading_zeros() / 8 * 8;
                 bytes.iter_mut().for_each(|half| *half <<= alike);
@@ -351,34 +481,34 @@ impl Piles {
         buckets.each(bytes, order, |own| {
             let order_of = |a: u32, b: u32| {
                 let (first, second) = (&records[a as usize], &records[b as usize]);
-                let by_owners = match first[..FACT] == second[..FACT] {
+                let by_owners = match first.has_owners_of(second) {
                     true => Ordering::Equal,
-                    false => bytes[a as usize].cmp(&bytes[b as usize]).then_with(|| owners(first).cmp(&owners(second))),
+                    false => {
+                        bytes[a as usize].cmp(&bytes[b as usize]).then_with(|| first.owners().cmp(&second.owners()))
+                    }
                 };
-                by_owners.then_with(|| (start_of(first), first[FACT]).cmp(&(start_of(second), second[FACT])))
+                by_owners.then_with(|| {
+                    let ((fact, start, _), (other, other_start, _)) = (first.when(), second.when());
+                    (start, fact).cmp(&(other_start, other))
+                })
             };
             // Facts of a pile come in the order of their numbers, which most files have by start.
             if !own.array_windows().all(|[a, b]| order_of(*a, *b) == Ordering::Less) {
                 own.sort_unstable_by(|a, b| order_of(*a, *b));
             }
-            for index in own.iter() {
-                let record = &records[*index as usize];
-                let [first, second, third, fourth] = owners(record);
-                let (customer, item) = (Key::of_halves([first, second]), Key::of_halves([third, fourth]));
-                let other = customers.last() != Some(&customer);
-                if other {
+            // All facts of an item have come to one bucket.
+            for of_item in own.chunk_by(|a, b| records[*a as usize].has_owners_of(&records[*b as usize])) {
+                facts.extend(of_item.iter().map(|index| fact_of(records[*index as usize], wide).pack()));
+                let [first, second, third, fourth] = records[of_item[0] as usize].owners();
+                let customer = Key::of_halves([first, second]);
+                items.push(Key::of_halves([third, fourth]));
+                item_ends.push(facts.len() as u32);
+                if customers.last() != Some(&customer) {
                     customers.push(customer);
                     customer_ends.push(0);
                 }
-                if other || items.last() != Some(&item) {
-                    items.push(item);
-                    item_ends.push(0);
-                }
-                facts.push(fact_of(record, wide).pack());
-                for ends in [&mut *customer_ends, &mut *item_ends] {
-                    if let Some(end) = ends.last_mut() {
-                        *end = facts.len() as u32;
-                    }
+                if let Some(end) = customer_ends.last_mut() {
+                    *end = facts.len() as u32;
                 }
             }
         });
@@ -402,9 +532,8 @@ fn read_part(
     if !group.read(source, part.group, part.known.as_deref(), reading)? {
         return Ok(Err(Unfit::Subscription));
     }
-    let rows = (0..group.starts.len()).filter(|row| part.counts(*row));
-    for ((row, customer), fact) in rows.zip(customers.iter()).zip(part.first..) {
-        hand.put(ranges.of_customer(*customer), *customer, group.subscriptions[row], Fact::of_row(group, row, fact));
+    for (_, [customer, item], fact) in part.facts(group, customers) {
+        hand.put(ranges.of_customer(customer), customer, item, fact);
     }
     Ok(Ok(()))
 }
@@ -538,10 +667,15 @@ pub(in crate::books) struct Room {
     short: Vec<Short>,
     records: Vec<Record>,
     wide: Vec<Wide>,
-    bytes: Vec<u64>,
-    order: Vec<u32>,
-    buckets: Buckets,
-    /// The facts, sorted.
+    sorting: Sorting,
+    /// The pile.
+    pub(in crate::books) sorted: Sorted,
+}
+
+/// Facts in the order of customers, subscription items, starts and numbers.
+#[derive(Debug, Default)]
+pub(in crate::books) struct Sorted {
+    /// The facts.
     pub(super) facts: Vec<Packed>,
     /// The customers, in order.
     pub(in crate::books) customers: Vec<Key>,
@@ -553,7 +687,7 @@ pub(in crate::books) struct Room {
     pub(super) item_ends: Vec<u32>,
 }
 
-impl Room {
+impl Sorted {
     /// The facts, as they stand.
     pub(in crate::books) fn stand(&self) -> Stand<'_> {
         Stand { facts: &self.facts, customer_ends: &self.customer_ends, item_ends: &self.item_ends }
@@ -606,6 +740,7 @@ mod tests {
             assert_eq!((piles.len(), piles.size(0)), (1, 3_000));
             let mut room = Room::default();
             piles.sort(0, &mut room);
+            let room = room.sorted;
             wanted.sort_by_key(|(customer, item, fact)| (*customer, *item, fact.start, fact.fact));
             let (mut customer, mut item) = (0, 0);
             for (place, (owner, of, fact)) in wanted.iter().enumerate() {
