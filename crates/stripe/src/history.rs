@@ -455,6 +455,44 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_that_a_bill_was_sent_after_ended_nobody_knows_when() {
+        // Held back in February and in March; in April it was asked for, in vain, so the pause was over by then. Whoever came
+        // back did so on a day that nobody knows.
+        let bill = |number: usize, status: &str, attempts: i64| {
+            let mut bill = invoice(number, 1, &json!([]));
+            (bill["status"], bill["attempt_count"]) = (json!(status), json!(attempts));
+            (bill["auto_advance"], bill["status_transitions"]) = (json!(attempts > 0), json!({}));
+            bill
+        };
+        let mut latest = subscription(1);
+        latest["status"] = json!("past_due");
+        let held = [invoice(0, 1, &json!([])), bill(1, "draft", 0), bill(2, "draft", 0)];
+        let mut asked = bill(2, "open", 2);
+        asked["created"] = json!(MONTHS[3]);
+        asked["id"] = json!("in_3");
+        asked["lines"]["data"][0]["id"] = json!("il_3");
+        asked["lines"]["data"][0]["period"] = json!({"start": MONTHS[3], "end": MONTHS[3] + 30 * 86_400});
+        let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
+        let now = MONTHS[3] + 5 * 86_400;
+        held.into_iter().chain([asked, latest]).for_each(|object| evidence.take(object, now, &mut catalogue));
+        let rows = rebuild(&evidence, &catalogue, now).rows;
+        let note = |row: &Row| {
+            let day = moment(row.start).chars().take(10).collect::<String>();
+            format!("{day} {} {}", row.standing.status.name(), row.confidence.name())
+        };
+        assert_eq!(
+            rows.iter().map(note).collect::<Vec<_>>(),
+            [
+                "2024-01-15 active assumed",
+                "2024-02-15 paused derived",
+                "2024-03-15 paused assumed",
+                "2024-04-15 past_due assumed",
+                "2024-04-20 past_due derived"
+            ]
+        );
+    }
+
+    #[test]
     fn an_event_says_when_it_was() {
         let event = json!({"id": "evt_1", "object": "event", "type": "customer.subscription.updated",
             "created": MONTHS[1] + 5 * 86_400, "data": {"object": subscription(2), "previous_attributes":

@@ -173,6 +173,10 @@ impl<'a> Work<'a> {
                 if self.failures.is_empty() && invoice.attempts >= 2 {
                     // Without charges nothing says when its attempts failed, or what became of it in between.
                     let sure = if invoice.attempts < 4 { derived } else { Confidence::Assumed };
+                    // Who is asked to pay is not paused: where that was the last that was seen, it ended undated before.
+                    if !failing.iter().any(|(from, to)| *from <= said.at && said.at < *to) {
+                        self.add(&mut track, seen(said.at, 1, false, Status::Active, None, derived));
+                    }
                     self.add(&mut track, seen(said.at, 2, true, Status::PastDue, None, sure));
                     failing.push((said.at, invoice.paid.unwrap_or(i64::MAX)));
                     if let Some(paid) = invoice.paid {
