@@ -6,7 +6,7 @@
 use revenue::calendar::Day;
 use warehouse::{
     import::{ImportError, export},
-    kind::{KINDS, Kind},
+    kind::Kind,
     lake::Lake,
 };
 
@@ -29,7 +29,7 @@ pub const QUESTIONS: &[&str] = &["targets", "churn", "risk", "growth", "changes"
 
 /// The kind of fact that notes are.
 pub fn kind() -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.table == TABLE)
+    Kind::parse(TABLE)
 }
 
 /// A note as it holds.

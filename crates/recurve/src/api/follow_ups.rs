@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use warehouse::{
     import::{Statement, export},
-    kind::{KINDS, Kind},
+    kind::Kind,
 };
 
 use super::{
@@ -41,8 +41,8 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The kind of fact that follow-ups are.
-fn kind() -> Result<&'static Kind, Refusal> {
-    KINDS.iter().find(|kind| kind.table == "follow_up").ok_or_else(Refusal::failed)
+fn kind() -> Option<&'static Kind> {
+    Kind::parse("follow_up")
 }
 
 /// Which follow-ups.
@@ -58,7 +58,7 @@ const COLUMNS: [&str; 5] = ["customer", "owner", "snoozed_until", "words", "auth
 /// Lists them by customer. One that says nothing any more is none.
 fn follow_ups(session: &Session, asked: &OfFollowUps, sheet: &mut dyn Sheet) -> Result<Outcome, CommandError> {
     sheet.begin(COLUMNS)?;
-    let Some(kind) = KINDS.iter().find(|kind| kind.table == "follow_up") else { return Ok(Outcome::Done) };
+    let Some(kind) = kind() else { return Ok(Outcome::Done) };
     let rows = export(&session.lake, kind, None, session.view(None)?.as_known_at)?;
     let columns: Vec<String> = rows.columns().iter().map(|column| column.name.clone()).collect();
     let places = COLUMNS.map(|name| columns.iter().position(|column| column == name));
@@ -103,10 +103,11 @@ async fn follow_up(
     if !until.is_empty() {
         day(&until)?;
     }
+    let kind = kind().ok_or_else(Refusal::failed)?;
     let cells = [&customer, &owner, &until, &words, &caller.name];
     let said = COLUMNS.into_iter().zip(cells.map(String::as_str)).filter(|(_, text)| !text.is_empty());
     let (source, origin): (Arc<str>, Arc<str>) = (DASHBOARD.into(), format!("{DASHBOARD} ({})", caller.name).into());
-    settle(&server, Statement::row(kind()?, &source, &origin, said)).await?;
+    settle(&server, Statement::row(kind, &source, &origin, said)).await?;
     let deed = match (until.is_empty(), owner.is_empty()) {
         (false, _) => "snoozed",
         (true, false) => "assigned",

@@ -174,7 +174,7 @@ impl<'a> Work<'a> {
                     // Without charges nothing says when its attempts failed, or what became of it in between.
                     let sure = if invoice.attempts < 4 { derived } else { Confidence::Assumed };
                     // Who is asked to pay is not paused: where that was the last that was seen, it ended undated before.
-                    if !failing.iter().any(|(from, to)| *from <= said.at && said.at < *to) {
+                    if !is_within(&failing, said.at) {
                         self.add(&mut track, seen(said.at, 1, false, Status::Active, None, derived));
                     }
                     self.add(&mut track, seen(said.at, 2, true, Status::PastDue, None, sure));
@@ -206,7 +206,7 @@ impl<'a> Work<'a> {
         }
         // What other invoices show meanwhile is no surer.
         for seen in track.iter_mut().filter(|seen| seen.confidence == derived) {
-            if unclear.iter().any(|(from, until)| *from <= seen.at && seen.at < *until) {
+            if is_within(&unclear, seen.at) {
                 seen.confidence = Confidence::Assumed;
             }
         }
@@ -215,7 +215,7 @@ impl<'a> Work<'a> {
                 continue;
             };
             let at = said.at;
-            if said.billed.iter().all(|said| said.free) || failing.iter().any(|(from, to)| *from <= at && at < *to) {
+            if said.billed.iter().all(|said| said.free) || is_within(&failing, at) {
                 continue;
             }
             let soon = |moment: Option<i64>| moment.is_some_and(|moment| moment <= invoice.created + DAY_SECONDS);
@@ -423,4 +423,9 @@ impl<'a> Work<'a> {
         }
         self.tracks.discounts = tracks;
     }
+}
+
+/// Whether a second lies within one of some times.
+fn is_within(times: &[(i64, i64)], second: i64) -> bool {
+    times.iter().any(|(from, to)| *from <= second && second < *to)
 }

@@ -434,9 +434,8 @@ fn renumber(records: &mut [impl Recorded], of_hand: &[Wide], wide: &mut Vec<Wide
         return;
     }
     for record in records {
-        if let [class, place] = record.what()
-            && *class == WIDE
-        {
+        let [class, place] = record.what();
+        if *class == WIDE {
             wide.push(of_hand[*place as usize]);
             *place = (wide.len() - 1) as u32;
         }
