@@ -5,6 +5,7 @@ pub mod arrival;
 pub mod client;
 pub mod key;
 pub mod objects;
+pub mod packing;
 pub mod reconciliation;
 pub mod secrets;
 pub mod store;

@@ -89,9 +89,10 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(0)
 }
 
-/// Where the numbers of the customer and of the event go.
+/// Where the numbers of the customer and of the event go, and the second at which the subscription began.
 const CUSTOMER: &str = "<customer>";
 const EVENT: &str = "<event>";
+const BEGUN: &str = "1000000007";
 
 /// The text of events: those of a second with as many seats differ by their customer and their number alone, and whoever sends
 /// them shall leave the processor to the server.
@@ -102,18 +103,29 @@ struct Text {
     text: String,
 }
 
+/// What the texts have in common, and the second at which the first was due.
+struct Plot<'a> {
+    run: &'a str,
+    customers: usize,
+    rate: usize,
+    begun: i64,
+}
+
 impl Text {
-    fn of(&mut self, run: &str, number: usize, customers: usize) -> String {
-        let (at, seats) = (now(), number / customers + 1);
+    fn of(&mut self, plot: &Plot<'_>, number: usize) -> String {
+        let (at, seats, customer) = (now(), number / plot.customers + 1, number % plot.customers);
         if (at, seats) != (self.at, self.seats) {
-            *self = Self { at, seats, text: event(run, at, seats).to_string() };
+            *self = Self { at, seats, text: event(plot.run, at, seats).to_string() };
         }
-        self.text.replace(CUSTOMER, &(number % customers).to_string()).replace(EVENT, &number.to_string())
+        // The second of its first event, or the one before where that was sent a little late.
+        let begun = plot.begun + i64::try_from(customer / plot.rate).unwrap_or(0);
+        let text = self.text.replace(CUSTOMER, &customer.to_string()).replace(EVENT, &number.to_string());
+        text.replace(BEGUN, &begun.to_string())
     }
 }
 
 fn event(run: &str, at: i64, seats: usize) -> Value {
-    let customer = CUSTOMER;
+    let (customer, begun) = (CUSTOMER, BEGUN.parse::<i64>().unwrap_or(0));
     let price = json!({
         "id": "price_load", "object": "price", "active": true, "billing_scheme": "per_unit", "created": 1_600_000_000,
         "currency": "usd", "livemode": false, "lookup_key": null, "metadata": {}, "nickname": "Load", "product": "prod_load",
@@ -121,24 +133,27 @@ fn event(run: &str, at: i64, seats: usize) -> Value {
         "tax_behavior": "unspecified", "tiers_mode": null, "transform_quantity": null, "type": "recurring",
         "unit_amount": 1_000, "unit_amount_decimal": "1000",
     });
-    let mut data = json!({"object": {
-        "id": format!("sub_{run}_{customer}"), "object": "subscription", "application": null, "automatic_tax": {"enabled": false},
-        "billing_cycle_anchor": at, "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null,
-        "cancellation_details": {"comment": null, "feedback": null, "reason": null},
-        "collection_method": "charge_automatically", "created": at, "currency": "usd",
-        "customer": format!("cus_{run}_{customer}"), "days_until_due": null, "default_payment_method": null,
-        "description": null, "discounts": [], "ended_at": null,
-        "items": {"object": "list", "data": [{
-            "id": format!("si_{run}_{customer}"), "object": "subscription_item", "created": at, "current_period_start": at,
+    let item = |seats: usize| {
+        json!({
+            "id": format!("si_{run}_{customer}"), "object": "subscription_item", "created": begun, "current_period_start": begun,
             "current_period_end": at + 2_592_000, "discounts": [], "metadata": {}, "price": price, "quantity": seats,
             "subscription": format!("sub_{run}_{customer}"), "tax_rates": [],
-        }], "has_more": false, "url": "/v1/subscription_items"},
+        })
+    };
+    let mut data = json!({"object": {
+        "id": format!("sub_{run}_{customer}"), "object": "subscription", "application": null, "automatic_tax": {"enabled": false},
+        "billing_cycle_anchor": begun, "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null,
+        "cancellation_details": {"comment": null, "feedback": null, "reason": null},
+        "collection_method": "charge_automatically", "created": begun, "currency": "usd",
+        "customer": format!("cus_{run}_{customer}"), "days_until_due": null, "default_payment_method": null,
+        "description": null, "discounts": [], "ended_at": null,
+        "items": {"object": "list", "data": [item(seats)], "has_more": false, "url": "/v1/subscription_items"},
         "latest_invoice": null, "livemode": false, "metadata": {}, "next_pending_invoice_item_invoice": null,
-        "pause_collection": null, "pending_setup_intent": null, "pending_update": null, "schedule": null, "start_date": at,
+        "pause_collection": null, "pending_setup_intent": null, "pending_update": null, "schedule": null, "start_date": begun,
         "status": "active", "test_clock": null, "trial_end": null, "trial_start": null,
     }});
     if seats > 1 {
-        data["previous_attributes"] = json!({"items": {"data": [{"id": format!("si_{run}_{customer}"), "quantity": seats - 1}]}, "quantity": seats - 1});
+        data["previous_attributes"] = json!({"items": {"data": [item(seats - 1)]}, "quantity": seats - 1});
     }
     json!({
         "id": format!("evt_{run}_{EVENT}"), "object": "event", "api_version": "2025-09-30.clover", "created": at,
@@ -261,6 +276,7 @@ fn main() -> Result<(), String> {
     let (url, idle) = (format!("{}/webhooks/stripe", plan.url), AtomicUsize::new(0));
     let again = Again { open: AtomicUsize::new(total), ..Again::default() };
     let begun = Instant::now();
+    let plot = Plot { run: &plan.run, customers: plan.customers, rate: plan.rate, begun: now() };
     let memory = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -271,7 +287,7 @@ fn main() -> Result<(), String> {
                 std::thread::sleep(Duration::from_secs(1));
             }
         });
-        let (next, seen, again, plan, url, idle) = (&next, &seen, &again, &plan, &url, &idle);
+        let (next, seen, again, plan, url, idle, plot) = (&next, &seen, &again, &plan, &url, &idle, &plot);
         // The next one that is due: one that comes again, or a new one.
         let take = move || {
             let mut waiting = hold(&again.waiting);
@@ -286,7 +302,7 @@ fn main() -> Result<(), String> {
             waiting.pop().map(|Reverse(due)| due)
         };
         let send = move |mine: &mut Seen, text: &mut Text, agent: &ureq::Agent, due: Due| {
-            let body = text.of(&plan.run, due.number, plan.customers).into_bytes();
+            let body = text.of(plot, due.number).into_bytes();
             let header = signature(&body, now(), &[&plan.secret]);
             let sent = Instant::now();
             let request = agent.post(url).header("content-type", "application/json");
@@ -390,7 +406,7 @@ fn main() -> Result<(), String> {
             at += 1;
         }
         if let Some((when, _)) = told.get(at) {
-            times.push(when.saturating_duration_since(*sent));
+            times.push((*sent, when.saturating_duration_since(*sent)));
         }
     }
     println!(
@@ -398,8 +414,9 @@ fn main() -> Result<(), String> {
         told.len().saturating_sub(1),
         times.len()
     );
-    show("from request to the stream", times);
     let memory = hold(&memory);
+    minutes(begun, &times, &memory);
+    show("from request to the stream", times.into_iter().map(|(_, time)| time).collect());
     if let (Some(first), Some(last), Some(most)) = (memory.first(), memory.last(), memory.iter().max()) {
         println!(
             "memory of the server: {} MB at first, {} MB at last, {} MB at most",
@@ -409,6 +426,22 @@ fn main() -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// Of a run of more than a minute, each minute by itself: what gets slower or larger as the store grows is seen here.
+fn minutes(begun: Instant, times: &[(Instant, Duration)], memory: &[u64]) {
+    let mut by_minute = BTreeMap::<u64, Vec<Duration>>::new();
+    for (sent, time) in times {
+        by_minute.entry(sent.saturating_duration_since(begun).as_secs() / 60).or_default().push(*time);
+    }
+    if by_minute.len() < 2 {
+        return;
+    }
+    for (minute, times) in by_minute {
+        let second = usize::try_from(minute * 60 + 59).unwrap_or(usize::MAX);
+        let megabytes = memory.get(second).or(memory.last()).map_or(0, |kilobytes| kilobytes >> 10);
+        show(&format!("to the stream in minute {} ({megabytes} MB at its end)", minute + 1), times);
+    }
 }
 
 #[allow(clippy::cast_precision_loss)]

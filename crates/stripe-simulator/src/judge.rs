@@ -16,6 +16,7 @@ use revenue::{
 use serde_json::Value;
 use stripe::{
     Catalogue, Evidence,
+    gist::Gist,
     history::{self, History, Row},
     issue::Code,
 };
@@ -235,9 +236,9 @@ pub fn rebuild_of(mut account: Account<'_>, source: Source, deliver: impl FnOnce
 pub struct Known {
     catalogue: Catalogue,
     /// Objects and events with the second at which they were so, by customer.
-    by_customer: BTreeMap<String, Vec<(i64, Value)>>,
+    by_customer: BTreeMap<String, Vec<(i64, Gist)>>,
     /// What names no customer: it may be anyone's.
-    payments: Vec<(i64, Value)>,
+    payments: Vec<(i64, Gist)>,
     /// The ids of the events among them.
     events: BTreeSet<String>,
     issues: Vec<stripe::issue::Issue>,
@@ -284,7 +285,7 @@ impl Known {
     fn learn_catalogue(&mut self, account: &mut Account<'_>) {
         for object in walk(account, "/v1/prices", &["data.tiers"]).into_iter().chain(walk(account, "/v1/coupons", &[]))
         {
-            self.catalogue.take(&object, &mut self.issues);
+            self.catalogue.take(&Gist::of(&object), &mut self.issues);
         }
     }
 
@@ -293,8 +294,10 @@ impl Known {
         for path in lists {
             for object in walk(account, path, &["data.discounts.source.coupon", "data.items.data.discounts"]) {
                 match object.get("customer").and_then(Value::as_str) {
-                    Some(customer) => self.by_customer.entry(customer.to_owned()).or_default().push((at, object)),
-                    None => self.payments.push((at, object)),
+                    Some(customer) => {
+                        self.by_customer.entry(customer.to_owned()).or_default().push((at, Gist::of(&object)))
+                    }
+                    None => self.payments.push((at, Gist::of(&object))),
                 }
             }
         }
@@ -306,7 +309,7 @@ impl Known {
             let of = event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
             let at = event.get("created").and_then(Value::as_i64).unwrap_or(0);
             if let Some(customer) = customer.filter(|_| self.events.insert(of)) {
-                self.by_customer.entry(customer).or_default().push((at, event));
+                self.by_customer.entry(customer).or_default().push((at, Gist::of(&event)));
             }
         }
     }

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
 use stripe::{
     Catalogue,
+    gist::Gist,
     object::{Payments, facts},
     signature::{SignatureError, TOLERANCE_SECONDS, verify},
 };
@@ -53,7 +53,8 @@ fn every_fact_has_the_columns_of_its_kind() {
                 expand: vec!["data.tiers".to_owned(), "data.discounts".to_owned()],
                 ..Query::default()
             };
-            let objects: Vec<Value> = LISTS.iter().flat_map(|path| account.walk(path, &query).unwrap()).collect();
+            let walked = LISTS.iter().flat_map(|path| account.walk(path, &query).unwrap());
+            let objects: Vec<Gist> = walked.map(|object| Gist::of(&object)).collect();
             let (mut catalogue, mut payments, mut issues) = (Catalogue::default(), Payments::default(), Vec::new());
             for object in &objects {
                 catalogue.take(object, &mut issues);

@@ -8,6 +8,7 @@ use revenue::{calendar::Zone, policy::Policy};
 use serde_json::{Value, json};
 use stripe::{
     Catalogue,
+    gist::Gist,
     object::{Payments, facts},
     poison::fault,
 };
@@ -95,9 +96,9 @@ fn whatever_stands_in_an_event_facts_or_issues_are_made_of_it() {
         });
         made += movements(&history.rows, &Policy::default(), &Zone::utc()).len();
         let (mut payments, mut issues) = (Payments::default(), Vec::new());
-        kept.iter().for_each(|event| payments.learn(&event["data"]["object"]));
+        kept.iter().for_each(|event| payments.learn(&Gist::of(&event["data"]["object"])));
         for event in &kept {
-            let facts = facts(event, &Catalogue::default(), &payments, &mut issues);
+            let facts = facts(&Gist::of(event), &Catalogue::default(), &payments, &mut issues);
             made += facts.len();
         }
         for row in &history.rows {

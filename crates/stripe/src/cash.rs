@@ -12,11 +12,11 @@ use revenue::{
     calendar::{Day, Grain, Zone},
     money::{Currency, parse_scaled},
 };
-use serde_json::Value;
 
 use crate::{
     amount::picos,
     field::{integer, members, path, text},
+    gist::Gist,
     object::{Payments, facts},
     subscription::Catalogue,
 };
@@ -143,7 +143,7 @@ fn micros(minor: i64, currency: Currency) -> i64 {
 }
 
 /// What came in and went back: by the same rules as the facts of the kind `payments`.
-fn payments(objects: &[Value]) -> Vec<Paid> {
+fn payments(objects: &[Gist]) -> Vec<Paid> {
     let mut known = Payments::default();
     // Charges say what they are for once the payments of invoices are known.
     for _ in 0..2 {
@@ -152,7 +152,7 @@ fn payments(objects: &[Value]) -> Vec<Paid> {
             members(object, "payments").iter().for_each(|part| known.learn(part));
         }
     }
-    let is_payment = |object: &&Value| matches!(text(object, "object"), Some("charge" | "refund" | "dispute"));
+    let is_payment = |object: &&Gist| matches!(text(object, "object"), Some("charge" | "refund" | "dispute"));
     let mut found = Vec::new();
     for object in objects.iter().filter(is_payment) {
         // What cannot be read is said where facts are made of it.
@@ -176,7 +176,7 @@ fn payments(objects: &[Value]) -> Vec<Paid> {
 
 /// What is left in each currency of what came in from the second `from` to before the second `until`, in micro-units.
 #[must_use]
-pub fn collected(objects: &[Value], from: i64, until: i64) -> BTreeMap<Currency, i64> {
+pub fn collected(objects: &[Gist], from: i64, until: i64) -> BTreeMap<Currency, i64> {
     let mut left: BTreeMap<Currency, i64> = BTreeMap::new();
     for paid in payments(objects).iter().filter(|paid| from <= paid.second && paid.second < until) {
         *left.entry(paid.currency).or_default() += if paid.back.is_none() { paid.micros } else { -paid.micros };
@@ -187,7 +187,7 @@ pub fn collected(objects: &[Value], from: i64, until: i64) -> BTreeMap<Currency,
 /// The months of a customer, by the first day of each and currency: from its invoices, charges, payments of invoices,
 /// refunds, disputes and credit notes. Drafts ask for nothing yet.
 #[must_use]
-pub fn months(objects: &[Value], zone: &Zone) -> BTreeMap<(Day, Currency), Month> {
+pub fn months(objects: &[Gist], zone: &Zone) -> BTreeMap<(Day, Currency), Month> {
     let month_of = |second: i64| zone.day_of_instant(second.saturating_mul(1_000_000)).first_of(Grain::Month);
     let mut months: BTreeMap<(Day, Currency), Month> = BTreeMap::new();
     let mut asked: BTreeMap<&str, Asked> = BTreeMap::new();
@@ -201,7 +201,7 @@ pub fn months(objects: &[Value], zone: &Zone) -> BTreeMap<(Day, Currency), Month
         let status = text(object, "status").unwrap_or_default();
         match text(object, "object") {
             Some("invoice") if status != "draft" => {
-                let finalized = path(object, &["status_transitions", "finalized_at"]).and_then(Value::as_i64);
+                let finalized = path(object, &["status_transitions", "finalized_at"]).and_then(Gist::as_i64);
                 let month = month_of(finalized.unwrap_or(created));
                 months.entry((month, currency)).or_default().asked_micros += total;
                 let collected = (0, 0);
@@ -265,23 +265,23 @@ mod tests {
         i64::from(Day::parse(day).unwrap().0) * 86_400 + 3_600
     }
 
-    fn invoice(id: &str, day: &str, total: i64, status: &str) -> Value {
-        json!({"id": id, "object": "invoice", "customer": "cus_1", "currency": "usd", "created": second(day),
-            "total": total, "status": status, "status_transitions": {"finalized_at": second(day)}})
+    fn invoice(id: &str, day: &str, total: i64, status: &str) -> Gist {
+        Gist::of(&json!({"id": id, "object": "invoice", "customer": "cus_1", "currency": "usd", "created": second(day),
+            "total": total, "status": status, "status_transitions": {"finalized_at": second(day)}}))
     }
 
-    fn charge(id: &str, day: &str, amount: i64, invoice: Option<&str>, status: &str) -> Value {
-        json!({"id": id, "object": "charge", "customer": "cus_1", "currency": "usd", "created": second(day),
-            "amount": amount, "amount_captured": amount, "captured": true, "status": status, "invoice": invoice})
+    fn charge(id: &str, day: &str, amount: i64, invoice: Option<&str>, status: &str) -> Gist {
+        Gist::of(&json!({"id": id, "object": "charge", "customer": "cus_1", "currency": "usd", "created": second(day),
+            "amount": amount, "amount_captured": amount, "captured": true, "status": status, "invoice": invoice}))
     }
 
-    fn back(object: &str, day: &str, amount: i64, status: &str) -> Value {
-        json!({"id": format!("{object}_1"), "object": object, "charge": "ch_1", "currency": "usd",
-            "created": second(day), "amount": amount, "status": status})
+    fn back(object: &str, day: &str, amount: i64, status: &str) -> Gist {
+        Gist::of(&json!({"id": format!("{object}_1"), "object": object, "charge": "ch_1", "currency": "usd",
+            "created": second(day), "amount": amount, "status": status}))
     }
 
     /// Months as a person would note them: asked, in, back, and the reasons with their amounts in whole dollars.
-    fn noted(objects: &[Value]) -> Vec<String> {
+    fn noted(objects: &[Gist]) -> Vec<String> {
         let dollars = |micros: i64| micros / 1_000_000;
         months(objects, &Zone::utc())
             .iter()
@@ -340,8 +340,8 @@ mod tests {
             invoice("in_5", "2024-04-20", 1_500, "paid"),
             invoice("in_6", "2024-04-20", 7_000, "draft"),
             charge("ch_2", "2024-05-02", 600, None, "succeeded"),
-            json!({"id": "cn_1", "object": "credit_note", "customer": "cus_1", "currency": "usd", "status": "issued",
-                "created": second("2024-06-02"), "total": 900, "invoice": "in_1"}),
+            Gist::of(&json!({"id": "cn_1", "object": "credit_note", "customer": "cus_1", "currency": "usd",
+                "status": "issued", "created": second("2024-06-02"), "total": 900, "invoice": "in_1"})),
         ];
         assert_eq!(
             noted(&objects),

@@ -6,11 +6,11 @@ use revenue::{
     money::{Currency, parse_scaled, round_half_even},
     price::{Discount as RowDiscount, DiscountDuration, Interval},
 };
-use serde_json::Value;
 
 use crate::{
     amount::picos,
     field::{decimal, id, id_of, integer, members, part, path, text},
+    gist::Gist,
     issue::{Code, Issue},
 };
 
@@ -62,7 +62,7 @@ pub struct Discount {
 }
 
 /// Reads a coupon.
-pub(crate) fn read_coupon(coupon: &Value, issues: &mut Vec<Issue>) -> Option<Coupon> {
+pub(crate) fn read_coupon(coupon: &Gist, issues: &mut Vec<Issue>) -> Option<Coupon> {
     let of = text(coupon, "id")?;
     let percent = decimal(coupon, "percent_off").map(|written| parse_scaled(&written, 6));
     let currency = text(coupon, "currency").and_then(Currency::parse);
@@ -95,7 +95,7 @@ pub(crate) fn read_coupon(coupon: &Value, issues: &mut Vec<Issue>) -> Option<Cou
 }
 
 /// Reads a discount; its coupon stands in it (before 2025-09-30), in its `source` (since), or among the known ones.
-pub(crate) fn read(discount: &Value, scope: Scope, known: &Coupons, issues: &mut Vec<Issue>) -> Option<Discount> {
+pub(crate) fn read(discount: &Gist, scope: Scope, known: &Coupons, issues: &mut Vec<Issue>) -> Option<Discount> {
     let coupon = part(discount, "coupon").or_else(|| path(discount, &["source", "coupon"]));
     let of = text(discount, "id").or_else(|| coupon.and_then(id_of)).unwrap_or("discount");
     let coupon = match coupon {

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::field::{integer, path, text};
+use crate::{
+    field::{integer, members, text},
+    gist::Gist,
+};
 
 /// An event of any type.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,12 +16,23 @@ pub struct Event {
     pub kind: String,
     /// When it was created, in seconds. Several can have the same second.
     pub created: i64,
-    /// The version of the API that its object is rendered in.
-    pub api_version: String,
     /// The object after the change.
-    pub object: Value,
+    pub object: Gist,
     /// What the changed fields were before, for updates.
-    pub previous: Option<Value>,
+    pub previous: Option<Gist>,
+    /// What stands for the object to the letter, before and after, where parts of it were left out.
+    pub(crate) letters: Option<Letters>,
+}
+
+/// What stands for an object to the letter: before an event, where that is known, and after it.
+pub(crate) type Letters = (Option<String>, String);
+
+impl Event {
+    /// The object as it was before, where that is known.
+    #[must_use]
+    pub fn before(&self) -> Option<Gist> {
+        Some(gist_before(&self.object, self.previous.as_ref()?))
+    }
 }
 
 /// Beginnings of the types of events whose objects [`crate::Evidence`] takes.
@@ -43,23 +57,28 @@ pub fn is_of_history(kind: &str) -> bool {
 
 /// Reads an event; `None` where id, type, time or object are missing.
 #[must_use]
-pub fn read(mut event: Value) -> Option<Event> {
-    path(&event, &["data", "object"])?;
-    let mut taken = |name: &str| event.get_mut("data")?.get_mut(name).map(Value::take).filter(|found| !found.is_null());
+pub fn read(mut event: Gist) -> Option<Event> {
+    let mut data = event.take("data")?;
+    let mut taken = |name: &str| data.take(name).filter(|found| !found.is_null());
     let (object, previous) = (taken("object")?, taken("previous_attributes"));
+    let letters = match members(&event, "letters") {
+        [before, after] => after.as_str().map(|after| (before.as_str().map(str::to_owned), after.to_owned())),
+        _ => None,
+    };
     Some(Event {
         id: text(&event, "id")?.to_owned(),
         kind: text(&event, "type")?.to_owned(),
         created: integer(&event, "created")?,
-        api_version: text(&event, "api_version").unwrap_or_default().to_owned(),
         object,
         previous,
+        letters,
     })
 }
 
-/// An object as it was before: fields of objects are put back one by one, everything else whole.
+/// An object as it was before: fields of objects are put back one by one, everything else whole. Of all that is read of it
+/// there is [`Event::before`].
 #[must_use]
-pub fn before(object: &Value, previous: &Value) -> Value {
+pub(crate) fn before(object: &Value, previous: &Value) -> Value {
     match (object, previous) {
         (Value::Object(now), Value::Object(then)) => {
             let mut merged = now.clone();
@@ -68,6 +87,22 @@ pub fn before(object: &Value, previous: &Value) -> Value {
                 merged.insert(name.clone(), restored);
             }
             Value::Object(merged)
+        }
+        _ => previous.clone(),
+    }
+}
+
+fn gist_before(object: &Gist, previous: &Gist) -> Gist {
+    match (object, previous) {
+        (Gist::Object(now), Gist::Object(then)) => {
+            let mut merged = now.clone();
+            for (name, old) in then {
+                match merged.iter_mut().find(|(own, _)| own == name) {
+                    Some((_, new)) => *new = gist_before(new, old),
+                    None => merged.push((*name, old.clone())),
+                }
+            }
+            Gist::Object(merged)
         }
         _ => previous.clone(),
     }

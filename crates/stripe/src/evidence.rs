@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::{
     discount::Scope,
     event::{self, Event},
     field::{id, integer, members, part, path, text},
+    gist::Gist,
     issue::{Code, Issue},
     subscription::Catalogue,
 };
@@ -16,11 +15,11 @@ use crate::{
 /// versions of one object the one seen later holds.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
-    pub(crate) subscriptions: BTreeMap<String, (i64, Value)>,
-    pub(crate) invoices: BTreeMap<String, (i64, Value)>,
-    pub(crate) pending: BTreeMap<String, (i64, Value)>,
-    pub(crate) schedules: BTreeMap<String, (i64, Value)>,
-    pub(crate) charges: BTreeMap<String, (i64, Value)>,
+    pub(crate) subscriptions: BTreeMap<String, (i64, Gist)>,
+    pub(crate) invoices: BTreeMap<String, (i64, Gist)>,
+    pub(crate) pending: BTreeMap<String, (i64, Gist)>,
+    pub(crate) schedules: BTreeMap<String, (i64, Gist)>,
+    pub(crate) charges: BTreeMap<String, (i64, Gist)>,
     /// Which payment (of an intent, or a charge) was for which invoice, since charges no longer say it.
     pub(crate) invoice_of_payment: BTreeMap<String, String>,
     pub(crate) events: BTreeMap<String, Event>,
@@ -30,7 +29,7 @@ pub struct Evidence {
     pub issues: Vec<Issue>,
 }
 
-fn keep(into: &mut BTreeMap<String, (i64, Value)>, seen_at: i64, object: Value) {
+fn keep(into: &mut BTreeMap<String, (i64, Gist)>, seen_at: i64, object: Gist) {
     let of = text(&object, "id").unwrap_or_default();
     match into.get_mut(of) {
         Some(kept) if kept.0 > seen_at => {}
@@ -46,7 +45,7 @@ impl Evidence {
     ///
     /// Prices, coupons and discounts go to the catalogue. Objects that say nothing of the history of subscriptions are
     /// passed over here; [`crate::object::facts`] reads them.
-    pub fn take(&mut self, object: Value, seen_at: i64, catalogue: &mut Catalogue) {
+    pub fn take(&mut self, object: Gist, seen_at: i64, catalogue: &mut Catalogue) {
         match text(&object, "object") {
             Some("event") => {
                 let of = text(&object, "id").unwrap_or_default().to_owned();
@@ -99,7 +98,7 @@ impl Evidence {
     }
 
     /// Discounts that stand somewhere in full are named by their ids elsewhere.
-    fn learn_discounts(&self, object: &Value, catalogue: &mut Catalogue) {
+    fn learn_discounts(&self, object: &Gist, catalogue: &mut Catalogue) {
         let single = part(object, "discount");
         for discount in members(object, "discounts").iter().chain(single) {
             // What an invoice shows and is no subscription's is the customer's.
@@ -123,7 +122,7 @@ impl Evidence {
     }
 
     /// The invoice that a charge tried to pay.
-    pub(crate) fn invoice_of_charge(&self, charge: &Value) -> Option<String> {
+    pub(crate) fn invoice_of_charge(&self, charge: &Gist) -> Option<String> {
         if let Some(invoice) = id(charge, "invoice") {
             return Some(invoice.to_owned());
         }

@@ -26,13 +26,13 @@ use revenue::{
     price::{Discount as RowDiscount, DiscountDuration, Pricing},
     timeline::Confidence,
 };
-use serde_json::Value;
 
 use crate::{
     amount::print_picos,
     discount::{Discount, Scope},
     evidence::Evidence,
     fact::{Fact, moment},
+    gist::Gist,
     invoice::{self, Invoice},
     issue::Issue,
     lines::{self, Billed},
@@ -113,7 +113,7 @@ pub struct History {
 #[must_use]
 pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue, now: i64) -> History {
     let mut history = History { rows: Vec::new(), issues: evidence.issues.clone() };
-    let read = |(_, object): &(i64, Value), issues: &mut Vec<Issue>| invoice::read(object, catalogue, issues);
+    let read = |(_, object): &(i64, Gist), issues: &mut Vec<Issue>| invoice::read(object, catalogue, issues);
     let mut invoices: Vec<Invoice> =
         evidence.invoices.values().filter_map(|found| read(found, &mut history.issues)).collect();
     invoices.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
@@ -126,7 +126,7 @@ pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue, now: i64) -> History 
             .events
             .values()
             .filter(|event| of_subscription(event))
-            .filter_map(|event| event.object.get("id").and_then(Value::as_str).map(str::to_owned)),
+            .filter_map(|event| event.object.get("id").and_then(Gist::as_str).map(str::to_owned)),
     );
     names.extend(invoices.iter().filter_map(|invoice| invoice.subscription.clone()));
     for name in names {
@@ -433,7 +433,7 @@ mod tests {
     fn noted(objects: &[Value], now: i64) -> Vec<String> {
         let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
         for object in objects {
-            evidence.take(object.clone(), now, &mut catalogue);
+            evidence.take(Gist::of(object), now, &mut catalogue);
         }
         let history = rebuild(&evidence, &catalogue, now);
         let note = |row: &Row| {
@@ -474,7 +474,9 @@ mod tests {
         asked["lines"]["data"][0]["period"] = json!({"start": MONTHS[3], "end": MONTHS[3] + 30 * 86_400});
         let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
         let now = MONTHS[3] + 5 * 86_400;
-        held.into_iter().chain([asked, latest]).for_each(|object| evidence.take(object, now, &mut catalogue));
+        held.into_iter()
+            .chain([asked, latest])
+            .for_each(|object| evidence.take(Gist::of(&object), now, &mut catalogue));
         let rows = rebuild(&evidence, &catalogue, now).rows;
         let note = |row: &Row| {
             let day = moment(row.start).chars().take(10).collect::<String>();
@@ -536,7 +538,7 @@ mod tests {
         );
         let rows = {
             let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
-            objects.iter().for_each(|object| evidence.take(object.clone(), MONTHS[3] + 5 * 86_400, &mut catalogue));
+            objects.iter().for_each(|object| evidence.take(Gist::of(object), MONTHS[3] + 5 * 86_400, &mut catalogue));
             rebuild(&evidence, &catalogue, MONTHS[3] + 5 * 86_400).rows
         };
         assert_eq!(rows.last().map(|row| (row.item.as_str(), row.end)), Some(("si_support", Some(MONTHS[3]))));

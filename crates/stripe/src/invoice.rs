@@ -1,11 +1,11 @@
 //! Invoices and their lines, in the shapes before and after 2025-03-31 and 2025-09-30.
 
 use revenue::money::Currency;
-use serde_json::Value;
 
 use crate::{
     discount::{Discount, Scope},
     field::{decimal, flag, id, id_of, integer, members, part, path, text},
+    gist::Gist,
     issue::{Code, Issue},
     price::{self, PriceTerms},
     subscription::Catalogue,
@@ -87,7 +87,7 @@ pub struct Invoice {
 
 /// Reads a line of an invoice (`line_item`) or an invoice item (`invoiceitem`).
 pub(crate) fn read_line(
-    line: &Value,
+    line: &Gist,
     subscription: Option<&str>,
     catalogue: &Catalogue,
     issues: &mut Vec<Issue>,
@@ -159,7 +159,7 @@ pub(crate) fn read_line(
 }
 
 /// The taxes of a line in minor units: on top of its amount, and in it.
-pub(crate) fn taxes(line: &Value) -> (i64, i64) {
+pub(crate) fn taxes(line: &Gist) -> (i64, i64) {
     let (mut on_top, mut inside) = (0, 0);
     for tax in members(line, "taxes").iter().chain(members(line, "tax_amounts")) {
         let minor = integer(tax, "amount").unwrap_or(0);
@@ -173,7 +173,7 @@ pub(crate) fn taxes(line: &Value) -> (i64, i64) {
 }
 
 /// Reads an invoice.
-pub fn read(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> Option<Invoice> {
+pub fn read(object: &Gist, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> Option<Invoice> {
     let of = text(object, "id").unwrap_or("invoice");
     let (Some(_), Some(customer), Some(created)) =
         (text(object, "id"), id(object, "customer"), integer(object, "created"))
@@ -185,7 +185,7 @@ pub fn read(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> O
         .and_then(|details| id(details, "subscription"))
         .or_else(|| id(object, "subscription"));
     let lines = members(object, "lines");
-    let mut listed: Vec<&Value> = members(object, "discounts").iter().collect();
+    let mut listed: Vec<&Gist> = members(object, "discounts").iter().collect();
     if listed.is_empty() {
         listed.extend(part(object, "discount"));
     }

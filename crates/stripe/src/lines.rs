@@ -280,6 +280,7 @@ pub(crate) fn known(invoices: &[Invoice], prices: &Arc<Prices>) -> Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gist::Gist;
     use crate::{invoice, subscription::Catalogue};
     use serde_json::json;
 
@@ -294,7 +295,7 @@ mod tests {
         let object = json!({"id": "in_1", "object": "invoice", "customer": "cus_1", "currency": "eur", "created": now,
             "status": "paid", "lines": {"data": [line("il_1", "si_seats", now, next), line("il_2", "si_calls", before, now)]}});
         let (catalogue, mut issues) = (Catalogue::default(), Vec::new());
-        let read = invoice::read(&object, &catalogue, &mut issues).unwrap();
+        let read = invoice::read(&Gist::of(&object), &catalogue, &mut issues).unwrap();
         let said = billed(&read.lines, &Known::default(), Some(read.created));
         let of = |item: &str| said.iter().find(|said| said.item == item).map(|said| (said.side, said.price.metered));
         assert_eq!((of("si_seats"), of("si_calls")), (Some((Side::Full, false)), Some((Side::Usage, true))));

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use revenue::{money::Currency, price::Interval, timeline::Confidence};
-use serde_json::Value;
 
 use crate::{
     amount::{major, print_picos},
     fact::{Fact, moment},
     field::{flag, id, integer, members, part, path, text},
+    gist::Gist,
     history::pricing_columns,
     invoice::{self, Invoice, Line},
     issue::{Code, Issue},
@@ -31,7 +31,7 @@ pub struct Payments {
 impl Payments {
     /// Learns from a charge, an invoice payment or a balance transaction. Give it those before their facts are read;
     /// when it learns more, the facts of the same charges are read again and are newer versions.
-    pub fn learn(&mut self, object: &Value) {
+    pub fn learn(&mut self, object: &Gist) {
         let Some(of) = text(object, "id") else { return };
         match text(object, "object") {
             Some("charge") => {
@@ -58,7 +58,7 @@ impl Payments {
         }
     }
 
-    fn learn_fee(&mut self, of: &str, transaction: &Value) {
+    fn learn_fee(&mut self, of: &str, transaction: &Gist) {
         let currency = text(transaction, "currency").and_then(Currency::parse);
         if let (Some(fee), Some(currency)) = (integer(transaction, "fee").filter(|fee| *fee != 0), currency) {
             self.fees.insert(of.to_owned(), (fee, currency));
@@ -67,7 +67,7 @@ impl Payments {
 }
 
 /// The facts of an object. Subscriptions and events of theirs say nothing alone: [`crate::history::rebuild`] reads them.
-pub fn facts(object: &Value, catalogue: &Catalogue, payments: &Payments, issues: &mut Vec<Issue>) -> Vec<Fact> {
+pub fn facts(object: &Gist, catalogue: &Catalogue, payments: &Payments, issues: &mut Vec<Issue>) -> Vec<Fact> {
     let kind = text(object, "object").unwrap_or_default();
     let of = text(object, "id").unwrap_or(kind);
     match kind {
@@ -118,7 +118,7 @@ impl Columns {
     }
 }
 
-fn customer(object: &Value) -> Option<Fact> {
+fn customer(object: &Gist) -> Option<Fact> {
     let of = text(object, "id")?;
     // A deleted customer keeps nothing but its id: what was known of it stays.
     if flag(object, "deleted") {
@@ -127,16 +127,16 @@ fn customer(object: &Value) -> Option<Fact> {
     let mut columns = Columns(vec![("customer", of.to_owned())]);
     columns.say("name", text(object, "name").or_else(|| text(object, "description")));
     columns.say("email", text(object, "email"));
-    columns.say("country", path(object, &["address", "country"]).and_then(Value::as_str));
+    columns.say("country", path(object, &["address", "country"]).and_then(Gist::as_str));
     columns.say("signed_up", integer(object, "created").map(moment));
     Some(columns.fact("customers", of))
 }
 
-fn plan(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> Option<Fact> {
+fn plan(object: &Gist, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> Option<Fact> {
     let terms = price::read(object, None, &catalogue.prices, issues)?;
     let mut columns = Columns(vec![("plan", terms.id.clone())]);
     columns.say("product", Some(terms.product.as_str()).filter(|product| !product.is_empty()));
-    let product_name = path(object, &["product", "name"]).and_then(Value::as_str);
+    let product_name = path(object, &["product", "name"]).and_then(Gist::as_str);
     columns.say("name", text(object, "nickname").or(product_name));
     columns.say("currency", Some(terms.currency.code()));
     columns.say("amount", Some(print_picos(terms.amount_picos)));
@@ -144,7 +144,7 @@ fn plan(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> Optio
     columns.say("interval", Some(terms.interval.name()));
     columns.say("interval_count", (terms.interval != Interval::OneOff).then(|| terms.interval_count.to_string()));
     columns.say("usage_type", Some(if terms.metered { "metered" } else { "licensed" }));
-    let trial = path(object, &["recurring", "trial_period_days"]).and_then(Value::as_i64);
+    let trial = path(object, &["recurring", "trial_period_days"]).and_then(Gist::as_i64);
     columns.say("trial_days", trial.or_else(|| integer(object, "trial_period_days")).map(|days| days.to_string()));
     Some(columns.fact("plans", &terms.id))
 }
@@ -163,9 +163,9 @@ fn heading(invoice: &Invoice) -> Option<Columns> {
     Some(columns)
 }
 
-fn invoice_lines(object: &Value, invoice: &Invoice, issues: &mut Vec<Issue>) -> Vec<Fact> {
+fn invoice_lines(object: &Gist, invoice: &Invoice, issues: &mut Vec<Issue>) -> Vec<Fact> {
     let Some(heading) = heading(invoice) else { return Vec::new() };
-    if path(object, &["lines", "has_more"]).and_then(Value::as_bool) == Some(true) {
+    if path(object, &["lines", "has_more"]).and_then(Gist::as_bool) == Some(true) {
         issues.push(Issue::new(Code::LinesMissing, &invoice.id, "an invoice that shows its first lines alone"));
     }
     let mut facts: Vec<Fact> = invoice.lines.iter().map(|line| invoice_line(line, &heading)).collect();
@@ -213,7 +213,7 @@ fn invoice_line(line: &Line, heading: &Columns) -> Fact {
 }
 
 /// What a payment, refund or dispute has in common; without a customer it is nobody's fact.
-fn payment_columns(object: &Value, customer: Option<&str>, issues: &mut Vec<Issue>) -> Option<(Columns, Currency)> {
+fn payment_columns(object: &Gist, customer: Option<&str>, issues: &mut Vec<Issue>) -> Option<(Columns, Currency)> {
     let of = text(object, "id")?;
     let currency = text(object, "currency").and_then(Currency::parse);
     let (Some(currency), Some(created)) = (currency, integer(object, "created")) else {
@@ -230,11 +230,11 @@ fn payment_columns(object: &Value, customer: Option<&str>, issues: &mut Vec<Issu
     Some((columns, currency))
 }
 
-fn charge(object: &Value, payments: &Payments, issues: &mut Vec<Issue>) -> Option<Fact> {
+fn charge(object: &Gist, payments: &Payments, issues: &mut Vec<Issue>) -> Option<Fact> {
     let of = text(object, "id")?;
     let (mut columns, currency) = payment_columns(object, id(object, "customer"), issues)?;
     let word = text(object, "status").unwrap_or_default();
-    let captured = part(object, "captured").and_then(Value::as_bool).unwrap_or(true);
+    let captured = part(object, "captured").and_then(Gist::as_bool).unwrap_or(true);
     let status = match word {
         "succeeded" if captured => "succeeded",
         // Authorised, and not taken yet.
@@ -252,7 +252,7 @@ fn charge(object: &Value, payments: &Payments, issues: &mut Vec<Issue>) -> Optio
     columns.say("invoice", id(object, "invoice").or(invoice).or_else(|| by_intent().map(String::as_str)));
     columns.say("amount", Some(major(minor, currency)));
     columns.say("status", Some(status));
-    let outcome = path(object, &["outcome", "reason"]).and_then(Value::as_str);
+    let outcome = path(object, &["outcome", "reason"]).and_then(Gist::as_str);
     let reason = text(object, "failure_code").or(outcome).or_else(|| text(object, "failure_message"));
     columns.say("failure_reason", reason.filter(|_| status == "failed"));
     // What was kept is in the currency of the account; it is this payment's only where both are the same.
@@ -261,7 +261,7 @@ fn charge(object: &Value, payments: &Payments, issues: &mut Vec<Issue>) -> Optio
     Some(columns.fact("payments", of))
 }
 
-fn taken_back(object: &Value, dispute: bool, payments: &Payments, issues: &mut Vec<Issue>) -> Option<Fact> {
+fn taken_back(object: &Gist, dispute: bool, payments: &Payments, issues: &mut Vec<Issue>) -> Option<Fact> {
     let of = text(object, "id")?;
     let charge = id(object, "charge");
     let expanded = part(object, "charge").and_then(|charge| id(charge, "customer"));
@@ -287,7 +287,7 @@ fn taken_back(object: &Value, dispute: bool, payments: &Payments, issues: &mut V
     Some(columns.fact("payments", of))
 }
 
-fn credit_note(object: &Value, issues: &mut Vec<Issue>) -> Vec<Fact> {
+fn credit_note(object: &Gist, issues: &mut Vec<Issue>) -> Vec<Fact> {
     let of = text(object, "id").unwrap_or("credit_note");
     let currency = text(object, "currency").and_then(Currency::parse);
     let (Some(currency), Some(created), Some(customer)) =
@@ -321,7 +321,7 @@ fn credit_note(object: &Value, issues: &mut Vec<Issue>) -> Vec<Fact> {
 }
 
 /// What Stripe itself takes, besides what it keeps of payments.
-fn own_fee(object: &Value) -> Option<Fact> {
+fn own_fee(object: &Gist) -> Option<Fact> {
     let of = text(object, "id")?;
     if !matches!(text(object, "type"), Some("stripe_fee" | "stripe_fx_fee" | "tax_fee")) {
         return None;
@@ -342,13 +342,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(object: &Value) -> (Vec<Fact>, Vec<Issue>) {
+    fn read(object: &serde_json::Value) -> (Vec<Fact>, Vec<Issue>) {
         let (mut payments, mut issues) = (Payments::default(), Vec::new());
-        payments.learn(&json!({"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1",
-            "payment": {"type": "payment_intent", "payment_intent": "pi_1"}}));
-        payments.learn(&json!({"id": "ch_1", "object": "charge", "customer": "cus_1", "payment_intent": "pi_1",
-            "balance_transaction": {"id": "txn_1", "object": "balance_transaction", "fee": 59, "currency": "usd"}}));
-        let facts = facts(object, &Catalogue::default(), &payments, &mut issues);
+        payments.learn(&Gist::of(&json!({"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1",
+            "payment": {"type": "payment_intent", "payment_intent": "pi_1"}})));
+        payments
+            .learn(&Gist::of(&json!({"id": "ch_1", "object": "charge", "customer": "cus_1", "payment_intent": "pi_1",
+            "balance_transaction": {"id": "txn_1", "object": "balance_transaction", "fee": 59, "currency": "usd"}})));
+        let facts = facts(&Gist::of(object), &Catalogue::default(), &payments, &mut issues);
         (facts, issues)
     }
 

@@ -4,8 +4,6 @@
 use revenue::money::Currency;
 use serde_json::Value;
 
-use crate::field::{part, text};
-
 /// More than any number of Stripe's means: amounts have at most twelve digits, seconds of this millennium eleven.
 const LARGEST: u64 = 10_000_000_000_000;
 /// The last second of the year 9999.
@@ -15,9 +13,9 @@ const LAST_SECOND: i64 = 253_402_300_799;
 #[must_use]
 pub fn fault(event: &Value) -> Option<String> {
     let object = event.get("data")?.get("object")?;
-    let mut at = Place { path: vec!["object"], kind: text(object, "object").unwrap_or_default() };
+    let mut at = Place { path: vec!["object"], kind: object.get("object").and_then(Value::as_str).unwrap_or_default() };
     let found = at.look(object);
-    let previous = event.get("data").and_then(|data| part(data, "previous_attributes"));
+    let previous = event.get("data").and_then(|data| data.get("previous_attributes"));
     found.or_else(|| {
         at.path = vec!["previous_attributes"];
         at.look(previous?)

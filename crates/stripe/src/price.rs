@@ -6,11 +6,11 @@ use revenue::{
     money::Currency,
     price::{Interval, Price, Pricing, Tier},
 };
-use serde_json::Value;
 
 use crate::{
     amount::{picos, picos_of_decimal},
-    field::{decimal, id, integer, members, part, path, text},
+    field::{decimal, id, integer, members, part, text},
+    gist::Gist,
     issue::{Code, Issue},
 };
 
@@ -61,7 +61,7 @@ pub type Prices = BTreeMap<String, PriceTerms>;
 
 /// Reads a price or plan, in the currency of what is sold with it. `known` fills in tiers that were not expanded.
 pub(crate) fn read(
-    price: &Value,
+    price: &Gist,
     currency: Option<Currency>,
     known: &Prices,
     issues: &mut Vec<Issue>,
@@ -70,7 +70,7 @@ pub(crate) fn read(
         issues.push(Issue::new(Code::FieldMissing, "price", "a price without an id"));
         return None;
     };
-    if price.is_string() {
+    if price.as_str().is_some() {
         return known.get(of).cloned();
     }
     let mut refuse = |code, words: &str| {
@@ -82,7 +82,8 @@ pub(crate) fn read(
     };
     let currency = currency.unwrap_or(own);
     // A price can have amounts of its own in further currencies.
-    let option = path(price, &["currency_options", &currency.code().to_ascii_lowercase()]);
+    let word = currency.code().to_ascii_lowercase();
+    let option = members(price, "currency_options").iter().find(|option| text(option, "currency") == Some(&word));
     let amounts = match option {
         Some(option) => option,
         None if currency != own => {
@@ -105,7 +106,7 @@ pub(crate) fn read(
     let interval_count = integer(rhythm, "interval_count").and_then(|count| i32::try_from(count).ok()).unwrap_or(1);
     let metered = text(rhythm, "usage_type") == Some("metered");
 
-    let amount = |of: &Value, names: [&str; 2]| -> Result<Option<i128>, ()> {
+    let amount = |of: &Gist, names: [&str; 2]| -> Result<Option<i128>, ()> {
         match (decimal(of, names[0]), integer(of, names[1])) {
             (Some(exact), _) => picos_of_decimal(&exact, currency).map(Some).ok_or(()),
             (None, Some(minor)) => Ok(Some(picos(minor, currency))),

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use revenue::{fact::Status, money::Currency};
-use serde_json::Value;
 
 use crate::{
     discount::{self, Coupons, Discount, Scope},
     field::{flag, id, id_of, integer, members, part, path, text},
+    gist::Gist,
     issue::{Code, Issue},
     price::{self, PriceTerms, Prices},
 };
@@ -77,12 +77,12 @@ pub struct Catalogue {
     /// Discounts that were shown in full somewhere, for objects that name them only.
     pub discounts: BTreeMap<String, Discount>,
     /// Discounts that name coupons which are not known yet.
-    waiting: Vec<(Value, Scope)>,
+    waiting: Vec<(Gist, Scope)>,
 }
 
 impl Catalogue {
     /// Keeps a discount that is shown in full, for objects that name it only.
-    pub(crate) fn learn(&mut self, discount: &Value, scope: Scope) {
+    pub(crate) fn learn(&mut self, discount: &Gist, scope: Scope) {
         if !discount.is_object() {
             return;
         }
@@ -103,7 +103,7 @@ impl Catalogue {
     }
 
     /// Takes a price, plan or coupon; whether it was one.
-    pub fn take(&mut self, object: &Value, issues: &mut Vec<Issue>) -> bool {
+    pub fn take(&mut self, object: &Gist, issues: &mut Vec<Issue>) -> bool {
         match text(object, "object") {
             Some("price" | "plan") => {
                 // A price without its tiers says less than one that is known with them.
@@ -126,7 +126,7 @@ impl Catalogue {
     }
 
     /// A discount that stands in a list of discounts: in full, or as an id.
-    pub(crate) fn discount(&self, found: &Value, scope: Scope, issues: &mut Vec<Issue>) -> Option<Discount> {
+    pub(crate) fn discount(&self, found: &Gist, scope: Scope, issues: &mut Vec<Issue>) -> Option<Discount> {
         if found.is_object() {
             return discount::read(found, scope, &self.coupons, issues);
         }
@@ -140,7 +140,7 @@ impl Catalogue {
 }
 
 /// Reads a subscription.
-pub fn read(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> Option<Subscription> {
+pub fn read(object: &Gist, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> Option<Subscription> {
     let of = text(object, "id").unwrap_or("subscription");
     let mut refuse = |code, words: String| {
         issues.push(Issue::new(code, of, words));
@@ -163,7 +163,7 @@ pub fn read(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> O
     }
 
     let mut discounts: Vec<Discount> = Vec::new();
-    let mut listed: Vec<(&Value, Scope)> = Vec::new();
+    let mut listed: Vec<(&Gist, Scope)> = Vec::new();
     let mut items = Vec::new();
     for item in members(object, "items") {
         let Some(item_id) = text(item, "id") else {
@@ -198,7 +198,7 @@ pub fn read(object: &Value, catalogue: &Catalogue, issues: &mut Vec<Issue>) -> O
     let at = integer(object, "cancel_at")
         .or_else(|| at_period_end.then(|| items.iter().filter_map(|item| item.period_end).max()).flatten());
     let requested_at = integer(object, "canceled_at");
-    let reason = path(object, &["cancellation_details", "reason"]).and_then(Value::as_str).map(str::to_owned);
+    let reason = path(object, &["cancellation_details", "reason"]).and_then(Gist::as_str).map(str::to_owned);
     Some(Subscription {
         id: of.to_owned(),
         customer: customer.to_owned(),

@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// many costs hardly more than a commit of few.
 const ROUND: Duration = Duration::from_millis(25);
 /// How often the log of the store is folded into its file.
-const FOLD_EVERY: Duration = Duration::from_secs(1);
+const FOLD_EVERY: Duration = Duration::from_millis(100);
 /// The first wait after a failure; each is twice the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest.

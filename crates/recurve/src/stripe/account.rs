@@ -13,11 +13,12 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use stripe::{
     Catalogue, Evidence,
     fact::Fact,
+    gist::Gist,
     history::{self, History, Row},
     issue::Issue,
     object::{self, Payments},
@@ -29,7 +30,7 @@ use warehouse::{
 };
 
 use super::{
-    objects::{CATALOGUE, Objects, Settled, Shelf, kind_of},
+    objects::{CATALOGUE, Objects, Settled, Shelf},
     store::Store,
 };
 use crate::command::CommandError;
@@ -139,7 +140,7 @@ impl Account {
 
     /// Whether anything waits to become facts.
     pub fn has_work(&self) -> Result<bool, CommandError> {
-        Ok(!self.store.waiting(1, 0)?.is_empty() || !self.objects.touched(1)?.is_empty())
+        Ok(self.store.is_any_waiting()? || !self.objects.touched(1)?.is_empty())
     }
 
     /// The right to make facts, until it is dropped: one makes them at a time, of whatever program, since what was read would
@@ -276,11 +277,15 @@ impl Account {
     }
 }
 
-/// What is kept, as objects, with the second at which each was so.
-pub fn values(texts: &[(i64, String)]) -> Vec<(i64, Value)> {
-    let read = |(at, text): &(i64, String)| Some((*at, serde_json::from_str(text).ok()?));
+/// What is read of objects that are kept, with the second at which each was so.
+pub fn gists(texts: &[(i64, String)]) -> Vec<(i64, Gist)> {
+    let read = |(at, text): &(i64, String)| Some((*at, Gist::read(text)?));
     // What is kept was read before it was kept.
     texts.iter().filter_map(read).collect()
+}
+
+fn gists_of_events(kept: &[(i64, Vec<u8>)]) -> Vec<(i64, Gist)> {
+    kept.iter().filter_map(|(at, bytes)| Some((*at, Gist::from_bytes(bytes)?))).collect()
 }
 
 /// All facts of an owner, made anew of what is kept, and how they differ from what was stated.
@@ -329,7 +334,7 @@ fn digest(fact: &Fact) -> Vec<u8> {
 
 /// The facts of an owner, and what of it cannot be read or known.
 fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
-    let (objects, earlier, events) = (values(&shelf.objects), values(&shelf.earlier), values(&shelf.events));
+    let (objects, earlier, events) = (gists(&shelf.objects), gists(&shelf.earlier), gists_of_events(&shelf.events));
     let (mut catalogue, mut payments, mut issues) = (base.catalogue.clone(), Payments::default(), Vec::new());
     let mut facts = Vec::new();
     if owner != CATALOGUE {
@@ -343,13 +348,12 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
     }
     for (_, object) in &objects {
         payments.learn(object);
-        let parts = object.pointer("/payments/data").and_then(Value::as_array);
-        parts.into_iter().flatten().for_each(|part| payments.learn(part));
+        object.members("payments").iter().for_each(|part| payments.learn(part));
     }
     // Charges say what they are for once the payments of invoices are known.
-    objects.iter().filter(|(_, object)| kind_of(object) == "charge").for_each(|(_, object)| payments.learn(object));
+    objects.iter().filter(|(_, object)| object.kind() == "charge").for_each(|(_, object)| payments.learn(object));
     for (_, object) in &objects {
-        let made = match kind_of(object) {
+        let made = match object.kind() {
             "price" | "plan" => object::facts(&with_product(object, base), &catalogue, &payments, &mut issues),
             _ => object::facts(object, &catalogue, &payments, &mut issues),
         };
@@ -362,7 +366,7 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
 
 /// The history that objects and events show, as it is at a second.
 fn history_of(
-    seen: impl Iterator<Item = (i64, Value)>,
+    seen: impl Iterator<Item = (i64, Gist)>,
     catalogue: &mut Catalogue,
     events_until: Option<i64>,
     now: i64,
@@ -372,7 +376,7 @@ fn history_of(
     evidence.events_until = events_until;
     for (at, object) in seen {
         // A customer shows the discount that it has.
-        let discount = object.get("discount").filter(|_| kind_of(&object) == "customer").cloned();
+        let discount = object.get("discount").filter(|_| object.kind() == "customer").cloned();
         for object in std::iter::once(object).chain(discount) {
             evidence.take(object, at, catalogue);
         }
@@ -387,27 +391,27 @@ pub struct Histories {
 
 impl Histories {
     /// The rows that objects alone show, asked for now.
-    pub fn of_objects(&self, objects: &[Value], now: i64) -> Vec<Row> {
+    pub fn of_objects(&self, objects: &[Gist], now: i64) -> Vec<Row> {
         let seen = objects.iter().map(|object| (now, object.clone()));
         history_of(seen, &mut self.base.catalogue.clone(), None, now).rows
     }
 
     /// The rows that some objects of a customer show, with its events or without.
-    pub fn of_shelf(&self, shelf: &Shelf, with_events: bool, is_meant: impl Fn(&Value) -> bool, now: i64) -> Vec<Row> {
-        let mut seen = if with_events { values(&shelf.events) } else { Vec::new() };
-        seen.extend(values(&shelf.earlier).into_iter().filter(|(_, object)| is_meant(object)));
-        seen.extend(values(&shelf.objects).into_iter().filter(|(_, object)| is_meant(object)));
+    pub fn of_shelf(&self, shelf: &Shelf, with_events: bool, is_meant: impl Fn(&Gist) -> bool, now: i64) -> Vec<Row> {
+        let mut seen = if with_events { gists_of_events(&shelf.events) } else { Vec::new() };
+        seen.extend(gists(&shelf.earlier).into_iter().filter(|(_, object)| is_meant(object)));
+        seen.extend(gists(&shelf.objects).into_iter().filter(|(_, object)| is_meant(object)));
         let events_until = with_events.then_some(now);
         history_of(seen.into_iter(), &mut self.base.catalogue.clone(), events_until, now).rows
     }
 }
 
 /// A price that shows the name of its product.
-fn with_product(price: &Value, base: &Base) -> Value {
+fn with_product(price: &Gist, base: &Base) -> Gist {
     let mut price = price.clone();
     let product = price.get("product").and_then(|found| found.as_str().or_else(|| found.get("id")?.as_str()));
     if let Some((id, name)) = product.and_then(|id| base.products.get_key_value(id)) {
-        price["product"] = json!({"id": id, "object": "product", "name": name});
+        price.set("product", Gist::of(&json!({"id": id, "object": "product", "name": name})));
     }
     price
 }

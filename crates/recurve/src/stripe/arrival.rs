@@ -1,6 +1,9 @@
 //! An event as it arrived: what can be read of it before anything is made of it, and whether it can be read at all.
 
-use ::stripe::poison;
+use ::stripe::{
+    letters::{add, add_text},
+    poison,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -117,44 +120,6 @@ fn digest(event: &Value) -> [u8; 32] {
         }
     }
     said.finalize().into()
-}
-
-fn add_text(said: &mut Sha256, text: &str) {
-    said.update((text.len() as u64).to_le_bytes());
-    said.update(text.as_bytes());
-}
-
-/// Adds a value. What is nested too deeply for this was not read in the first place.
-fn add(said: &mut Sha256, value: &Value) {
-    match value {
-        Value::Null => said.update(b"n"),
-        Value::Bool(is) => said.update(if *is { b"t" } else { b"f" }),
-        Value::Number(number) => {
-            said.update(b"#");
-            add_text(said, &number.to_string());
-        }
-        Value::String(text) => {
-            said.update(b"s");
-            add_text(said, text);
-        }
-        Value::Array(members) => {
-            said.update(b"[");
-            members.iter().for_each(|member| add(said, member));
-            said.update(b"]");
-        }
-        Value::Object(fields) => {
-            said.update(b"{");
-            let mut names: Vec<&String> = fields.keys().collect();
-            names.sort_unstable();
-            for name in names {
-                add_text(said, name);
-                if let Some(value) = fields.get(name) {
-                    add(said, value);
-                }
-            }
-            said.update(b"}");
-        }
-    }
 }
 
 #[cfg(test)]

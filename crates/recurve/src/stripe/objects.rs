@@ -1,7 +1,7 @@
 //! Objects of Stripe as they were last seen, by the customer whose they are, and what has been stated of them so far.
 //!
 //! ```text
-//! lists, events ─▶ take ─▶ object (newest version), earlier (what it no longer shows), touched (owner)
+//! lists, events ─▶ take ─▶ object (newest version), earlier (what it no longer shows), gist (of events), touched (owner)
 //! touched ─▶ rebuilt ─▶ intend (before the lake) ─▶ the lake ─▶ settle (after it)
 //! ```
 //!
@@ -15,12 +15,17 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params, types::ValueRef};
 use serde_json::Value;
-use stripe::{Catalogue, issue::Issue};
+use stripe::{
+    Catalogue,
+    gist::{self, Gist},
+    issue::Issue,
+};
 
 use warehouse::cores;
 
 use super::{
     account::MANY,
+    packing::Unpacker,
     store::{StoreError, Turns, Writing, connect},
 };
 
@@ -81,7 +86,7 @@ pub struct Shelf {
     /// Earlier versions that show what the newest ones do not.
     pub earlier: Vec<(i64, String)>,
     /// Events of which histories are made, in an order that does not depend on when they came.
-    pub events: Vec<(i64, String)>,
+    pub events: Vec<(i64, Vec<u8>)>,
     /// The second of the newest event, of whatever type.
     pub last_event_at: Option<i64>,
     /// What was stated so far; without a digest where it is not known whether the lake has it.
@@ -91,7 +96,8 @@ pub struct Shelf {
 impl Shelf {
     /// How large the texts are.
     pub fn bytes(&self) -> usize {
-        [&self.objects, &self.earlier, &self.events].into_iter().flatten().map(|(_, text)| text.len()).sum()
+        let objects = self.objects.iter().chain(&self.earlier).map(|(_, text)| text.len());
+        objects.chain(self.events.iter().map(|(_, gist)| gist.len())).sum()
     }
 }
 
@@ -147,6 +153,9 @@ pub struct Count {
     pub partial: i64,
 }
 
+/// The note of what [`gist::version`] left of events.
+const GISTS: &str = "gists";
+
 /// Pages of the file that it keeps: a negative number is KiB to SQLite. Whatever is kept fills up in the first hour of a
 /// server, and what is not is kept by the system.
 const CACHE_KIB: i64 = -8_000;
@@ -161,7 +170,37 @@ impl Objects {
         connection.execute_batch(TABLES)?;
         // Customers come in any order, each with objects and events of any time.
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-        Ok(Self { connection, turns })
+        let mut objects = Self { connection, turns };
+        objects.keep_gists()?;
+        Ok(objects)
+    }
+
+    /// Makes what is kept of events anew, where a version of the program made it that read something else of them.
+    fn keep_gists(&mut self) -> Result<(), StoreError> {
+        let version = gist::version();
+        if self.note(GISTS)?.as_ref() == Some(&version) {
+            return Ok(());
+        }
+        let transaction = self.begin()?;
+        // Another program may have been quicker, and may have gone on since.
+        if note(&transaction, GISTS)?.as_ref() == Some(&version) {
+            return Ok(());
+        }
+        transaction.execute("DELETE FROM gist", [])?;
+        {
+            let taking = Taking::begin(&transaction)?;
+            let sql = "SELECT number, customer, body, packing FROM event \
+                       WHERE state = 'applied' AND customer IS NOT NULL ORDER BY number";
+            let (mut statement, mut unpacker) = (transaction.prepare(sql)?, Unpacker::default());
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if let Some(event) = Told::read(&unpacker.body(row, 2)?) {
+                    taking.keep_gist(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default(), &event)?;
+                }
+            }
+        }
+        set_note(&transaction, GISTS, &version)?;
+        transaction.commit()
     }
 
     fn begin(&mut self) -> Result<Writing<'_>, StoreError> {
@@ -210,10 +249,7 @@ impl Objects {
     /// Takes events that wait: what they show is kept with the objects, and their customers are touched. Their numbers,
     /// and those that cannot be read with the reason.
     pub fn take_events(&mut self, events: &[(i64, Vec<u8>)]) -> Result<Vec<(i64, Option<String>)>, StoreError> {
-        let read = cores::map(events, events.len() > MANY, |(number, body)| {
-            let event = serde_json::from_slice::<Value>(body).ok();
-            (number, event.and_then(stripe::event::read))
-        });
+        let read = cores::map(events, events.len() > MANY, |(number, body)| (number, Told::read(body)));
         let transaction = self.begin()?;
         let mut taking = Taking::begin(&transaction)?;
         let mut taken = Vec::with_capacity(events.len());
@@ -226,9 +262,7 @@ impl Objects {
             if let Some(owner) = &owner {
                 taking.mentions(&event.object, owner)?;
                 taking.touch(owner)?;
-                transaction
-                    .prepare_cached("UPDATE event SET customer = ?2 WHERE number = ?1 AND customer IS NOT ?2")?
-                    .execute(params![number, owner])?;
+                taking.keep_gist(*number, owner, &event)?;
             }
             // What events say of subscriptions is read from the events themselves, in their order.
             if kind_of(&event.object) != "subscription" {
@@ -276,22 +310,18 @@ impl Objects {
         };
         shelf.objects = read("SELECT seen_at, body FROM object WHERE owner = ?1 ORDER BY kind, id")?;
         shelf.earlier = read("SELECT seen_at, body FROM earlier WHERE owner = ?1 ORDER BY seen_at, kind, id")?;
-        if owner != CATALOGUE {
-            // They are put in order here: SQLite would move their bodies about.
-            let sql = "SELECT created, id, kind, body FROM event WHERE customer = ?1 AND state <> 'quarantined'";
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let mut rows = statement.query([owner])?;
-            let mut events: Vec<(i64, String, String)> = Vec::new();
-            while let Some(row) = rows.next()? {
-                let created = row.get(0)?;
-                shelf.last_event_at = shelf.last_event_at.max(Some(created));
-                if row.get_ref(2)?.as_str().is_ok_and(stripe::event::is_of_history) {
-                    events.push((created, row.get(1)?, text_of(row.get_ref(3)?)));
-                }
+        let sql = "SELECT created, said FROM gist WHERE owner = ?1 ORDER BY created, event";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([owner])?;
+        while let Some(row) = rows.next()? {
+            let created = row.get(0)?;
+            shelf.last_event_at = Some(created);
+            if let Some(said) = row.get(1)? {
+                shelf.events.push((created, said));
             }
-            events.sort_unstable();
-            shelf.events = events.into_iter().map(|(created, _, body)| (created, body)).collect();
         }
+        drop(rows);
+        drop(statement);
         let mut statement = self.connection.prepare_cached("SELECT kind, fact, digest FROM stated WHERE owner = ?1")?;
         let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
         shelf.stated = rows.collect::<Result<_, _>>()?;
@@ -348,19 +378,7 @@ impl Objects {
                     .prepare_cached("DELETE FROM stated WHERE kind = ?1 AND fact = ?2 AND owner = ?3")?
                     .execute(params![kind, fact, of.owner])?;
             }
-            transaction.prepare_cached("DELETE FROM issue WHERE owner = ?1")?.execute([&of.owner])?;
-            for issue in &of.issues {
-                let sql =
-                    "INSERT INTO issue (owner, code, object, words, since, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-                transaction.prepare_cached(sql)?.execute(params![
-                    of.owner,
-                    issue.code_words().map_or("", |words| words.name),
-                    issue.object,
-                    issue.words,
-                    issue.between.map(|(since, _)| since),
-                    issue.between.map(|(_, until)| until),
-                ])?;
-            }
+            keep_issues(&transaction, &of.owner, &of.issues)?;
             transaction
                 .prepare_cached("DELETE FROM touched WHERE owner = ?1 AND generation <= ?2")?
                 .execute(params![of.owner, of.generation])?;
@@ -387,7 +405,7 @@ impl Objects {
             let mut statement = self.connection.prepare_cached(sql)?;
             let mut rows = statement.query([kind])?;
             while let Some(row) = rows.next()? {
-                if let Ok(object) = serde_json::from_str::<Value>(row.get_ref(0)?.as_str().unwrap_or_default()) {
+                if let Some(object) = Gist::read(row.get_ref(0)?.as_str().unwrap_or_default()) {
                     // What cannot be read is an issue of the catalogue, where its facts are made.
                     catalogue.take(&object, &mut Vec::new());
                 }
@@ -511,6 +529,34 @@ fn text_of(kept: ValueRef<'_>) -> String {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
 }
 
+/// Keeps what cannot be known or read of an owner, where that is not what was kept before.
+fn keep_issues(transaction: &Transaction<'_>, owner: &str, issues: &[Issue]) -> Result<(), StoreError> {
+    type Kept = (String, String, String, Option<i64>, Option<i64>);
+    let kept = |issue: &Issue| -> Kept {
+        let code = issue.code_words().map_or("", |words| words.name);
+        let (since, until) = issue.between.unzip();
+        (code.to_owned(), issue.object.clone(), issue.words.clone(), since, until)
+    };
+    let now: Vec<Kept> = issues.iter().map(kept).collect();
+    let before: Vec<Kept> = {
+        let sql = "SELECT code, object, words, since, until FROM issue WHERE owner = ?1 ORDER BY rowid";
+        let mut statement = transaction.prepare_cached(sql)?;
+        let rows = statement
+            .query_map([owner], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    if now == before {
+        return Ok(());
+    }
+    transaction.prepare_cached("DELETE FROM issue WHERE owner = ?1")?.execute([owner])?;
+    let sql = "INSERT INTO issue (owner, code, object, words, since, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for (code, object, words, since, until) in now {
+        statement.execute(params![owner, code, object, words, since, until])?;
+    }
+    Ok(())
+}
+
 fn note(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT value FROM note WHERE name = ?1";
     Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?)
@@ -550,6 +596,26 @@ pub fn id_of(object: &Value) -> &str {
 fn named<'v>(object: &'v Value, field: &str) -> Option<&'v str> {
     let found = object.get(field)?;
     found.as_str().or_else(|| found.get("id")?.as_str()).filter(|id| !id.is_empty())
+}
+
+/// What an event tells.
+struct Told {
+    id: String,
+    created: i64,
+    object: Value,
+    gist: Option<Vec<u8>>,
+}
+
+impl Told {
+    fn read(body: &[u8]) -> Option<Self> {
+        let mut event: Value = serde_json::from_slice(body).ok()?;
+        let (id, created) = (id_of(&event).to_owned(), event.get("created")?.as_i64()?);
+        let is_of_history = event.get("type")?.as_str().is_some_and(stripe::event::is_of_history);
+        let gist = if is_of_history { Gist::of_event(&event) } else { None };
+        let object = event.pointer_mut("/data/object").map(Value::take).filter(Value::is_object)?;
+        let gist = gist.map(|gist| gist.to_bytes());
+        Some(Self { id, created, object, gist }).filter(|told| !told.id.is_empty())
+    }
 }
 
 /// A transaction in which objects are taken.
@@ -609,6 +675,18 @@ impl<'t> Taking<'t> {
         Ok((found, Some(parent.to_owned())))
     }
 
+    /// Keeps what an event says of an owner, beside what others say of it.
+    fn keep_gist(&self, number: i64, owner: &str, event: &Told) -> Result<(), StoreError> {
+        if owner == CATALOGUE {
+            return Ok(());
+        }
+        let sql = "UPDATE event SET customer = ?2 WHERE number = ?1 AND customer IS NOT ?2";
+        self.transaction.prepare_cached(sql)?.execute(params![number, owner])?;
+        let sql = "INSERT OR REPLACE INTO gist (owner, created, event, said) VALUES (?1, ?2, ?3, ?4)";
+        self.transaction.prepare_cached(sql)?.execute(params![owner, event.created, event.id, event.gist])?;
+        Ok(())
+    }
+
     fn take(&mut self, object: &Value, seen: Seen) -> Result<(), StoreError> {
         let (kind, id) = (kind_of(object), id_of(object));
         if kind.is_empty() || id.is_empty() {
@@ -635,7 +713,8 @@ impl<'t> Taking<'t> {
         let text = object.to_string();
         if let Some(before) = before.as_ref().filter(|before| before.text == text) {
             // It is still as it was; only events since then make that worth knowing.
-            let sql = "SELECT 1 FROM event WHERE customer = ?1 AND created >= ?2 AND state <> 'quarantined' LIMIT 1";
+            let sql = "SELECT 1 FROM gist WHERE owner = ?1 AND created >= ?2 UNION ALL \
+                       SELECT 1 FROM event WHERE customer = ?1 AND created >= ?2 AND state = 'waiting' LIMIT 1";
             let owner = before.owner.clone().unwrap_or_default();
             if at > before.seen_at && self.transaction.prepare_cached(sql)?.exists(params![owner, before.seen_at])? {
                 let sql = "UPDATE object SET seen_at = ?3 WHERE kind = ?1 AND id = ?2";
@@ -758,7 +837,7 @@ impl<'t> Taking<'t> {
 fn terms_differ(object: &Value, kept: Option<&Value>) -> bool {
     let read = |object: &Value| {
         let mut catalogue = Catalogue::default();
-        catalogue.take(object, &mut Vec::new());
+        catalogue.take(&Gist::of(object), &mut Vec::new());
         (catalogue.prices, catalogue.coupons)
     };
     kept.is_none_or(|kept| read(object) != read(kept))

@@ -19,13 +19,14 @@ use revenue::{
 use serde_json::Value;
 use stripe::{
     cash::{self, Month},
+    gist::Gist,
     history::Row,
 };
 
 use super::{
-    account::{Account, values},
+    account::{Account, gists},
     client::{CallError, Client},
-    objects::{Shelf, id_of, kind_of},
+    objects::{Shelf, id_of},
     sync::{LISTS, List, page_of},
 };
 use crate::command::CommandError;
@@ -122,12 +123,12 @@ pub fn reconcile(
 ) -> Result<Vec<Line>, CommandError> {
     let year_ago = zone.day_of_instant(now * 1_000_000).plus_months(-12);
     let since = zone.start_of_day(year_ago) / 1_000_000;
-    let mut shown: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let mut shown: BTreeMap<String, Vec<Gist>> = BTreeMap::new();
     for list in LISTS.iter().filter(|list| list.kind == "subscription") {
         read_list(client, list, |object| {
             let customer = object.get("customer").and_then(|of| of.as_str().or_else(|| of.get("id")?.as_str()));
             if let Some(customer) = customer {
-                shown.entry(customer.to_owned()).or_default().push(object.clone());
+                shown.entry(customer.to_owned()).or_default().push(Gist::of(&object));
             }
         })?;
     }
@@ -144,8 +145,8 @@ pub fn reconcile(
     let lines: Vec<Vec<Line>> = shelves
         .into_par_iter()
         .map(|(customer, shelf, codes, subscriptions)| {
-            let is_paid = |object: &Value| {
-                kind_of(object) == "invoice" && object.get("status").and_then(Value::as_str) == Some("paid")
+            let is_paid = |object: &Gist| {
+                object.kind() == "invoice" && object.get("status").and_then(Gist::as_str) == Some("paid")
             };
             let ways = [
                 histories.of_objects(&subscriptions, now),
@@ -172,13 +173,13 @@ pub fn reconcile(
     Ok(lines.into_iter().flatten().collect())
 }
 
-fn is_invoice(object: &Value) -> bool {
-    matches!(kind_of(object), "invoice" | "invoiceitem")
+fn is_invoice(object: &Gist) -> bool {
+    matches!(object.kind(), "invoice" | "invoiceitem")
 }
 
 /// The newest versions of what is kept of a customer.
-fn objects_of(shelf: &Shelf) -> Vec<Value> {
-    values(&shelf.objects).into_iter().map(|(_, object)| object).collect()
+fn objects_of(shelf: &Shelf) -> Vec<Gist> {
+    gists(&shelf.objects).into_iter().map(|(_, object)| object).collect()
 }
 
 /// A customer's money in one month and currency.

@@ -13,7 +13,10 @@ use parking_lot::{FairMutex, FairMutexGuard};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use warehouse::lake::keep_plans;
 
-use super::arrival::Arrival;
+use super::{
+    arrival::Arrival,
+    packing::{Packer, Packing, Unpacker},
+};
 
 /// Why the store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +76,16 @@ const STEPS: &[&str] = &[
 ",
     "
     CREATE INDEX event_by_webhook ON event (number) WHERE road <> 'sync';
+",
+    // What events say of a customer stands side by side, without what nothing reads, and as nothing where nothing is left: a
+    // history is made anew of all of it. Bodies are packed.
+    "
+    CREATE TABLE gist (
+        owner TEXT NOT NULL, created INTEGER NOT NULL, event TEXT NOT NULL, said BLOB, PRIMARY KEY (owner, created, event)
+    ) STRICT, WITHOUT ROWID;
+    DROP INDEX event_of_customer;
+    CREATE INDEX event_waiting_of_customer ON event (customer, created) WHERE state = 'waiting';
+    ALTER TABLE event ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 
@@ -236,6 +249,7 @@ pub(super) fn connect(data: &Path) -> Result<(Connection, Turns), StoreError> {
 pub struct Store {
     connection: Connection,
     turns: Turns,
+    packer: Packer,
 }
 
 impl Store {
@@ -247,15 +261,16 @@ impl Store {
         let (connection, turns) = connect(data)?;
         // Every commit waits until the disk has it.
         connection.pragma_update(None, "synchronous", "full")?;
-        Ok(Self { connection, turns })
+        Ok(Self { connection, turns, packer: Packer::default() })
     }
 
     /// Puts events in, all of them in one transaction: when this returns they are on the disk.
     pub fn put(&mut self, arrivals: &[Arrival], road: Road, now_micros: i64) -> Result<Vec<Put>, StoreError> {
+        let packed: Vec<(Packing, Option<Vec<u8>>)> =
+            arrivals.iter().map(|arrival| self.packer.pack(&arrival.body)).collect();
         let transaction = self.turns.begin(&mut self.connection)?;
-        let puts: Result<Vec<Put>, rusqlite::Error> =
-            arrivals.iter().map(|arrival| put(&transaction, arrival, road, now_micros)).collect();
-        let puts = puts?;
+        let put = |(arrival, packed)| put(&transaction, arrival, packed, road, now_micros);
+        let puts = arrivals.iter().zip(packed).map(put).collect::<Result<Vec<Put>, rusqlite::Error>>()?;
         transaction.commit()?;
         Ok(puts)
     }
@@ -263,13 +278,13 @@ impl Store {
     /// Events that are no facts yet, in the order of their arrival: at most so many, with at most so many bytes unless the
     /// first one has more.
     pub fn waiting(&self, count: usize, bytes: usize) -> Result<Vec<Kept>, StoreError> {
-        let sql = "SELECT number, id, kind, created, arrived_at, reason, body FROM event WHERE state = 'waiting' \
+        let sql = "SELECT number, id, kind, created, arrived_at, reason, body, packing FROM event WHERE state = 'waiting' \
                    ORDER BY number LIMIT ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([i64::try_from(count).unwrap_or(i64::MAX)])?;
-        let (mut found, mut size): (Vec<Kept>, usize) = (Vec::new(), 0);
+        let (mut found, mut size, mut unpacker): (Vec<Kept>, usize, _) = (Vec::new(), 0, Unpacker::default());
         while let Some(row) = rows.next()? {
-            let event = kept(row)?;
+            let event = kept(row, &mut unpacker)?;
             size = size.saturating_add(event.body.len());
             if size > bytes && !found.is_empty() {
                 break;
@@ -277,6 +292,11 @@ impl Store {
             found.push(event);
         }
         Ok(found)
+    }
+
+    /// Whether there are any.
+    pub fn is_any_waiting(&self) -> Result<bool, StoreError> {
+        Ok(self.connection.prepare_cached("SELECT 1 FROM event WHERE state = 'waiting' LIMIT 1")?.exists([])?)
     }
 
     /// Puts an event aside, with the reason, so that those after it go on.
@@ -292,6 +312,9 @@ impl Store {
         let sql = "UPDATE event SET state = 'quarantined', reason = ?2, settled_at = ?3 \
                    WHERE customer = ?1 AND state = 'waiting'";
         let transaction = self.turns.begin(&mut self.connection)?;
+        let gists = "DELETE FROM gist WHERE owner = ?1 AND event IN \
+                     (SELECT id FROM event WHERE customer = ?1 AND state = 'waiting')";
+        transaction.execute(gists, [customer])?;
         let put_aside = transaction.execute(sql, params![customer, reason, now_micros])?;
         transaction.commit()?;
         Ok(put_aside as u64)
@@ -301,11 +324,10 @@ impl Store {
     /// many stay where they are.
     pub fn replay(&mut self, id: Option<&str>) -> Result<(usize, usize), StoreError> {
         let transaction = self.turns.begin(&mut self.connection)?;
-        let sql =
-            "SELECT number, body FROM event WHERE state = 'quarantined' AND (?1 IS NULL OR id = ?1) ORDER BY number";
+        let sql = "SELECT number, body, packing FROM event WHERE state = 'quarantined' AND (?1 IS NULL OR id = ?1) ORDER BY number";
         let put_aside: Vec<(i64, Vec<u8>)> = {
-            let mut statement = transaction.prepare(sql)?;
-            let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (mut statement, mut unpacker) = (transaction.prepare(sql)?, Unpacker::default());
+            let rows = statement.query_map([id], |row| Ok((row.get(0)?, unpacker.body(row, 1)?)))?;
             rows.collect::<Result<_, _>>()?
         };
         let (mut waiting, mut staying) = (0, 0);
@@ -348,7 +370,7 @@ impl Store {
     /// Events that never came by themselves, and were fetched.
     pub fn missed(&self) -> Result<Vec<Kept>, StoreError> {
         // Where no webhook ever came none was missed.
-        let sql = "SELECT number, id, kind, created, arrived_at, reason, body FROM event \
+        let sql = "SELECT number, id, kind, created, arrived_at, reason, body, packing FROM event \
                    WHERE road = 'sync' AND created >= \
                    (SELECT MIN(created) FROM event WHERE road = 'webhook') ORDER BY created, id";
         self.list(sql)
@@ -356,7 +378,7 @@ impl Store {
 
     /// Events that were put aside, with the reasons.
     pub fn quarantined(&self) -> Result<Vec<Kept>, StoreError> {
-        let sql = "SELECT number, id, kind, created, arrived_at, reason, body FROM event \
+        let sql = "SELECT number, id, kind, created, arrived_at, reason, body, packing FROM event \
                    WHERE state = 'quarantined' ORDER BY number";
         self.list(sql)
     }
@@ -400,13 +422,13 @@ impl Store {
     }
 
     fn list(&self, sql: &str) -> Result<Vec<Kept>, StoreError> {
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], kept)?;
+        let (mut statement, mut unpacker) = (self.connection.prepare(sql)?, Unpacker::default());
+        let rows = statement.query_map([], |row| kept(row, &mut unpacker))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
-fn kept(row: &rusqlite::Row<'_>) -> Result<Kept, rusqlite::Error> {
+fn kept(row: &rusqlite::Row<'_>, unpacker: &mut Unpacker) -> Result<Kept, rusqlite::Error> {
     Ok(Kept {
         number: row.get(0)?,
         id: row.get(1)?,
@@ -414,14 +436,20 @@ fn kept(row: &rusqlite::Row<'_>) -> Result<Kept, rusqlite::Error> {
         created: row.get(3)?,
         arrived_at: row.get(4)?,
         reason: row.get(5)?,
-        body: row.get(6)?,
+        body: unpacker.body(row, 6)?,
     })
 }
 
-fn put(transaction: &Transaction<'_>, arrival: &Arrival, road: Road, now_micros: i64) -> Result<Put, rusqlite::Error> {
+fn put(
+    transaction: &Transaction<'_>,
+    arrival: &Arrival,
+    (packing, packed): (Packing, Option<Vec<u8>>),
+    road: Road,
+    now_micros: i64,
+) -> Result<Put, rusqlite::Error> {
     let sql = "INSERT OR IGNORE INTO event \
-               (id, kind, created, api_version, customer, body, digest, arrived_at, road, state, reason) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+               (id, kind, created, api_version, customer, body, digest, arrived_at, road, state, reason, packing) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let reason = arrival.fault.as_ref().map(ToString::to_string);
     let state = if reason.is_some() { "quarantined" } else { "waiting" };
     let digest = &arrival.digest[..];
@@ -431,12 +459,13 @@ fn put(transaction: &Transaction<'_>, arrival: &Arrival, road: Road, now_micros:
         arrival.created,
         arrival.api_version,
         arrival.customer,
-        arrival.body,
+        packed.as_ref().unwrap_or(&arrival.body),
         digest,
         now_micros,
         road.name(),
         state,
         reason,
+        packing,
     ])? == 1;
     if is_new {
         return Ok(if reason.is_some() { Put::Quarantined } else { Put::Kept });

@@ -1,13 +1,13 @@
 //! Events put in order: each begins with the state that the one before left, or something is missing between them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use revenue::fact::Status;
-use serde_json::Value;
 
 use super::{Sold, Work};
 use crate::{
-    event,
+    event::Event,
+    gist::Gist,
     issue::{Code, Issue},
     subscription::{self, Subscription},
 };
@@ -17,31 +17,39 @@ pub(super) struct Known {
     pub(super) at: i64,
     pub(super) before: Option<Subscription>,
     pub(super) after: Subscription,
-    /// The object before and after, to the letter.
-    objects: (Option<Value>, Value),
     pub(super) source: String,
     first: bool,
     last: bool,
 }
 
-pub(super) fn of_subscription(event: &event::Event) -> bool {
+pub(super) fn of_subscription(event: &Event) -> bool {
     event.kind.starts_with("customer.subscription.")
-        && event.object.get("object").and_then(Value::as_str) == Some("subscription")
+        && event.object.get("object").and_then(Gist::as_str) == Some("subscription")
 }
 
 impl Work<'_> {
     /// The events of the subscription as states, each beginning with what the one before left where that is possible.
     pub(super) fn chain(&mut self) -> Vec<Known> {
-        let mut found: Vec<Known> = Vec::new();
+        let mut found: Vec<(&Event, Known)> = Vec::new();
+        let mut left_by: HashMap<&str, usize> = HashMap::new();
         for event in self.evidence.events.values().filter(|event| of_subscription(event)) {
-            if event.object.get("id").and_then(Value::as_str) != Some(self.name) {
+            if event.object.get("id").and_then(Gist::as_str) != Some(self.name) {
                 continue;
             }
             let Some(after) = subscription::read(&event.object, self.catalogue, &mut self.issues) else { continue };
             let first = event.kind == "customer.subscription.created";
             let last = event.kind == "customer.subscription.deleted";
-            let shown = event.previous.as_ref().map(|previous| event::before(&event.object, previous));
-            let before = shown.as_ref().and_then(|shown| subscription::read(shown, self.catalogue, &mut Vec::new()));
+            let left = event.letters.as_ref().and_then(|(before, _)| left_by.get(before.as_deref()?));
+            let before = match &event.previous {
+                // What another event left to the letter reads as it did there.
+                Some(_) if left.is_some() => {
+                    left.and_then(|index: &usize| found.get(*index)).map(|(_, of)| of.after.clone())
+                }
+                // Nothing that is read was otherwise.
+                Some(Gist::Object(fields)) if fields.is_empty() => Some(after.clone()),
+                _ => event.before().and_then(|before| subscription::read(&before, self.catalogue, &mut Vec::new())),
+            };
+            left_by.extend(event.letters.as_ref().map(|(_, after)| (after.as_str(), found.len())));
             let mut at = event.created;
             if first {
                 at = after.start.min(at);
@@ -55,29 +63,36 @@ impl Work<'_> {
                 // The end of a trial is stated to the second; its event may come an hour later.
                 at = end;
             }
-            let objects = (shown, event.object.clone());
-            found.push(Known { at, before, after, objects, source: event.id.clone(), first, last });
+            found.push((event, Known { at, before, after, source: event.id.clone(), first, last }));
         }
         // Creation first, deletion last; within one second each begins with the state that another left.
-        found.sort_by(|a, b| (!a.first, a.last, a.at, &a.source).cmp(&(!b.first, b.last, b.at, &b.source)));
-        let mut ordered: Vec<Known> = Vec::with_capacity(found.len());
-        while !found.is_empty() {
-            let at = found[0].at;
-            let tied = found.iter().take_while(|known| known.at == at && known.last == found[0].last).count();
-            // To the letter where possible; else as far as rows care.
-            let letters = |known: &Known| match (ordered.last(), &known.objects.0) {
-                (Some(previous), Some(before)) => previous.objects.1 == *before,
-                _ => false,
-            };
-            let fits = |known: &Known| match (ordered.last(), &known.before) {
-                (Some(previous), Some(before)) => same(&previous.after, before),
-                _ => true,
-            };
-            let exactly = (0..tied).find(|index| letters(&found[*index]));
-            let next = exactly.or_else(|| (0..tied).find(|index| fits(&found[*index]))).unwrap_or(0);
-            ordered.push(found.remove(next));
+        found.sort_by(|(_, a), (_, b)| (!a.first, a.last, a.at, &a.source).cmp(&(!b.first, b.last, b.at, &b.source)));
+        let mut ordered: Vec<(&Event, Known)> = Vec::with_capacity(found.len());
+        let mut found = found.into_iter().peekable();
+        while let Some(next) = found.next() {
+            let (at, last) = (next.1.at, next.1.last);
+            let mut tied = vec![next];
+            while let Some(next) = found.next_if(|(_, known)| known.at == at && known.last == last) {
+                tied.push(next);
+            }
+            while tied.len() > 1 {
+                // To the letter where possible; else as far as rows care.
+                let goes_on = |(event, _): &(&Event, Known)| {
+                    let left = ordered.last().and_then(|(last, _)| last.letters.as_ref());
+                    let began = event.letters.as_ref().and_then(|(before, _)| before.as_ref());
+                    left.is_some_and(|(_, after)| Some(after) == began)
+                };
+                let fits = |(_, known): &(&Event, Known)| match (ordered.last(), &known.before) {
+                    (Some((_, previous)), Some(before)) => same(&previous.after, before),
+                    _ => true,
+                };
+                let next = tied.iter().position(goes_on).or_else(|| tied.iter().position(fits)).unwrap_or(0);
+                let next = tied.remove(next);
+                ordered.push(next);
+            }
+            ordered.append(&mut tied);
         }
-        ordered
+        ordered.into_iter().map(|(_, known)| known).collect()
     }
 
     /// Finds the times of which events say everything, and says where events are missing.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use revenue::{fact::Status, timeline::Confidence};
-use serde_json::Value;
 
 use super::{DAY_SECONDS, Sold, Work};
 use crate::{
     discount::Scope,
     field::{id, integer, members},
+    gist::Gist,
     invoice::{self, Invoice},
     issue::{Code, Issue},
     lines::{self, Billed, Side},
@@ -393,7 +393,7 @@ impl<'a> Work<'a> {
                 // Events of a subscription say nothing of it: its own times and deletion do, and else it goes on.
                 let taken = self.evidence.events.values().find(|event| {
                     event.kind == "customer.discount.deleted"
-                        && event.object.get("id").and_then(Value::as_str) == Some(&discount.id)
+                        && event.object.get("id").and_then(Gist::as_str) == Some(&discount.id)
                 });
                 track.push(seen(start, 0, true, false));
                 track.push(seen(begun, 1, true, true));
