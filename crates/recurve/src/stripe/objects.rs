@@ -931,3 +931,70 @@ fn discounts_in_full(object: &Value, found: &mut BTreeSet<String>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::stripe::{
+        arrival::Arrival,
+        store::{Road, Store},
+    };
+
+    /// Seats of a subscription from one second on.
+    fn seats(at: i64, seats: i64) -> Arrival {
+        let body = json!({"id": format!("evt_{at}"), "object": "event", "type": "customer.subscription.updated", "created": at,
+            "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_1", "quantity": seats}}});
+        Arrival::of_event(&body)
+    }
+
+    fn invoice(at: i64) -> Arrival {
+        let body = json!({"id": format!("evt_{at}"), "object": "event", "type": "invoice.paid", "created": at,
+            "data": {"object": {"id": "in_1", "object": "invoice", "customer": "cus_1", "total": 500}}});
+        Arrival::of_event(&body)
+    }
+
+    /// Everything that waits, taken; their numbers.
+    fn take(store: &Store, objects: &mut Objects) -> Vec<i64> {
+        let waiting = store.waiting(100, usize::MAX).unwrap();
+        let bodies: Vec<(i64, Vec<u8>)> = waiting.into_iter().map(|event| (event.number, event.body)).collect();
+        objects.take_events(&bodies).unwrap().into_iter().map(|(number, _)| number).collect()
+    }
+
+    #[test]
+    fn what_is_kept_of_events_is_in_order_and_is_made_anew_where_another_program_made_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, mut objects) = (Store::open(folder.path()).unwrap(), Objects::open(folder.path()).unwrap());
+        store.put(&[seats(30, 3), invoice(40), seats(10, 1), seats(20, 2)], Road::Webhook, 1).unwrap();
+        let taken = take(&store, &mut objects);
+        objects.settle(&[], &taken, 2).unwrap();
+        let shelf = objects.shelf("cus_1").unwrap();
+        let times: Vec<i64> = shelf.events.iter().map(|(at, _)| *at).collect();
+        assert_eq!((times, shelf.last_event_at), (vec![10, 20, 30], Some(40)), "the invoice is kept by itself");
+
+        objects.connection.execute("UPDATE gist SET said = x'00' WHERE created = 20", []).unwrap();
+        let spoilt = Objects::open(folder.path()).unwrap().shelf("cus_1").unwrap();
+        assert_ne!(spoilt.events, shelf.events, "what this program made is left alone");
+        objects.set_notes(&[(GISTS, "another")]).unwrap();
+        let again = Objects::open(folder.path()).unwrap().shelf("cus_1").unwrap();
+        assert_eq!((again.events, again.last_event_at), (shelf.events, shelf.last_event_at));
+    }
+
+    #[test]
+    fn what_is_put_aside_is_no_longer_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, mut objects) = (Store::open(folder.path()).unwrap(), Objects::open(folder.path()).unwrap());
+        store.put(&[seats(10, 1)], Road::Webhook, 1).unwrap();
+        let taken = take(&store, &mut objects);
+        objects.settle(&[], &taken, 2).unwrap();
+        store.put(&[seats(20, 2)], Road::Webhook, 3).unwrap();
+        take(&store, &mut objects);
+        assert_eq!(store.quarantine_of("cus_1", "a fault of ours", 4).unwrap(), 1);
+        let shelf = objects.shelf("cus_1").unwrap();
+        assert_eq!((shelf.events.len(), shelf.last_event_at), (1, Some(10)));
+        assert_eq!(store.replay(None).unwrap(), (1, 0));
+        take(&store, &mut objects);
+        assert_eq!(objects.shelf("cus_1").unwrap().last_event_at, Some(20));
+    }
+}
