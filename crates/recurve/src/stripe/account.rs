@@ -112,6 +112,7 @@ struct Base {
 /// What an owner says now, and what of it is new.
 struct Made {
     settled: Settled,
+    withdrawals: Vec<Statement>,
     statements: Vec<Statement>,
 }
 
@@ -221,12 +222,13 @@ impl Account {
                     .map_err(|_| (of, generation))
             });
             let mut settled = Vec::with_capacity(made.len());
-            let mut statements = Vec::new();
+            let (mut statements, mut rows) = (Vec::new(), Vec::new());
             for of in made {
                 match of {
                     Ok(of) => {
                         settled.push(of.settled);
-                        statements.extend(of.statements);
+                        statements.extend(of.withdrawals);
+                        rows.extend(of.statements);
                     }
                     Err((owner, generation)) => {
                         let reason =
@@ -236,6 +238,8 @@ impl Account {
                     }
                 }
             }
+            // What one owner has no more another one may have now: what is said comes after what is taken back.
+            statements.append(&mut rows);
             if !statements.is_empty() {
                 self.objects.intend(&settled)?;
                 let stated = ledger.state(statements, now_micros)?;
@@ -299,12 +303,12 @@ fn make(owner: String, generation: i64, shelf: Shelf, base: &Base, source: &Arc<
         now.insert(key, (kind, digest(&fact), fact));
     }
     let mut settled = Settled { owner, generation, issues, ..Settled::default() };
-    let mut statements = Vec::new();
+    let (mut withdrawals, mut statements) = (Vec::new(), Vec::new());
     for ((name, fact), _) in shelf.stated.iter().filter(|(key, _)| !now.contains_key(key)) {
         if let Some(kind) = Kind::parse(name) {
             let key = kind.key.iter().copied().zip(fact.split('\u{1f}')).filter(|(_, value)| !value.is_empty());
             let origin: Arc<str> = settled.owner.as_str().into();
-            statements.push(Statement::withdrawal(kind, source, &origin, key));
+            withdrawals.push(Statement::withdrawal(kind, source, &origin, key));
         }
         settled.gone.push((name.clone(), fact.clone()));
     }
@@ -319,7 +323,7 @@ fn make(owner: String, generation: i64, shelf: Shelf, base: &Base, source: &Arc<
         statements.push(Statement::row(kind, source, &origin, columns));
         settled.said.push((id.0, id.1, Some(digest)));
     }
-    Made { settled, statements }
+    Made { settled, withdrawals, statements }
 }
 
 fn digest(fact: &Fact) -> Vec<u8> {

@@ -53,6 +53,9 @@ const TABLES: &str = "
         kind TEXT NOT NULL, fact TEXT NOT NULL, owner TEXT NOT NULL, digest BLOB, PRIMARY KEY (kind, fact)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS stated_of_owner ON stated (owner);
+    CREATE TABLE IF NOT EXISTS intended (
+        owner TEXT NOT NULL, kind TEXT NOT NULL, fact TEXT NOT NULL, PRIMARY KEY (owner, kind, fact)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS issue (
         owner TEXT NOT NULL, code TEXT NOT NULL, object TEXT NOT NULL, words TEXT NOT NULL, since INTEGER, until INTEGER
     ) STRICT;
@@ -325,6 +328,12 @@ impl Objects {
         let mut statement = self.connection.prepare_cached("SELECT kind, fact, digest FROM stated WHERE owner = ?1")?;
         let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
         shelf.stated = rows.collect::<Result<_, _>>()?;
+        // Whether the lake has these nobody knows.
+        let mut statement = self.connection.prepare_cached("SELECT kind, fact FROM intended WHERE owner = ?1")?;
+        let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), None)))?;
+        for intended in rows {
+            shelf.stated.extend([intended?]);
+        }
         Ok(shelf)
     }
 
@@ -340,20 +349,16 @@ impl Objects {
     fn note_intended(&mut self, settled: &[Settled]) -> Result<(), StoreError> {
         let transaction = self.begin()?;
         {
-            let sql = "INSERT INTO stated (kind, fact, owner, digest) VALUES (?1, ?2, ?3, NULL) \
-                       ON CONFLICT (kind, fact) DO UPDATE SET owner = excluded.owner, digest = NULL";
+            // They stand side by side until they are settled, so that this commit, for which all wait, is small.
+            let sql = "INSERT OR IGNORE INTO intended (owner, kind, fact) VALUES (?1, ?2, ?3)";
             let mut statement = transaction.prepare_cached(sql)?;
             for of in settled {
                 for (kind, fact, _) in &of.said {
-                    statement.execute(params![kind, fact, of.owner])?;
+                    statement.execute(params![of.owner, kind, fact])?;
                 }
-            }
-            // Withdrawn or not: who says the same again states it again.
-            let sql = "UPDATE stated SET digest = NULL WHERE kind = ?1 AND fact = ?2 AND owner = ?3";
-            let mut statement = transaction.prepare_cached(sql)?;
-            for of in settled {
+                // Withdrawn or not: who says the same again states it again.
                 for (kind, fact) in &of.gone {
-                    statement.execute(params![kind, fact, of.owner])?;
+                    statement.execute(params![of.owner, kind, fact])?;
                 }
             }
         }
@@ -369,14 +374,24 @@ impl Objects {
         let transaction = self.begin()?;
         for of in settled {
             for (kind, fact, digest) in &of.said {
-                transaction
-                    .prepare_cached("UPDATE stated SET digest = ?3 WHERE kind = ?1 AND fact = ?2")?
-                    .execute(params![kind, fact, digest])?;
+                let sql = "INSERT INTO stated (kind, fact, owner, digest) VALUES (?1, ?2, ?3, ?4) \
+                           ON CONFLICT (kind, fact) DO UPDATE SET owner = excluded.owner, digest = excluded.digest";
+                transaction.prepare_cached(sql)?.execute(params![kind, fact, of.owner, digest])?;
             }
             for (kind, fact) in &of.gone {
                 transaction
                     .prepare_cached("DELETE FROM stated WHERE kind = ?1 AND fact = ?2 AND owner = ?3")?
                     .execute(params![kind, fact, of.owner])?;
+            }
+            let done = of
+                .said
+                .iter()
+                .map(|(kind, fact, _)| (kind, fact))
+                .chain(of.gone.iter().map(|(kind, fact)| (kind, fact)));
+            for (kind, fact) in done {
+                transaction
+                    .prepare_cached("DELETE FROM intended WHERE owner = ?1 AND kind = ?2 AND fact = ?3")?
+                    .execute(params![of.owner, kind, fact])?;
             }
             keep_issues(&transaction, &of.owner, &of.issues)?;
             transaction
