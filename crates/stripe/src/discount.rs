@@ -1,11 +1,12 @@
 //! Coupons and discounts, in all the shapes that they have had, and what several of them take off together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use revenue::{
     money::{Currency, parse_scaled, round_half_even},
     price::{Discount as RowDiscount, DiscountDuration, Interval},
 };
+use serde_json::Value;
 
 use crate::{
     amount::picos,
@@ -59,6 +60,27 @@ pub struct Discount {
     pub end: Option<i64>,
     /// To what it was given.
     pub scope: Scope,
+}
+
+/// The ids of the discounts that stand somewhere in an object in full, where others are named by their ids alone.
+#[must_use]
+pub fn in_full(object: &Value) -> BTreeSet<String> {
+    fn look(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+                if text("object") == "discount" {
+                    found.insert(text("id").to_owned());
+                }
+                fields.values().for_each(|value| look(value, found));
+            }
+            Value::Array(members) => members.iter().for_each(|member| look(member, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    look(object, &mut found);
+    found
 }
 
 /// Reads a coupon.

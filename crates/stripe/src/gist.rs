@@ -16,7 +16,7 @@ use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    event, field,
+    discount, event, field,
     letters::{self, letters},
 };
 
@@ -200,7 +200,8 @@ impl Gist {
     /// What is read of an object or event.
     #[must_use]
     pub fn of(whole: &Value) -> Self {
-        let mut gist = left(whole, Reading::default());
+        // What is read already cannot be no JSON.
+        let mut gist = Reading::default().deserialize(whole).unwrap_or(Self::Null);
         let data = whole.get("data").filter(|_| whole.get("object").and_then(Value::as_str) == Some("event"));
         if let Some(object) = data.and_then(|data| data.get("object")).filter(|object| is_a("subscription", object)) {
             let previous = data.and_then(|data| data.get(PREVIOUS)).filter(|previous| !previous.is_null());
@@ -217,7 +218,7 @@ impl Gist {
     pub fn of_event(whole: &Value) -> Option<Self> {
         let object = whole.get("data").and_then(|data| data.get("object"))?;
         // A later version of an object can name a discount that an earlier one shows.
-        (is_a("subscription", object) || shows_a_discount(object)).then(|| Self::of(whole))
+        (is_a("subscription", object) || !discount::in_full(object).is_empty()).then(|| Self::of(whole))
     }
 
     /// As bytes, to be kept.
@@ -339,14 +340,6 @@ fn is_a(kind: &str, object: &Value) -> bool {
     object.get("object").and_then(Value::as_str) == Some(kind)
 }
 
-fn shows_a_discount(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => is_a("discount", value) || fields.values().any(shows_a_discount),
-        Value::Array(members) => members.iter().any(shows_a_discount),
-        _ => false,
-    }
-}
-
 /// Where one stands in what is read.
 #[derive(Clone, Copy, Default)]
 struct Reading {
@@ -372,28 +365,6 @@ impl Reading {
 fn of_currency(currency: &str, mut amounts: Gist) -> Gist {
     amounts.set("currency", Gist::Text(currency.to_owned()));
     amounts
-}
-
-fn left(value: &Value, reading: Reading) -> Gist {
-    match value {
-        Value::Null => Gist::Null,
-        Value::Bool(is) => Gist::Bool(*is),
-        Value::Number(number) => of_number(number),
-        Value::String(text) => Gist::Text(text.clone()),
-        Value::Array(members) => Gist::List(members.iter().map(|member| left(member, reading.of_members())).collect()),
-        Value::Object(fields) if reading.by_currency => {
-            let amounts = |(currency, of): (&String, &Value)| of_currency(currency, left(of, reading.of_members()));
-            Gist::List(fields.iter().map(amounts).collect())
-        }
-        Value::Object(fields) => {
-            let read = |(name, value): (&String, &Value)| {
-                let name = Name::of(name)?;
-                let value = left(value, reading.within(name));
-                reading.takes(&value).then_some((name, value))
-            };
-            Gist::Object(fields.iter().filter_map(read).collect())
-        }
-    }
 }
 
 fn of_number(number: &Number) -> Gist {

@@ -288,6 +288,7 @@ pub fn gists(texts: &[(i64, String)]) -> Vec<(i64, Gist)> {
     texts.iter().filter_map(read).collect()
 }
 
+/// What is kept of events, likewise. The store makes it anew where this program cannot know it.
 fn gists_of_events(kept: &[(i64, Vec<u8>)]) -> Vec<(i64, Gist)> {
     kept.iter().filter_map(|(at, bytes)| Some((*at, Gist::from_bytes(bytes)?))).collect()
 }

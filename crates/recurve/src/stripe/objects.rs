@@ -16,7 +16,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Transaction, params, types::ValueRef};
 use serde_json::Value;
 use stripe::{
-    Catalogue,
+    Catalogue, discount,
     gist::{self, Gist},
     issue::Issue,
 };
@@ -120,6 +120,14 @@ pub struct Settled {
     pub gone: Vec<(String, String)>,
     /// What cannot be known or read.
     pub issues: Vec<Issue>,
+}
+
+impl Settled {
+    /// The facts that are about to be stated or withdrawn: their kinds and what tells them apart.
+    fn facts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let said = self.said.iter().map(|(kind, fact, _)| (kind.as_str(), fact.as_str()));
+        said.chain(self.gone.iter().map(|(kind, fact)| (kind.as_str(), fact.as_str())))
+    }
 }
 
 /// A piece of a list that is still to be read, or was.
@@ -353,11 +361,8 @@ impl Objects {
             let sql = "INSERT OR IGNORE INTO intended (owner, kind, fact) VALUES (?1, ?2, ?3)";
             let mut statement = transaction.prepare_cached(sql)?;
             for of in settled {
-                for (kind, fact, _) in &of.said {
-                    statement.execute(params![of.owner, kind, fact])?;
-                }
                 // Withdrawn or not: who says the same again states it again.
-                for (kind, fact) in &of.gone {
+                for (kind, fact) in of.facts() {
                     statement.execute(params![of.owner, kind, fact])?;
                 }
             }
@@ -383,12 +388,7 @@ impl Objects {
                     .prepare_cached("DELETE FROM stated WHERE kind = ?1 AND fact = ?2 AND owner = ?3")?
                     .execute(params![kind, fact, of.owner])?;
             }
-            let done = of
-                .said
-                .iter()
-                .map(|(kind, fact, _)| (kind, fact))
-                .chain(of.gone.iter().map(|(kind, fact)| (kind, fact)));
-            for (kind, fact) in done {
+            for (kind, fact) in of.facts() {
                 transaction
                     .prepare_cached("DELETE FROM intended WHERE owner = ?1 AND kind = ?2 AND fact = ?3")?
                     .execute(params![of.owner, kind, fact])?;
@@ -819,13 +819,11 @@ impl<'t> Taking<'t> {
         version: &Value,
         newest: Option<&Value>,
     ) -> Result<(), StoreError> {
-        let mut shows = BTreeSet::new();
-        discounts_in_full(version, &mut shows);
+        let shows = discount::in_full(version);
         if shows.is_empty() {
             return Ok(());
         }
-        let mut known = BTreeSet::new();
-        newest.into_iter().for_each(|newest| discounts_in_full(newest, &mut known));
+        let mut known = newest.map(discount::in_full).unwrap_or_default();
         {
             let sql = "SELECT shows FROM earlier WHERE kind = ?1 AND id = ?2";
             let mut statement = self.transaction.prepare_cached(sql)?;
@@ -929,20 +927,6 @@ fn mentioned(object: &Value, things: &mut BTreeSet<String>) {
             }
         }
         Value::Array(members) => members.iter().for_each(|member| mentioned(member, things)),
-        _ => {}
-    }
-}
-
-/// The ids of the discounts that stand in an object in full.
-fn discounts_in_full(object: &Value, found: &mut BTreeSet<String>) {
-    match object {
-        Value::Object(fields) => {
-            if kind_of(object) == "discount" {
-                found.insert(id_of(object).to_owned());
-            }
-            fields.values().for_each(|value| discounts_in_full(value, found));
-        }
-        Value::Array(members) => members.iter().for_each(|member| discounts_in_full(member, found)),
         _ => {}
     }
 }

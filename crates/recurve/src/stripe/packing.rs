@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use rusqlite::{
     ToSql,
-    types::{ToSqlOutput, Type, Value, ValueRef},
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, Value, ValueRef},
 };
 use zstd::{
     bulk::{Compressor, Decompressor},
@@ -34,6 +34,14 @@ pub enum Packing {
 impl ToSql for Packing {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Owned(Value::Integer(*self as i64)))
+    }
+}
+
+impl FromSql for Packing {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        let known = [Self::None, Self::Typical].into_iter().find(|packing| *packing as i64 == number);
+        known.ok_or(FromSqlError::OutOfRange(number))
     }
 }
 
@@ -66,10 +74,9 @@ impl Unpacker {
     pub fn body(&mut self, row: &rusqlite::Row<'_>, column: usize) -> Result<Vec<u8>, rusqlite::Error> {
         let kept = row.get_ref(column)?;
         let packed = kept.as_blob().map_err(|error| unreadable(column, error))?;
-        match row.get_ref(column + 1)? {
-            ValueRef::Integer(0) => Ok(packed.to_vec()),
-            ValueRef::Integer(1) => self.unpack(packed).map_err(|error| unreadable(column, error)),
-            other => Err(unreadable(column + 1, format!("bytes packed in a way that is not known: {other:?}"))),
+        match row.get(column + 1)? {
+            Packing::None => Ok(packed.to_vec()),
+            Packing::Typical => self.unpack(packed).map_err(|error| unreadable(column, error)),
         }
     }
 

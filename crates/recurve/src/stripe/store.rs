@@ -351,7 +351,8 @@ impl Store {
     }
 
     /// Folds the log of what was written into the file, beside those who write. Only when the log is long do they wait, for
-    /// the little that was written meanwhile, so that it begins anew. Call it every second or so while much is written.
+    /// the little that was written meanwhile, so that it begins anew. Call it again and again while much is written: what is folded
+    /// at a time goes to the disk at once, and commits wait for it there.
     pub fn fold(&self) -> Result<(), StoreError> {
         let fold =
             |how: &str| self.connection.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get(1));
