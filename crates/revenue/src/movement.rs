@@ -14,8 +14,6 @@
 //!
 //! "0" means "not a paying customer": where a policy counts free customers, one may pay 0 and still be there.
 
-use std::cmp::Ordering;
-
 use crate::{
     fact::{NEVER, Offer, Reason, Terms, Tick, Ticks},
     fx::{ConversionError, MissingRate, Rates},
@@ -201,6 +199,7 @@ enum Side {
 #[derive(Debug, Default)]
 pub struct Scratch {
     changes: Vec<Change>,
+    items: Vec<Item>,
 }
 
 /// The movements of one customer, appended to `movements` in order of day, subscription and offer. Where windows of
@@ -228,15 +227,29 @@ pub(crate) fn movements_by(
     scratch: &mut Scratch,
     movements: &mut Vec<Movement>,
 ) -> Result<(), MovementError> {
-    if succession(spans, context, cause, movements) {
-        return Ok(());
+    let begun = movements.len();
+    let made = if lay_out(spans, context, &mut scratch.items) {
+        in_turn(spans, context, cause, scratch, movements)
+    } else {
+        sorted(spans, context, cause, &mut scratch.changes, movements)
+    };
+    if made.is_err() {
+        movements.truncate(begun);
     }
-    let changes = &mut scratch.changes;
+    made
+}
+
+/// The movements of any customer: all changes are listed and sorted, and those of one window are settled together.
+fn sorted(
+    spans: &[Span],
+    context: &Context<'_>,
+    cause: &impl Fn(&Span, &Span) -> Cause,
+    changes: &mut Vec<Change>,
+    movements: &mut Vec<Movement>,
+) -> Result<(), MovementError> {
     changes.clear();
     list_changes(spans, context, changes)?;
     changes.sort_unstable_by_key(Change::place);
-
-    let begun = movements.len();
     let mut standing = Standing::default();
     let mut index = 0;
     while index < changes.len() {
@@ -249,13 +262,233 @@ pub(crate) fn movements_by(
         if context.ticks.settle() > 0 {
             window.sort_unstable_by_key(|change| (change.subscription, change.offer, change.tick, change.side));
         }
-        if let Err(error) = settle(window, spans, context, cause, &mut standing, movements) {
-            movements.truncate(begun);
-            return Err(error);
-        }
+        settle(window, spans, context, cause, &mut standing, movements)?;
         index = end;
     }
     Ok(())
+}
+
+/// A subscription item, while its spans are gone through.
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    /// The tick of its next change; [`NEVER`] where there is none.
+    tick: Tick,
+    /// The span that holds, by its index; `next` where none does.
+    held: usize,
+    /// The next span, by its index; `end` where there is none.
+    next: usize,
+    /// After its last span.
+    end: usize,
+}
+
+impl Item {
+    /// Goes on to the next span that is no trial, from an index on.
+    #[inline]
+    fn seek(&mut self, spans: &[Span], from: usize) {
+        self.next = from;
+        while self.next < self.end && spans[self.next].trial {
+            self.next += 1;
+        }
+    }
+
+    /// The span that ends and the one that begins at the item's tick, and goes on past them.
+    #[inline]
+    fn turn<'s>(&mut self, spans: &'s [Span]) -> (Option<&'s Span>, Option<&'s Span>) {
+        let ends = (self.held != self.next).then(|| &spans[self.held]);
+        let begins = spans.get(self.next).filter(|next| self.next < self.end && next.from == self.tick);
+        if begins.is_none() {
+            // Nothing holds until the next one begins.
+            self.held = self.next;
+            self.tick = if self.next < self.end { spans[self.next].from } else { NEVER };
+            return (ends, None);
+        }
+        self.held = self.next;
+        self.seek(spans, self.held + 1);
+        // What only says the same again is no change.
+        while self.next < self.end && goes_on(&spans[self.held], &spans[self.next]) {
+            self.held = self.next;
+            self.seek(spans, self.held + 1);
+        }
+        self.tick = spans[self.held].to;
+        (ends, begins)
+    }
+}
+
+/// With more items than this it is faster to sort their changes than to look through them for each.
+const FEW_ITEMS: usize = 16;
+
+/// Lays a customer's items side by side, if all that happens is that spans begin and end, in the reporting currency and in each
+/// item one after the other, which is so of most. False for any other customer.
+fn lay_out(spans: &[Span], context: &Context<'_>, items: &mut Vec<Item>) -> bool {
+    items.clear();
+    if context.ticks.settle() > 0 {
+        return false;
+    }
+    let mut before: Option<&Span> = None;
+    for (index, span) in spans.iter().enumerate().filter(|(_, span)| !span.trial) {
+        let is_reported = |offer: &Offer| offer.currency == context.reporting;
+        if span.from >= span.to || !context.offers.get(span.offer as usize).is_some_and(is_reported) {
+            return false;
+        }
+        match (items.last_mut(), before) {
+            (Some(item), Some(before)) if before.subscription == span.subscription => {
+                if before.to > span.from {
+                    return false;
+                }
+                item.end = index + 1;
+            }
+            (_, before) => {
+                if items.len() == FEW_ITEMS || before.is_some_and(|before| before.subscription > span.subscription) {
+                    return false;
+                }
+                items.push(Item { tick: span.from, held: index, next: index, end: index + 1 });
+            }
+        }
+        before = Some(span);
+    }
+    true
+}
+
+/// The movements of a customer whose items are laid side by side: whichever changes first is next. Mostly it is one alone, and
+/// nothing has to be netted.
+fn in_turn(
+    spans: &[Span],
+    context: &Context<'_>,
+    cause: &impl Fn(&Span, &Span) -> Cause,
+    scratch: &mut Scratch,
+    movements: &mut Vec<Movement>,
+) -> Result<(), MovementError> {
+    let Scratch { changes, items } = scratch;
+    let mut standing = Standing::default();
+    loop {
+        let (mut tick, mut first, mut is_alone) = (NEVER, 0, true);
+        for (index, item) in items.iter().enumerate() {
+            if item.tick < tick {
+                (tick, first, is_alone) = (item.tick, index, true);
+            } else if item.tick == tick {
+                is_alone = false;
+            }
+        }
+        if tick == NEVER {
+            return Ok(());
+        }
+        if is_alone {
+            let (ends, begins) = items[first].turn(spans);
+            change(tick, (ends, begins), spans, context, cause, &mut standing, movements)?;
+            continue;
+        }
+        changes.clear();
+        for item in items[first..].iter_mut().filter(|item| item.tick == tick) {
+            let held = item.held;
+            let begun = item.next;
+            let (ends, begins) = item.turn(spans);
+            let side = |span: &Span, side, index: usize, delta_micros| {
+                let span_index = u32::try_from(index).map_err(|_| MovementError::TooLarge)?;
+                let Span { subscription, offer, .. } = *span;
+                Ok::<_, MovementError>(Change { tick, subscription, offer, side, span: span_index, delta_micros })
+            };
+            if let Some(span) = ends {
+                changes.push(side(span, Side::Ends, held, -span.monthly_micros)?);
+            }
+            if let Some(span) = begins {
+                changes.push(side(span, Side::Begins, begun, span.monthly_micros)?);
+            }
+        }
+        changes.sort_unstable_by_key(Change::place);
+        settle(changes, spans, context, cause, &mut standing, movements)?;
+    }
+}
+
+/// Appends what comes of one item that changes alone: a span ends, or begins, or one follows the other.
+fn change(
+    tick: Tick,
+    (ended, begun): (Option<&Span>, Option<&Span>),
+    spans: &[Span],
+    context: &Context<'_>,
+    cause_of_change: &impl Fn(&Span, &Span) -> Cause,
+    standing: &mut Standing,
+    movements: &mut Vec<Movement>,
+) -> Result<(), MovementError> {
+    let worth = |span: Option<&Span>| span.map_or(0, |span| span.monthly_micros);
+    let delta = i128::from(worth(begun)) - i128::from(worth(ended));
+    let presence = i32::from(begun.is_some()) - i32::from(ended.is_some());
+    let day = context.ticks.day(tick).0;
+    let kind = standing.change(day, delta, presence, context)?;
+    let comes_or_goes = matches!(kind, Kind::New | Kind::Reactivation | Kind::Churn);
+    let mut push = |subscription, offer, delta_micros, presence: i32, own_end: Option<&Span>| {
+        // A free part that comes or goes moves no money, but it may be what makes somebody a customer.
+        if delta_micros == 0 && !(presence != 0 && comes_or_goes) {
+            return;
+        }
+        let states = States { ended: own_end, replaced: ended, begun };
+        let (cause, reason) = states.why(kind, tick, spans, context, cause_of_change);
+        let (fact, confidence) = (states.fact(), states.confidence());
+        movements.push(Movement { day, subscription, offer, fact, delta_micros, kind, cause, reason, confidence });
+    };
+    match (ended, begun) {
+        (Some(from), Some(to)) if from.offer != to.offer => {
+            let goes = (from.offer, -from.monthly_micros, -1, ended);
+            let comes = (to.offer, to.monthly_micros, 1, None);
+            let in_order = if from.offer < to.offer { [goes, comes] } else { [comes, goes] };
+            for (offer, delta_micros, presence, own_end) in in_order {
+                push(to.subscription, offer, delta_micros, presence, own_end);
+            }
+        }
+        (Some(span), None) | (_, Some(span)) => {
+            push(span.subscription, span.offer, to_micros(delta)?, presence, ended);
+        }
+        (None, None) => {}
+    }
+    Ok(())
+}
+
+/// The states that a part's change leads from and to.
+struct States<'s> {
+    /// Its span that ended.
+    ended: Option<&'s Span>,
+    /// The same, or that of another offer of the subscription that went on as this one.
+    replaced: Option<&'s Span>,
+    /// What began: of its own, or as another offer of the subscription; then that row is what changed it.
+    begun: Option<&'s Span>,
+}
+
+impl States<'_> {
+    /// What made it happen, and why revenue was lost where it was.
+    fn why(
+        &self,
+        kind: Kind,
+        tick: Tick,
+        spans: &[Span],
+        context: &Context<'_>,
+        cause_of_change: &impl Fn(&Span, &Span) -> Cause,
+    ) -> (Cause, Reason) {
+        let end_reason = self.ended.map_or(Reason::Unknown, |span| span.end_reason);
+        match kind {
+            Kind::New | Kind::Reactivation | Kind::Fx => (Cause::Contract, Reason::Unknown),
+            Kind::Churn => (Cause::Contract, end_reason),
+            Kind::Expansion | Kind::Contraction | Kind::Transfer => {
+                let cause = match (self.replaced, self.begun) {
+                    (Some(from), Some(to)) => cause_of_change(from, to),
+                    (Some(alone), None) | (None, Some(alone)) => cause_of_part(alone, tick, spans, context),
+                    (None, None) => Cause::Contract,
+                };
+                let is_lost = kind == Kind::Contraction && self.begun.is_none();
+                (cause, if is_lost { end_reason } else { Reason::Unknown })
+            }
+        }
+    }
+
+    /// The fact that made it.
+    fn fact(&self) -> u32 {
+        self.begun.or(self.ended).map_or(0, |span| span.fact)
+    }
+
+    /// As sure as the less sure of the states that it leads from and to, also where those are of two offers: both halves of
+    /// one change are of one day.
+    fn confidence(&self) -> Confidence {
+        let states = [self.begun, self.replaced].into_iter().flatten();
+        states.map(|span| span.confidence).max().unwrap_or(Confidence::Exact)
+    }
 }
 
 /// The sides of every span, in the reporting currency.
@@ -342,6 +575,36 @@ struct Standing {
     left_on: i32,
 }
 
+impl Standing {
+    /// Goes on by what a day's changes come to, in money and in parts that are there, and says what that was.
+    #[inline]
+    fn change(
+        &mut self,
+        day: i32,
+        delta_micros: i128,
+        presence: i32,
+        context: &Context<'_>,
+    ) -> Result<Kind, MovementError> {
+        let (before, parts_before) = (self.mrr_micros, self.parts);
+        let (after, parts_after) = (before + delta_micros, parts_before + presence);
+        to_micros(after)?;
+        let kind = match (parts_before > 0, parts_after > 0) {
+            (false, true) => kind_of_beginning(self.paid_before.then_some(self.left_on), day, context),
+            (true, false) => Kind::Churn,
+            (true, true) if after > before => Kind::Expansion,
+            (true, true) if after < before => Kind::Contraction,
+            _ => Kind::Transfer,
+        };
+        if parts_after > 0 {
+            self.paid_before = true;
+        } else if parts_before > 0 {
+            self.left_on = day;
+        }
+        (self.mrr_micros, self.parts) = (after, parts_after);
+        Ok(kind)
+    }
+}
+
 /// The changes of a window by part: they are sorted so.
 fn parts_of(window: &[Change]) -> impl Iterator<Item = &[Change]> {
     window.chunk_by(|a, b| (a.subscription, a.offer) == (b.subscription, b.offer))
@@ -398,19 +661,8 @@ fn settle(
         parts += sums.presence;
         revalued += sums.revalued_micros;
     }
-    let (before, parts_before) = (standing.mrr_micros + revalued, standing.parts);
-    let (after, parts_after) = (before + delta, parts_before + parts);
-    to_micros(after)?;
-    let kind = match (parts_before > 0, parts_after > 0) {
-        (false, true) => {
-            let left_on = standing.paid_before.then_some(standing.left_on);
-            kind_of_beginning(left_on, day, context)
-        }
-        (true, false) => Kind::Churn,
-        (true, true) if after > before => Kind::Expansion,
-        (true, true) if after < before => Kind::Contraction,
-        _ => Kind::Transfer,
-    };
+    standing.mrr_micros += revalued;
+    let kind = standing.change(day, delta, parts, context)?;
 
     for sides in parts_of(window) {
         let [part, ..] = sides else { continue };
@@ -447,56 +699,27 @@ fn settle(
                 .find(|change| change.side == Side::Begins && change.subscription == part.subscription)
                 .and_then(span_of)
         });
-        let made_by = begun.or(ended);
         let replaced = ended.or_else(|| {
             window
                 .iter()
                 .find(|change| change.side == Side::Ends && change.subscription == part.subscription)
                 .and_then(span_of)
         });
-        let (cause, reason) = match kind {
-            Kind::New | Kind::Reactivation | Kind::Fx => (Cause::Contract, Reason::Unknown),
-            Kind::Churn => (Cause::Contract, ended.map_or(Reason::Unknown, |span| span.end_reason)),
-            Kind::Expansion | Kind::Contraction | Kind::Transfer => {
-                let cause = match (replaced, begun) {
-                    (Some(from), Some(to)) => cause_of_change(from, to),
-                    (Some(alone), None) | (None, Some(alone)) => cause_of_part(alone, window, spans, context),
-                    (None, None) => Cause::Contract,
-                };
-                let reason = match (kind, begun) {
-                    (Kind::Contraction, None) => ended.map_or(Reason::Unknown, |span| span.end_reason),
-                    _ => Reason::Unknown,
-                };
-                (cause, reason)
-            }
-        };
+        let states = States { ended, replaced, begun };
+        let tick = window.first().map_or_else(Tick::default, |change| change.tick);
+        let (cause, reason) = states.why(kind, tick, spans, context, cause_of_change);
         movements.push(Movement {
             day,
             subscription: part.subscription,
             offer: part.offer,
-            fact: made_by.map_or(0, |span| span.fact),
+            fact: states.fact(),
             delta_micros,
             kind,
             cause,
             reason,
-            // As sure as the less sure of the states that it leads from and to, also where those are of two offers: both
-            // halves of one change are of one day.
-            confidence: [begun, replaced]
-                .into_iter()
-                .flatten()
-                .map(|span| span.confidence)
-                .max()
-                .unwrap_or(Confidence::Exact),
+            confidence: states.confidence(),
         });
     }
-
-    if parts_after > 0 {
-        standing.paid_before = true;
-    } else if parts_before > 0 {
-        standing.left_on = day;
-    }
-    standing.mrr_micros = after;
-    standing.parts = parts_after;
     Ok(())
 }
 
@@ -507,77 +730,6 @@ fn kind_of_beginning(left_on: Option<i32>, day: i32, context: &Context<'_>) -> K
         context.policy.reactivation_within_days.is_none_or(|days| away <= i64::from(days))
     });
     if is_back { Kind::Reactivation } else { Kind::New }
-}
-
-/// The movements of a customer with one subscription item whose spans follow each other in the reporting currency, which
-/// most are: each change is one of two spans, so nothing has to be sorted nor netted. False for any other customer;
-/// nothing is appended then.
-fn succession(
-    spans: &[Span],
-    context: &Context<'_>,
-    cause: &impl Fn(&Span, &Span) -> Cause,
-    movements: &mut Vec<Movement>,
-) -> bool {
-    if context.ticks.settle() > 0 {
-        return false;
-    }
-    let begun = movements.len();
-    let day_of = |tick: Tick| context.ticks.day(tick).0;
-    let whole = |span: &Span, tick: Tick, delta_micros: i64, kind: Kind, reason: Reason| Movement {
-        day: day_of(tick),
-        subscription: span.subscription,
-        offer: span.offer,
-        fact: span.fact,
-        delta_micros,
-        kind,
-        cause: Cause::Contract,
-        reason,
-        confidence: span.confidence,
-    };
-    let ends = |span: &Span| whole(span, span.to, -span.monthly_micros, Kind::Churn, span.end_reason);
-    let mut held: Option<&Span> = None;
-    for span in spans.iter().filter(|span| !span.trial) {
-        let is_reported = |offer: &Offer| offer.currency == context.reporting;
-        let follows = held.is_none_or(|held| held.subscription == span.subscription && held.to <= span.from);
-        if !follows || span.from >= span.to || !context.offers.get(span.offer as usize).is_some_and(is_reported) {
-            movements.truncate(begun);
-            return false;
-        }
-        match held {
-            Some(held) if held.to == span.from => {
-                let kind = match span.monthly_micros.cmp(&held.monthly_micros) {
-                    Ordering::Greater => Kind::Expansion,
-                    Ordering::Less => Kind::Contraction,
-                    Ordering::Equal => Kind::Transfer,
-                };
-                let both = held.confidence.max(span.confidence);
-                if span.offer == held.offer {
-                    if kind != Kind::Transfer {
-                        let delta_micros = span.monthly_micros - held.monthly_micros;
-                        let changes = whole(span, span.from, delta_micros, kind, Reason::Unknown);
-                        movements.push(Movement { cause: cause(held, span), confidence: both, ..changes });
-                    }
-                } else {
-                    let cause = cause(held, span);
-                    let comes = whole(span, span.from, span.monthly_micros, kind, Reason::Unknown);
-                    // Both halves of one change are as sure as the less sure of the states that it lies between.
-                    let comes = Movement { cause, confidence: both, ..comes };
-                    let goes = Movement { offer: held.offer, delta_micros: -held.monthly_micros, ..comes };
-                    let in_order = if held.offer < span.offer { [goes, comes] } else { [comes, goes] };
-                    // A free part that comes or goes moves no money.
-                    movements.extend(in_order.into_iter().filter(|movement| movement.delta_micros != 0));
-                }
-            }
-            _ => {
-                movements.extend(held.map(ends));
-                let kind = kind_of_beginning(held.map(|held| day_of(held.to)), day_of(span.from), context);
-                movements.push(whole(span, span.from, span.monthly_micros, kind, Reason::Unknown));
-            }
-        }
-        held = Some(span);
-    }
-    movements.extend(held.filter(|held| held.to != NEVER).map(ends));
-    true
 }
 
 /// What changed between two spans of one subscription item that follow each other.
@@ -632,8 +784,7 @@ fn cause_of_terms(
 
 /// What it is when a subscription item comes to others, or leaves others behind: a product more or fewer, or more or
 /// fewer of what the customer has.
-fn cause_of_part(alone: &Span, window: &[Change], spans: &[Span], context: &Context<'_>) -> Cause {
-    let day = window.first().map_or(alone.from, |change| change.tick);
+fn cause_of_part(alone: &Span, tick: Tick, spans: &[Span], context: &Context<'_>) -> Cause {
     let product = |span: &Span| {
         context.offers.get(span.offer as usize).map(|offer| {
             if offer.product.is_empty() { (true, offer.plan.as_str()) } else { (false, offer.product.as_str()) }
@@ -643,8 +794,8 @@ fn cause_of_part(alone: &Span, window: &[Change], spans: &[Span], context: &Cont
     let another = spans.iter().any(|span| {
         span.subscription != alone.subscription
             && !span.trial
-            && span.from <= day
-            && span.to >= day
+            && span.from <= tick
+            && span.to >= tick
             && (span.offer == alone.offer || product(span) == sold)
     });
     if another { Cause::Quantity } else { Cause::CrossSell }

@@ -222,6 +222,9 @@ impl Ingest {
                 *hold(&self.commits) += 1;
                 self.committed.notify_one();
             }
+            if let Some(open) = &mut open {
+                open.note();
+            }
         }
     }
 
@@ -278,7 +281,7 @@ impl Ingest {
             let Some(open) = open.as_mut() else { return Ok(None) };
             let lake = open.lake().clone();
             let _turn = lake.turn(TURN)?;
-            open.state(statements, clock()).map(Some)
+            open.state_first(statements, clock()).map(Some)
         }));
         let error = match worked {
             Ok(Ok(Some(stated))) => return Ok(stated),

@@ -29,7 +29,7 @@ use tokio::{
     sync::{Notify, Semaphore, watch},
 };
 use warehouse::{
-    books::{change::changes, overlay::Overlay},
+    books::{Books, change::changes, overlay::Overlay},
     lake::{Access, Lake},
 };
 
@@ -115,6 +115,8 @@ pub struct Server {
     pub version: watch::Sender<Live>,
     /// What came since books were made.
     overlay: Mutex<Option<Overlay>>,
+    /// What came since newer books were made, up to a version that was served while they were.
+    overlay_ahead: Mutex<Option<Overlay>>,
     /// Whether books are being made for it to go on from.
     is_making_books: AtomicBool,
     /// What commits did to the ledger.
@@ -199,6 +201,7 @@ impl Server {
             shelf: Arc::default(),
             version: watch::Sender::new(Live { known, zone, is_warm: false }),
             overlay: Mutex::default(),
+            overlay_ahead: Mutex::default(),
             is_making_books: AtomicBool::new(false),
             // The clock tells this run from the one before, and nothing else goes by it.
             movements: Ring::new(clock().cast_unsigned()),
@@ -435,16 +438,33 @@ impl Server {
         else {
             return Ok(());
         };
-        if overlay.as_ref().is_some_and(|overlay| overlay.base().snapshot() >= newest.snapshot()) {
+        // While books are made for it, what came is laid over them as well: then it takes a moment.
+        let is_made_ahead = || overlay.is_some() && self.is_making_books.load(Ordering::Acquire);
+        if is_made_ahead() || overlay.as_ref().is_some_and(|overlay| overlay.base().snapshot() >= newest.snapshot()) {
             return Ok(());
         }
-        let Some(mut over) = Overlay::over(newest) else { return Ok(()) };
+        let ahead = self.overlay_ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ahead = ahead.filter(|ahead| Arc::ptr_eq(ahead.base(), &newest));
+        let Some(mut over) = ahead.or_else(|| Overlay::over(newest)) else { return Ok(()) };
         // What came since was told already.
         let is_there = over.snapshot().0 == known.snapshot || matches!(over.advance(&self.lake, &view), Ok(Ok(_)));
         if is_there && over.snapshot().0 == known.snapshot {
-            *overlay = Some(over);
+            // It is large, and so may the books under it be that nobody has besides: listeners do not wait until both are gone.
+            let before = overlay.replace(over);
+            tokio::task::spawn_blocking(move || drop(before));
         }
         Ok(())
+    }
+
+    /// Lays over new books what came while they were made, so that little is left to be laid over them when they are gone on from.
+    fn lay_ahead(&self, books: Arc<Books>) {
+        let known = self.version.borrow().known;
+        let Some(mut over) = Overlay::over(books) else { return };
+        let laid =
+            self.session_of(known).and_then(|served| served.view(None)).map(|view| over.advance(&self.lake, &view));
+        if matches!(laid, Ok(Ok(Ok(_)))) {
+            *self.overlay_ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(over);
+        }
     }
 
     /// Makes the books of a version while others go on being told what comes, unless that is being done.
@@ -455,7 +475,9 @@ impl Server {
         let server = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             // Where they cannot be made, whoever asks for them is told why.
-            let _ = session.books();
+            if let Ok(books) = session.books() {
+                server.lay_ahead(books);
+            }
             server.is_making_books.store(false, Ordering::Release);
         });
     }

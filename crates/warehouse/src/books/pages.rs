@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use bytes::{Buf, Bytes};
 use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
-    basic::{Encoding, Type},
+    basic::{Compression, Encoding, Type},
     column::{
         page::{Page, PageReader},
         reader::{ColumnReader, ColumnReaderImpl},
@@ -25,7 +25,7 @@ use parquet::{
     data_type::{AsBytes, DataType as ParquetType},
     errors::ParquetError,
     file::{
-        metadata::ColumnChunkMetaData,
+        metadata::{ColumnChunkMetaData, ColumnChunkMetaDataBuilder},
         reader::{ChunkReader, FileReader, Length, SerializedFileReader, SerializedPageReader},
         statistics::Statistics,
     },
@@ -150,6 +150,7 @@ pub struct Chunk<'a> {
 pub struct Buffers {
     levels: Vec<u32>,
     numbers: Vec<i64>,
+    page: Vec<u8>,
 }
 
 impl Source {
@@ -364,7 +365,14 @@ impl Chunk<'_> {
         let failed = |error: ParquetError| unreadable(&self.source.path, &error);
         let rows = self.source.rows(self.group);
         let file = Stretch::of(self).map_err(|error| unreadable(&self.source.path, &error))?;
-        let mut pages = SerializedPageReader::new(Arc::new(file), self.metadata, rows, None).map_err(failed)?;
+        // Pages are unpacked here, into room that is used again, for which they are said not to be packed.
+        let is_packed = self.metadata.compression() == Compression::SNAPPY;
+        let unpacked =
+            is_packed.then(|| self.metadata.clone().into_builder().set_compression(Compression::UNCOMPRESSED));
+        let unpacked = unpacked.map(ColumnChunkMetaDataBuilder::build).transpose().map_err(failed)?;
+        let metadata = unpacked.as_ref().unwrap_or(self.metadata);
+        let mut pages = SerializedPageReader::new(Arc::new(file), metadata, rows, None).map_err(failed)?;
+        let Buffers { levels: present_at, numbers, page: room } = buffers;
         let optional = self.metadata.column_descr().max_def_level() > 0;
         let mut dictionary: Vec<C> = Vec::new();
         let mut present: Vec<C> = Vec::new();
@@ -375,12 +383,14 @@ impl Chunk<'_> {
                         return Ok(false);
                     }
                     dictionary.clear();
+                    let buf = unpack_page(buf, 0, is_packed, room).ok_or_else(|| failed(short()))?;
                     if !self.plain(buf, *num_values as usize, &mut dictionary, cell)? {
                         return Ok(false);
                     }
                     continue;
                 }
                 Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
+                    let buf = unpack_page(buf, 0, is_packed, room).ok_or_else(|| failed(short()))?;
                     let levels = match (optional, def_level_encoding) {
                         (false, _) => 0,
                         (true, Encoding::RLE) => {
@@ -391,23 +401,33 @@ impl Chunk<'_> {
                     };
                     (buf, *num_values as usize, *encoding, (levels.min(4), levels))
                 }
-                Page::DataPageV2 { buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, .. } => {
+                Page::DataPageV2 {
+                    buf,
+                    num_values,
+                    encoding,
+                    def_levels_byte_len,
+                    rep_levels_byte_len,
+                    is_compressed,
+                    ..
+                } => {
                     let begin = *rep_levels_byte_len as usize;
-                    (buf, *num_values as usize, *encoding, (begin, begin + *def_levels_byte_len as usize))
+                    let end = begin + *def_levels_byte_len as usize;
+                    let buf =
+                        unpack_page(buf, end, is_packed && *is_compressed, room).ok_or_else(|| failed(short()))?;
+                    (buf, *num_values as usize, *encoding, (begin, end))
                 }
             };
             let values = buffer.get(levels.1..).ok_or_else(|| failed(short()))?;
-            buffers.levels.clear();
+            present_at.clear();
             let mut full = true;
             if optional {
                 let bytes = buffer.get(levels.0..levels.1).ok_or_else(|| failed(short()))?;
                 full = all_ones(bytes, count);
                 if !full {
-                    let levels = &mut buffers.levels;
-                    hybrid(bytes, 1, count, &mut |found| found.append_to(levels)).ok_or_else(|| failed(short()))?;
+                    hybrid(bytes, 1, count, &mut |found| found.append_to(present_at)).ok_or_else(|| failed(short()))?;
                 }
             }
-            let there = if full { count } else { buffers.levels.iter().filter(|level| **level == 1).count() };
+            let there = if full { count } else { present_at.iter().filter(|level| **level == 1).count() };
             let target = if full { &mut *out } else { &mut present };
             match encoding {
                 Encoding::PLAIN => {
@@ -434,13 +454,13 @@ impl Chunk<'_> {
                     }
                 }
                 Encoding::DELTA_BINARY_PACKED => {
-                    buffers.numbers.clear();
+                    numbers.clear();
                     if there > 0 {
-                        differences(values, there, &mut buffers.numbers).ok_or_else(|| failed(short()))?;
+                        differences(values, there, numbers).ok_or_else(|| failed(short()))?;
                     }
                     let narrow = self.metadata.column_type() == Type::INT32;
                     target.reserve(there);
-                    for number in &buffers.numbers {
+                    for number in &*numbers {
                         // Numbers of 32 bits wrap in 32 bits.
                         let number = if narrow { i64::from(*number as i32) } else { *number };
                         target.push(cell(Raw::Number(number))?);
@@ -452,7 +472,7 @@ impl Chunk<'_> {
                 // Where values are missing cannot be foreseen, so each row looks at the next value and goes on if it is its own.
                 present.push(none);
                 let mut next = 0;
-                out.extend(buffers.levels.iter().map(|level| {
+                out.extend(present_at.iter().map(|level| {
                     let value = present[next];
                     next += usize::from(*level == 1);
                     if *level == 1 { value } else { none }
@@ -572,6 +592,29 @@ fn each<T: ParquetType, C: Copy>(
         }
     }
     Ok(())
+}
+
+/// The bytes of a page, those from a place on unpacked if they are packed by Snappy.
+fn unpack_page<'b>(page: &'b [u8], from: usize, is_packed: bool, room: &'b mut Vec<u8>) -> Option<&'b [u8]> {
+    /// Three bytes stand for 64 at the most: what promises more gets no room for it.
+    const MOST: usize = 64 / 3 + 1;
+    if !is_packed {
+        return Some(page);
+    }
+    let (plain, packed) = page.split_at_checked(from)?;
+    let length = if packed.is_empty() { 0 } else { snap::raw::decompress_len(packed).ok()? };
+    if length > packed.len().saturating_mul(MOST) {
+        return None;
+    }
+    let end = from + length;
+    if room.len() < end {
+        room.resize(end, 0);
+    }
+    room[..from].copy_from_slice(plain);
+    if !packed.is_empty() {
+        snap::raw::Decoder::new().decompress(packed, &mut room[from..end]).ok()?;
+    }
+    Some(&room[..end])
 }
 
 /// Whether levels are one run of ones: no row is without a value.

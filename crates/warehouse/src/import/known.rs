@@ -189,7 +189,8 @@ impl Known {
             .map_err(self.failed())
     }
 
-    /// Takes in what was committed just now, after [`Known::catch_up`] and under the same turn.
+    /// Takes in what was committed after [`Known::catch_up`] and under the same turn. Where somebody else has gone on since, the
+    /// index is as old again as this commit, and reads on from there.
     pub(super) fn take(
         &mut self,
         said: &[(&'static Kind, Identity, Said)],

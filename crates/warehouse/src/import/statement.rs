@@ -17,7 +17,7 @@ use super::known::{Known, Said};
 use super::withdrawal::{Identity, contents, fault, identities, withdrawn};
 use super::{ImportError, refused_row};
 use crate::kind::{Column, KINDS, Kind};
-use crate::lake::{Among, Committed, ImportRequest, Lake, RefusedRow};
+use crate::lake::{Among, Committed, ImportRequest, Lake, RefusedRow, SnapshotId};
 use crate::source::habit::{DateHabit, DecimalHabit};
 use crate::source::issue::{Code, Issue, shown};
 use crate::source::limits;
@@ -291,6 +291,14 @@ pub fn state(lake: &Lake, batch: &[Statement], now_micros: i64) -> Result<Stated
 pub struct Statements {
     lake: Lake,
     known: Known,
+    unnoted: Option<Unnoted>,
+}
+
+/// What a commit brought that the index has not taken in yet.
+struct Unnoted {
+    said: Vec<(&'static Kind, Identity, Said)>,
+    snapshot: SnapshotId,
+    recorded_at_micros: i64,
 }
 
 /// The statements of one kind and source.
@@ -344,7 +352,7 @@ impl Statements {
     /// # Errors
     /// When the index of what was said cannot be opened.
     pub fn open(lake: &Lake) -> Result<Self, ImportError> {
-        Ok(Self { lake: lake.clone(), known: Known::open(lake.folder())? })
+        Ok(Self { lake: lake.clone(), known: Known::open(lake.folder())?, unnoted: None })
     }
 
     /// States a batch: all of it in one import and one snapshot, or nothing of it. When it returns, what is said to be
@@ -354,15 +362,37 @@ impl Statements {
     /// When the lake does not take it; then nothing of the batch is visible, now or later. Statements that cannot be
     /// read are no error: they are refused, each by itself.
     pub fn state(&mut self, batch: &[Statement], now_micros: i64) -> Result<Stated, ImportError> {
+        let stated = self.state_first(batch, now_micros);
+        self.note();
+        stated
+    }
+
+    /// As [`Statements::state`], for whoever has somebody waiting for the answer: call [`Statements::note`] once that is given.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn state_first(&mut self, batch: &[Statement], now_micros: i64) -> Result<Stated, ImportError> {
         self.take(batch, true, now_micros)
+    }
+
+    /// Notes what was stated last, so that it need not be read from the lake when something is stated next.
+    pub fn note(&mut self) {
+        if let Some(Unnoted { said, snapshot, recorded_at_micros }) = self.unnoted.take() {
+            // The facts are on the disk. What the index could not take in it reads before its next use; so it does what somebody
+            // else has stated and noted meanwhile.
+            let _ = self.known.take(&said, (snapshot, recorded_at_micros));
+        }
     }
 
     /// States again what was refused; what is refused once more goes on waiting where it is.
     pub(super) fn state_again(&mut self, batch: &[Statement], now_micros: i64) -> Result<Stated, ImportError> {
-        self.take(batch, false, now_micros)
+        let stated = self.take(batch, false, now_micros);
+        self.note();
+        stated
     }
 
     fn take(&mut self, batch: &[Statement], keeps_refused: bool, now_micros: i64) -> Result<Stated, ImportError> {
+        self.note();
         let mut stated =
             Stated { answers: vec![Answer::Unchanged; batch.len()], attributes: BTreeMap::new(), committed: None };
         let groups = groups(batch);
@@ -569,8 +599,8 @@ impl Statements {
                 said.push((*kind, identity, Said { content, import: committed.import, is_withdrawn }));
             }
         }
-        // The facts are on the disk. What the index could not take in it reads before its next use.
-        let _ = self.known.take(&said, (committed.snapshot, committed.recorded_at_micros));
+        let Committed { snapshot, recorded_at_micros, .. } = committed;
+        self.unnoted = Some(Unnoted { said, snapshot, recorded_at_micros });
         Ok(committed)
     }
 }

@@ -580,6 +580,22 @@ mod statements {
         check("another's");
     }
 
+    /// Who notes only after the answer may find that somebody else has stated and noted meanwhile.
+    #[test]
+    fn what_is_noted_late_or_never_is_known_all_the_same() {
+        let bench = Bench::new();
+        let (mut one, mut other) = (Statements::open(&bench.lake).unwrap(), Statements::open(&bench.lake).unwrap());
+        let customer = |name: &str| said(&format!("customers customer=c1 name={name}"));
+        assert_eq!(words(&one.state_first(&customer("Ann"), NOW).unwrap()), ["stated"]);
+        assert_eq!(words(&other.state(&customer("Bea"), NOW + 1).unwrap()), ["restated"]);
+        one.note();
+        assert_eq!(words(&other.state_first(&customer("Bea"), NOW + 2).unwrap()), ["unchanged"]);
+        assert_eq!(words(&one.state_first(&customer("Ann"), NOW + 3).unwrap()), ["restated"]);
+        // The first one goes without having noted it.
+        drop(one);
+        assert_eq!(words(&other.state(&customer("Ann"), NOW + 4).unwrap()), ["unchanged"]);
+    }
+
     #[test]
     fn facts_are_found_after_compaction() {
         let bench = Bench::new();

@@ -57,6 +57,15 @@ struct Source {
     last_snapshot: Option<i64>,
 }
 
+/// A file that was merged, and is to be removed.
+struct Scheduled {
+    /// The row of the list in which it stands.
+    place: i64,
+    file: i64,
+    /// Below the folder of the facts.
+    name: String,
+}
+
 impl Lake {
     /// Merges runs of small files of a table. What is known, and was known at any time, stays the same to
     /// the row. It may run beside imports and readers; the merged files are removed after an hour.
@@ -178,20 +187,32 @@ impl Lake {
     pub(super) fn remove_merged_files(&self, has_turn: bool) -> Result<(), LakeError> {
         let now = jiff::Timestamp::now();
         let before = now.checked_sub(MERGED_FILES_STAY).unwrap_or(jiff::Timestamp::MIN).as_microsecond();
-        let scheduled: Vec<(i64, String)> = self.store.read("list merged files", |connection| {
+        let scheduled: Vec<Scheduled> = self.store.read("list merged files", |connection| {
             // Times are spelled so that they sort as they come.
-            connection
-                .prepare(
-                    "SELECT d.data_file_id, d.path FROM ducklake_files_scheduled_for_deletion d
-                     JOIN recurve_file r ON d.path = ?1 || '/' ||
-                       (SELECT table_name FROM ducklake_table t WHERE t.table_id = r.table_id) || '/' || r.path
-                     WHERE r.state = 'merged' AND d.path_is_relative AND d.schedule_start <= ?2",
-                )?
-                .query_map([SCHEMA, &catalogue::time_text(before)], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
+            let sql = "SELECT rowid, data_file_id, path FROM ducklake_files_scheduled_for_deletion
+                       WHERE path_is_relative AND schedule_start <= ? ORDER BY rowid";
+            let found =
+                |row: &rusqlite::Row<'_>| Ok(Scheduled { place: row.get(0)?, file: row.get(1)?, name: row.get(2)? });
+            let mut statement = connection.prepare(sql)?;
+            let due = statement.query_map([catalogue::time_text(before)], found)?;
+            // What other programs merged is theirs to remove. Each is looked up by its name, for there are as many of
+            // ours as commits in the time that they stay.
+            let mut ours = connection.prepare(
+                "SELECT 1 FROM recurve_file r JOIN ducklake_table t ON t.table_id = r.table_id
+                 WHERE r.path = ?1 AND r.state = 'merged' AND ?2 = ?3 || '/' || t.table_name || '/' || r.path",
+            )?;
+            let mut scheduled = Vec::new();
+            for due in due {
+                let due = due?;
+                let file = due.name.rsplit('/').next().unwrap_or_default();
+                if ours.exists(params![file, due.name, SCHEMA])? {
+                    scheduled.push(due);
+                }
+            }
+            Ok(scheduled)
         })?;
         for scheduled in scheduled.chunks(REMOVED_AT_ONCE) {
-            for (_, name) in scheduled {
+            for Scheduled { name, .. } in scheduled {
                 let path = self.store.files.join(name);
                 match fs::remove_file(&path) {
                     Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -202,10 +223,13 @@ impl Lake {
             }
             let _turn = if has_turn { None } else { Some(self.turn(TURN_PATIENCE)?) };
             self.store.write("forget merged files", |transaction| {
-                let mut statement = transaction
-                    .prepare_cached("DELETE FROM ducklake_files_scheduled_for_deletion WHERE data_file_id = ?")?;
-                for (id, _) in scheduled {
-                    statement.execute([id])?;
+                // There is no index by file, and to look through all of them for each would take long, while commits wait. Who
+                // is somewhere else by now is forgotten the next time.
+                let mut statement = transaction.prepare_cached(
+                    "DELETE FROM ducklake_files_scheduled_for_deletion WHERE rowid = ? AND data_file_id = ?",
+                )?;
+                for Scheduled { place, file, .. } in scheduled {
+                    statement.execute([place, file])?;
                 }
                 Ok(())
             })?;

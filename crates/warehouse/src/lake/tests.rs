@@ -523,13 +523,28 @@ fn compaction_keeps_history() {
     assert_eq!(lake.files("payment", None).unwrap().len(), 1);
     assert_eq!(lake.imports(None).unwrap().len(), 4);
     assert_eq!(lake.verify().unwrap(), []);
-    rusqlite::Connection::open(folder.path().join("catalog.sqlite"))
-        .unwrap()
-        .execute("UPDATE ducklake_files_scheduled_for_deletion SET schedule_start = '2020-01-01 00:00:00+00'", [])
-        .unwrap();
+    let catalogue = rusqlite::Connection::open(folder.path().join("catalog.sqlite")).unwrap();
+    let change = |sql: &str| catalogue.execute(sql, []).unwrap();
+    change("UPDATE ducklake_files_scheduled_for_deletion SET schedule_start = '2020-01-01 00:00:00+00'");
+    let last = "WHERE rowid = (SELECT MAX(rowid) FROM ducklake_files_scheduled_for_deletion)";
+    change(&format!(
+        "UPDATE ducklake_files_scheduled_for_deletion SET schedule_start = '2120-01-01 00:00:00+00' {last}"
+    ));
+    // What another program left to be removed is its own affair.
+    let other = folder.path().join("files/main/payment/ducklake-1.parquet");
+    fs::write(&other, "of another program").unwrap();
+    change(
+        "INSERT INTO ducklake_files_scheduled_for_deletion
+         VALUES (900, 'main/payment/ducklake-1.parquet', 1, '2020-01-01 00:00:00+00')",
+    );
     drop(lake);
     let lake = Lake::open(folder.path(), Access::Write).unwrap();
     assert!(before.iter().all(|file| !file.path.exists()), "an hour later they are gone");
+    let listed = "SELECT COUNT(*) FROM ducklake_files_scheduled_for_deletion";
+    let listed: i64 = catalogue.query_row(listed, [], |row| row.get(0)).unwrap();
+    assert_eq!((listed, other.exists()), (2, true), "the one that is not due and that of another program");
+    change("DELETE FROM ducklake_files_scheduled_for_deletion WHERE data_file_id = 900");
+    fs::remove_file(&other).unwrap();
     assert_eq!(known(&lake), expected);
     assert_eq!(lake.verify().unwrap(), []);
 }
