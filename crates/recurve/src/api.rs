@@ -7,6 +7,7 @@
 mod access;
 mod alerts;
 mod applier;
+mod background;
 mod closes;
 mod company;
 mod description;

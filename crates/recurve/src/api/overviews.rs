@@ -10,11 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use revenue::calendar::Day;
 use tokio::sync::watch;
 
 use super::{
+    background::Background,
     kept::Asked,
     log, overview, query,
     server::{Live, Server},
@@ -56,21 +56,14 @@ pub struct Overviews {
     making: Mutex<Option<(Live, Day)>>,
     /// Versions whose overview took less than this are not answered from once there is a newer one: that is soon as far.
     lag_from: Duration,
-    makers: Option<ThreadPool>,
+    makers: Background,
 }
 
 impl Overviews {
     /// None was made yet.
     pub fn new(lag_from: Duration) -> Self {
-        let makers = ThreadPoolBuilder::new().thread_name(|number| format!("overview-{number}"));
-        #[cfg(target_os = "linux")]
-        let makers = makers.start_handler(|_| {
-            // Of this thread alone. Where it may not be said, overviews are made as anything else is.
-            use rustix::process::{getpriority_process, setpriority_process};
-            let _ = getpriority_process(None).and_then(|own| setpriority_process(None, own + STANDING_BACK));
-        });
-        // Without threads of its own an overview is made on those of the questions.
-        Self { made: watch::Sender::new(None), making: Mutex::default(), lag_from, makers: makers.build().ok() }
+        let makers = Background::new("overview", STANDING_BACK);
+        Self { made: watch::Sender::new(None), making: Mutex::default(), lag_from, makers }
     }
 
     /// What is told when an overview of another version was made.
@@ -98,14 +91,6 @@ impl Overviews {
     pub fn lags(&self, made: &Overviewed) -> bool {
         made.took >= self.lag_from
     }
-
-    /// Does work on the threads that stand back.
-    fn stand_back<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        match &self.makers {
-            Some(makers) => makers.install(work),
-            None => work(),
-        }
-    }
 }
 
 fn today(live: &Live) -> Day {
@@ -118,7 +103,7 @@ fn make_asked(server: &Server, live: &Live, of_other_books: bool) {
         let tag = live.tag(&asked);
         if query::needs_other_books(&asked.pairs) == of_other_books && !server.is_kept(&tag) {
             // What cannot be answered is said to whoever asks.
-            let _ = server.overviews.stand_back(|| server.work_out(&asked, live.known, tag));
+            let _ = server.overviews.makers.run(|| server.work_out(&asked, live.known, tag));
         }
     }
 }
@@ -127,7 +112,7 @@ fn make_asked(server: &Server, live: &Live, of_other_books: bool) {
 /// made.
 fn make(server: &Server, live: &Live) -> Result<Overviewed, CommandError> {
     let begun = Instant::now();
-    server.overviews.stand_back(|| {
+    server.overviews.makers.run(|| {
         let session = server.session_of(live.known)?;
         // Held from here on: a newer version may be served meanwhile.
         let (_, books) = server.shelf.open(&server.lake, live.known, session.view(None)?)?;

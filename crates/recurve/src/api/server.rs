@@ -37,6 +37,7 @@ use super::{
     access::{Attempts, Gate, only_our_hosts},
     alerts::{self, Alerts},
     applier,
+    background::Background,
     imports::Imports,
     ingest::Ingest,
     kept::{Asked, Bodies, Body, Lasting, Tag},
@@ -81,6 +82,8 @@ const LISTENERS: usize = 256;
 const HEADERS: Duration = Duration::from_secs(15);
 /// How long it is waited for whoever does not take what is sent.
 const UNREAD: Duration = Duration::from_secs(60);
+/// How much nicer than others the threads are that make books meanwhile.
+const MAKING_BOOKS_STANDS_BACK: i32 = 10;
 /// After a look that found something, it is rested for as long as the look took, and for no longer than this.
 const LOOK_REST: Duration = Duration::from_millis(50);
 /// How long answers that are on their way are waited for when the server stops.
@@ -117,7 +120,9 @@ pub struct Server {
     overlay: Mutex<Option<Overlay>>,
     /// What came since newer books were made, up to a version that was served while they were.
     overlay_ahead: Mutex<Option<Overlay>>,
-    /// Whether books are being made for it to go on from.
+    /// Who makes books for it to go on from: what comes meanwhile is told without delay.
+    book_makers: Background,
+    /// Whether that is being done.
     is_making_books: AtomicBool,
     /// What commits did to the ledger.
     pub movements: Ring,
@@ -202,6 +207,7 @@ impl Server {
             version: watch::Sender::new(Live { known, zone, is_warm: false }),
             overlay: Mutex::default(),
             overlay_ahead: Mutex::default(),
+            book_makers: Background::new("books", MAKING_BOOKS_STANDS_BACK),
             is_making_books: AtomicBool::new(false),
             // The clock tells this run from the one before, and nothing else goes by it.
             movements: Ring::new(clock().cast_unsigned()),
@@ -475,9 +481,11 @@ impl Server {
         let server = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
             // Where they cannot be made, whoever asks for them is told why.
-            if let Ok(books) = session.books() {
-                server.lay_ahead(books);
-            }
+            server.book_makers.run(|| {
+                if let Ok(books) = session.books() {
+                    server.lay_ahead(books);
+                }
+            });
             server.is_making_books.store(false, Ordering::Release);
         });
     }

@@ -46,7 +46,7 @@ const OWNERS: usize = 1_024;
 const OWNER_BYTES: usize = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 
 /// More events or owners than this are worked out on all cores.
-pub(super) const MANY: usize = 128;
+pub(super) const MANY: usize = 32;
 
 /// What became of statements.
 #[derive(Debug)]
@@ -322,7 +322,7 @@ fn make(owner: String, generation: i64, shelf: Shelf, base: &Base, source: &Arc<
         let columns = fact.values.iter().map(|(column, value)| (*column, value.as_str())).chain(sure);
         let origin: Arc<str> = fact.source.as_str().into();
         statements.push(Statement::row(kind, source, &origin, columns));
-        settled.said.push((id.0, id.1, Some(digest)));
+        settled.said.push((id.0, id.1, digest));
     }
     Made { settled, withdrawals, statements }
 }

@@ -9,6 +9,7 @@
 //! facts of an owner are made of what is kept under it (and of the catalogue), so they can be made again at any time.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
@@ -25,7 +26,7 @@ use warehouse::cores;
 
 use super::{
     account::MANY,
-    packing::Unpacker,
+    packing::{BODIES, GISTS, Packer, Packing, Unpacker},
     store::{StoreError, Turns, Writing, connect},
 };
 
@@ -49,10 +50,10 @@ const TABLES: &str = "
         thing TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (thing, owner)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS touched (owner TEXT PRIMARY KEY, generation INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS stated (
-        kind TEXT NOT NULL, fact TEXT NOT NULL, owner TEXT NOT NULL, digest BLOB, PRIMARY KEY (kind, fact)
+    CREATE TABLE IF NOT EXISTS losing (owner TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS said (
+        owner TEXT NOT NULL, kind TEXT NOT NULL, fact TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (owner, kind, fact)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS stated_of_owner ON stated (owner);
     CREATE TABLE IF NOT EXISTS intended (
         owner TEXT NOT NULL, kind TEXT NOT NULL, fact TEXT NOT NULL, PRIMARY KEY (owner, kind, fact)
     ) STRICT, WITHOUT ROWID;
@@ -70,6 +71,8 @@ const TABLES: &str = "
 pub struct Objects {
     connection: Connection,
     turns: Turns,
+    packer: Packer,
+    unpacker: RefCell<Unpacker>,
 }
 
 /// Where an object was seen.
@@ -105,7 +108,7 @@ impl Shelf {
 }
 
 /// A fact that was stated, or is to be: its kind, what tells it apart, and the digest of what it says.
-pub type Said = (String, String, Option<Vec<u8>>);
+pub type Said = (String, String, Vec<u8>);
 
 /// What an owner has come to.
 #[derive(Debug, Default)]
@@ -164,8 +167,8 @@ pub struct Count {
     pub partial: i64,
 }
 
-/// The note of what [`gist::version`] left of events.
-const GISTS: &str = "gists";
+/// The note of what [`gist::version`] left of events, and of how that is packed.
+const MADE_GISTS: &str = "gists";
 
 /// Pages of the file that it keeps: a negative number is KiB to SQLite. Whatever is kept fills up in the first hour of a
 /// server, and what is not is kept by the system.
@@ -181,20 +184,42 @@ impl Objects {
         connection.execute_batch(TABLES)?;
         // Customers come in any order, each with objects and events of any time.
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-        let mut objects = Self { connection, turns };
+        let (packer, unpacker) = (Packer::of(&GISTS), RefCell::new(Unpacker::of(&GISTS)));
+        let mut objects = Self { connection, turns, packer, unpacker };
+        objects.put_said_by_owner()?;
         objects.keep_gists()?;
         Ok(objects)
     }
 
-    /// Makes what is kept of events anew, where a version of the program made it that read something else of them.
-    fn keep_gists(&mut self) -> Result<(), StoreError> {
-        let version = gist::version();
-        if self.note(GISTS)?.as_ref() == Some(&version) {
+    /// Takes over what was stated from where earlier versions of the program kept it, in the order of the facts.
+    fn put_said_by_owner(&mut self) -> Result<(), StoreError> {
+        let is_there = |connection: &Connection| connection.table_exists(None, "stated");
+        if !is_there(&self.connection)? {
             return Ok(());
         }
         let transaction = self.begin()?;
+        // Another program may have been quicker.
+        if is_there(&transaction)? {
+            // Without a digest it was not known whether the lake has it.
+            transaction.execute_batch(
+                "INSERT OR REPLACE INTO said SELECT owner, kind, fact, digest FROM stated WHERE digest IS NOT NULL;
+                 INSERT OR IGNORE INTO intended SELECT owner, kind, fact FROM stated WHERE digest IS NULL;
+                 DROP TABLE stated;",
+            )?;
+        }
+        transaction.commit()
+    }
+
+    /// Makes what is kept of events anew, where a version of the program made it that read something else of them.
+    fn keep_gists(&mut self) -> Result<(), StoreError> {
+        let version = format!("{} {}", gist::version(), Packing::Typical as u8);
+        if self.note(MADE_GISTS)?.as_ref() == Some(&version) {
+            return Ok(());
+        }
+        let Self { connection, turns, packer, .. } = self;
+        let transaction = turns.begin(connection)?;
         // Another program may have been quicker, and may have gone on since.
-        if note(&transaction, GISTS)?.as_ref() == Some(&version) {
+        if note(&transaction, MADE_GISTS)?.as_ref() == Some(&version) {
             return Ok(());
         }
         transaction.execute("DELETE FROM gist", [])?;
@@ -202,15 +227,15 @@ impl Objects {
             let taking = Taking::begin(&transaction)?;
             let sql = "SELECT number, customer, body, packing FROM event \
                        WHERE state = 'applied' AND customer IS NOT NULL ORDER BY number";
-            let (mut statement, mut unpacker) = (transaction.prepare(sql)?, Unpacker::default());
+            let (mut statement, mut unpacker) = (transaction.prepare(sql)?, Unpacker::of(&BODIES));
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 if let Some(event) = Told::read(&unpacker.body(row, 2)?) {
-                    taking.keep_gist(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default(), &event)?;
+                    taking.keep_gist(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default(), &event, packer)?;
                 }
             }
         }
-        set_note(&transaction, GISTS, &version)?;
+        set_note(&transaction, MADE_GISTS, &version)?;
         transaction.commit()
     }
 
@@ -261,7 +286,8 @@ impl Objects {
     /// and those that cannot be read with the reason.
     pub fn take_events(&mut self, events: &[(i64, Vec<u8>)]) -> Result<Vec<(i64, Option<String>)>, StoreError> {
         let read = cores::map(events, events.len() > MANY, |(number, body)| (number, Told::read(body)));
-        let transaction = self.begin()?;
+        let Self { connection, turns, packer, .. } = self;
+        let transaction = turns.begin(connection)?;
         let mut taking = Taking::begin(&transaction)?;
         let mut taken = Vec::with_capacity(events.len());
         for (number, event) in read {
@@ -273,7 +299,7 @@ impl Objects {
             if let Some(owner) = &owner {
                 taking.mentions(&event.object, owner)?;
                 taking.touch(owner)?;
-                taking.keep_gist(*number, owner, &event)?;
+                taking.keep_gist(*number, owner, &event, packer)?;
             }
             // What events say of subscriptions is read from the events themselves, in their order.
             if kind_of(&event.object) != "subscription" {
@@ -286,13 +312,23 @@ impl Objects {
         Ok(taken)
     }
 
-    /// Owners that were touched, the catalogue first, with the generation of the touch.
+    /// Owners that were touched, with the generation of the touch: those first that have lost something to others, so that they
+    /// have taken it back when the others say it; then the catalogue, and all in the order of their ids.
     pub fn touched(&self, at_most: usize) -> Result<Vec<(String, i64)>, StoreError> {
-        let sql = "SELECT owner, generation FROM touched ORDER BY owner LIMIT ?1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows =
-            statement.query_map([i64::try_from(at_most).unwrap_or(i64::MAX)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sqls = [
+            "SELECT owner, generation FROM losing JOIN touched USING (owner) ORDER BY owner LIMIT ?1",
+            "SELECT owner, generation FROM touched WHERE owner NOT IN losing ORDER BY owner LIMIT ?1",
+        ];
+        let mut touched: Vec<(String, i64)> = Vec::new();
+        for sql in sqls {
+            let left = i64::try_from(at_most - touched.len()).unwrap_or(i64::MAX);
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([left], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for owner in rows {
+                touched.push(owner?);
+            }
+        }
+        Ok(touched)
     }
 
     /// Touches every owner, so that all facts are made again.
@@ -305,7 +341,7 @@ impl Objects {
                 [taking.generation],
             )?;
             transaction
-                .execute("INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM stated", [taking.generation])?;
+                .execute("INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM said", [taking.generation])?;
             taking.end()?;
         }
         transaction.commit()
@@ -327,13 +363,13 @@ impl Objects {
         while let Some(row) = rows.next()? {
             let created = row.get(0)?;
             shelf.last_event_at = Some(created);
-            if let Some(said) = row.get(1)? {
-                shelf.events.push((created, said));
+            if row.get_ref(1)? != ValueRef::Null {
+                shelf.events.push((created, self.unpacker.borrow_mut().numbered(row, 1)?));
             }
         }
         drop(rows);
         drop(statement);
-        let mut statement = self.connection.prepare_cached("SELECT kind, fact, digest FROM stated WHERE owner = ?1")?;
+        let mut statement = self.connection.prepare_cached("SELECT kind, fact, digest FROM said WHERE owner = ?1")?;
         let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
         shelf.stated = rows.collect::<Result<_, _>>()?;
         // Whether the lake has these nobody knows.
@@ -379,14 +415,13 @@ impl Objects {
         let transaction = self.begin()?;
         for of in settled {
             for (kind, fact, digest) in &of.said {
-                let sql = "INSERT INTO stated (kind, fact, owner, digest) VALUES (?1, ?2, ?3, ?4) \
-                           ON CONFLICT (kind, fact) DO UPDATE SET owner = excluded.owner, digest = excluded.digest";
-                transaction.prepare_cached(sql)?.execute(params![kind, fact, of.owner, digest])?;
+                let sql = "INSERT OR REPLACE INTO said (owner, kind, fact, digest) VALUES (?1, ?2, ?3, ?4)";
+                transaction.prepare_cached(sql)?.execute(params![of.owner, kind, fact, digest])?;
             }
             for (kind, fact) in &of.gone {
                 transaction
-                    .prepare_cached("DELETE FROM stated WHERE kind = ?1 AND fact = ?2 AND owner = ?3")?
-                    .execute(params![kind, fact, of.owner])?;
+                    .prepare_cached("DELETE FROM said WHERE owner = ?1 AND kind = ?2 AND fact = ?3")?
+                    .execute(params![of.owner, kind, fact])?;
             }
             for (kind, fact) in of.facts() {
                 transaction
@@ -394,9 +429,12 @@ impl Objects {
                     .execute(params![of.owner, kind, fact])?;
             }
             keep_issues(&transaction, &of.owner, &of.issues)?;
-            transaction
+            let is_done = transaction
                 .prepare_cached("DELETE FROM touched WHERE owner = ?1 AND generation <= ?2")?
                 .execute(params![of.owner, of.generation])?;
+            if is_done > 0 {
+                transaction.prepare_cached("DELETE FROM losing WHERE owner = ?1")?.execute([&of.owner])?;
+            }
         }
         let sql = "UPDATE event SET state = 'applied', reason = NULL, settled_at = ?2 \
                    WHERE number = ?1 AND state = 'waiting'";
@@ -691,14 +729,15 @@ impl<'t> Taking<'t> {
     }
 
     /// Keeps what an event says of an owner, beside what others say of it.
-    fn keep_gist(&self, number: i64, owner: &str, event: &Told) -> Result<(), StoreError> {
+    fn keep_gist(&self, number: i64, owner: &str, event: &Told, packer: &mut Packer) -> Result<(), StoreError> {
         if owner == CATALOGUE {
             return Ok(());
         }
         let sql = "UPDATE event SET customer = ?2 WHERE number = ?1 AND customer IS NOT ?2";
         self.transaction.prepare_cached(sql)?.execute(params![number, owner])?;
         let sql = "INSERT OR REPLACE INTO gist (owner, created, event, said) VALUES (?1, ?2, ?3, ?4)";
-        self.transaction.prepare_cached(sql)?.execute(params![owner, event.created, event.id, event.gist])?;
+        let said = event.gist.as_ref().map(|gist| packer.pack_with_number(gist));
+        self.transaction.prepare_cached(sql)?.execute(params![owner, event.created, event.id, said])?;
         Ok(())
     }
 
@@ -744,6 +783,9 @@ impl<'t> Taking<'t> {
             // Whose it was has one thing less.
             if let Some(other) = before.owner.as_ref().filter(|other| Some(*other) != owner.as_ref()) {
                 self.touch(other)?;
+                self.transaction
+                    .prepare_cached("INSERT OR IGNORE INTO losing (owner) VALUES (?1)")?
+                    .execute([other])?;
             }
         }
         let sql = "INSERT OR REPLACE INTO object (kind, id, owner, parent, created, seen_at, is_partial, body) \
@@ -975,9 +1017,56 @@ mod tests {
         objects.connection.execute("UPDATE gist SET said = x'00' WHERE created = 20", []).unwrap();
         let spoilt = Objects::open(folder.path()).unwrap().shelf("cus_1").unwrap();
         assert_ne!(spoilt.events, shelf.events, "what this program made is left alone");
-        objects.set_notes(&[(GISTS, "another")]).unwrap();
+        objects.set_notes(&[(MADE_GISTS, "another")]).unwrap();
         let again = Objects::open(folder.path()).unwrap().shelf("cus_1").unwrap();
         assert_eq!((again.events, again.last_event_at), (shelf.events, shelf.last_event_at));
+    }
+
+    #[test]
+    fn what_earlier_programs_kept_of_what_was_stated_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Objects::open(folder.path()).unwrap();
+        let earlier = "CREATE TABLE stated (
+                kind TEXT NOT NULL, fact TEXT NOT NULL, owner TEXT NOT NULL, digest BLOB, PRIMARY KEY (kind, fact)
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO stated VALUES ('payments', 'ch_1', 'cus_1', x'01'), ('payments', 'ch_2', 'cus_1', NULL),
+                ('payments', 'ch_3', 'cus_2', x'03')";
+        objects.connection.execute_batch(earlier).unwrap();
+        drop(objects);
+        let stated = |objects: &Objects, owner: &str| -> Vec<(String, Option<Vec<u8>>)> {
+            let stated = objects.shelf(owner).unwrap().stated;
+            stated.into_iter().map(|((_, fact), digest)| (fact, digest)).collect()
+        };
+        for _ in 0..2 {
+            let objects = Objects::open(folder.path()).unwrap();
+            assert_eq!(stated(&objects, "cus_1"), [("ch_1".to_owned(), Some(vec![1])), ("ch_2".to_owned(), None)]);
+            assert_eq!(stated(&objects, "cus_2"), [("ch_3".to_owned(), Some(vec![3]))]);
+        }
+    }
+
+    #[test]
+    fn who_lost_something_comes_before_who_has_it_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut objects = Objects::open(folder.path()).unwrap();
+        let charge = |customer: &str| json!({"object": "charge", "id": "ch_1", "customer": customer, "amount": 5});
+        objects.take(&[charge("cus_9")], Seen::Asked(10)).unwrap();
+        let owners = |objects: &Objects, at_most| -> Vec<String> {
+            objects.touched(at_most).unwrap().into_iter().map(|(owner, _)| owner).collect()
+        };
+        let settle = |objects: &mut Objects, owner: &str| {
+            let generation = objects.touched(9).unwrap().into_iter().map(|(_, generation)| generation).max().unwrap();
+            let settled = Settled { owner: owner.to_owned(), generation, ..Settled::default() };
+            objects.settle(&[settled], &[], 1).unwrap();
+        };
+        settle(&mut objects, "cus_9");
+        objects.take(&[charge("cus_1"), json!({"object": "customer", "id": "cus_0"})], Seen::Asked(20)).unwrap();
+        assert_eq!(owners(&objects, 9), ["cus_9", "cus_0", "cus_1"]);
+        assert_eq!(owners(&objects, 1), ["cus_9"]);
+        assert_eq!(owners(&objects, 2), ["cus_9", "cus_0"]);
+        settle(&mut objects, "cus_9");
+        assert_eq!(owners(&objects, 9), ["cus_0", "cus_1"]);
+        objects.take(&[json!({"object": "customer", "id": "cus_9"})], Seen::Asked(30)).unwrap();
+        assert_eq!(owners(&objects, 9), ["cus_0", "cus_1", "cus_9"], "by now it has lost nothing");
     }
 
     #[test]

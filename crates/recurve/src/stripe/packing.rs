@@ -1,5 +1,5 @@
-//! Bodies of events are kept packed: nearly all that stands in one stands in every other one too, so that beside a typical
-//! one a fifth is left of it. What is unpacked is what came, to the byte.
+//! Bodies of events and their gists are kept packed: nearly all that stands in one stands in every other one too, so that
+//! beside a typical one a fifth is left of it. What is unpacked is what was packed, to the byte.
 
 use std::sync::LazyLock;
 
@@ -7,6 +7,7 @@ use rusqlite::{
     ToSql,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Type, Value, ValueRef},
 };
+use stripe::gist::Gist;
 use zstd::{
     bulk::{Compressor, Decompressor},
     dict::{DecoderDictionary, EncoderDictionary},
@@ -19,8 +20,26 @@ const TYPICAL: &[u8] = include_bytes!("events.dictionary");
 /// The fastest of all: a better one leaves a few bytes less.
 const LEVEL: i32 = 1;
 
-static PACKING: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(TYPICAL, LEVEL));
-static UNPACKING: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(TYPICAL));
+/// What is packed beside the same.
+pub struct Beside {
+    packing: EncoderDictionary<'static>,
+    unpacking: DecoderDictionary<'static>,
+}
+
+impl Beside {
+    fn these(typical: &[u8]) -> Self {
+        Self { packing: EncoderDictionary::copy(typical, LEVEL), unpacking: DecoderDictionary::copy(typical) }
+    }
+}
+
+/// Bodies of events.
+pub static BODIES: LazyLock<Beside> = LazyLock::new(|| Beside::these(TYPICAL));
+/// Gists of events: beside those of the typical ones. They are made anew where a program makes other ones.
+pub static GISTS: LazyLock<Beside> = LazyLock::new(|| {
+    let typical = TYPICAL.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let gists: Vec<u8> = typical.filter_map(|event| Gist::of_event(&event)).flat_map(|gist| gist.to_bytes()).collect();
+    Beside::these(&gists)
+});
 
 /// How bytes are packed, by the number that stands beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +64,23 @@ impl FromSql for Packing {
     }
 }
 
-/// Packs bodies.
+/// Packs.
 pub struct Packer(Option<Compressor<'static>>);
 
-impl Default for Packer {
-    fn default() -> Self {
-        Self(Compressor::with_prepared_dictionary(&PACKING).ok())
-    }
-}
-
 impl Packer {
+    /// Packs what is of a kind.
+    pub fn of(kind: &'static Beside) -> Self {
+        Self(Compressor::with_prepared_dictionary(&kind.packing).ok())
+    }
+
+    /// Bytes packed, with the number of the way before them.
+    pub fn pack_with_number(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let (packing, packed) = self.pack(bytes);
+        let mut numbered = vec![packing as u8];
+        numbered.extend_from_slice(packed.as_deref().unwrap_or(bytes));
+        numbered
+    }
+
     /// A body packed, or as it is where that is no larger.
     pub fn pack(&mut self, body: &[u8]) -> (Packing, Option<Vec<u8>>) {
         let packed = self.0.as_mut().and_then(|packer| packer.compress(body).ok());
@@ -65,11 +91,30 @@ impl Packer {
     }
 }
 
-/// Unpacks bodies.
-#[derive(Default)]
-pub struct Unpacker(Option<Decompressor<'static>>);
+/// Unpacks.
+pub struct Unpacker {
+    kind: &'static Beside,
+    unpacker: Option<Decompressor<'static>>,
+}
 
 impl Unpacker {
+    /// Unpacks what is of a kind.
+    pub fn of(kind: &'static Beside) -> Self {
+        Self { kind, unpacker: None }
+    }
+
+    /// What [`Packer::pack_with_number`] packed into a column of a row.
+    pub fn numbered(&mut self, row: &rusqlite::Row<'_>, column: usize) -> Result<Vec<u8>, rusqlite::Error> {
+        let kept = row.get_ref(column)?.as_blob().map_err(|error| unreadable(column, error))?;
+        let (number, packed) = kept.split_first().unwrap_or((&0, &[]));
+        match Packing::column_result(ValueRef::Integer(i64::from(*number)))
+            .map_err(|error| unreadable(column, error))?
+        {
+            Packing::None => Ok(packed.to_vec()),
+            Packing::Typical => self.unpack(packed).map_err(|error| unreadable(column, error)),
+        }
+    }
+
     /// The body in a column of a row, with how it is packed in the next one.
     pub fn body(&mut self, row: &rusqlite::Row<'_>, column: usize) -> Result<Vec<u8>, rusqlite::Error> {
         let kept = row.get_ref(column)?;
@@ -81,9 +126,9 @@ impl Unpacker {
     }
 
     fn unpack(&mut self, packed: &[u8]) -> std::io::Result<Vec<u8>> {
-        let unpacker = match &mut self.0 {
+        let unpacker = match &mut self.unpacker {
             Some(unpacker) => unpacker,
-            none => none.insert(Decompressor::with_prepared_dictionary(&UNPACKING)?),
+            none => none.insert(Decompressor::with_prepared_dictionary(&self.kind.unpacking)?),
         };
         let size = get_frame_content_size(packed).ok().flatten();
         let size = size.ok_or_else(|| std::io::Error::other("the packed bytes do not say how many they were"))?;
@@ -111,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_body_comes_out_as_it_went_in_and_takes_little_room() {
-        let (mut packer, mut unpacker) = (Packer::default(), Unpacker::default());
+        let (mut packer, mut unpacker) = (Packer::of(&BODIES), Unpacker::of(&BODIES));
         let typical = std::str::from_utf8(TYPICAL).unwrap().lines().last().unwrap();
         let changed = typical.replace("sub_1", "sub_1PgafmB7WZ01zgkW6dKueIc5").replace("1000", "2350");
         let noise: Vec<u8> = (0..2_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -127,5 +172,18 @@ mod tests {
         let packed = packer.pack(changed.as_bytes()).1.unwrap();
         assert!(packed.len() * 10 < changed.len(), "{} bytes of {}", packed.len(), changed.len());
         assert!(unpacker.unpack(&packed[..packed.len() - 3]).is_err());
+    }
+
+    #[test]
+    fn gists_of_one_customer_take_little_room() {
+        let typical = std::str::from_utf8(TYPICAL).unwrap().lines();
+        let subscription = typical.filter(|line| line.contains("customer.subscription.updated")).last().unwrap();
+        let event = subscription.replace("sub_", "sub_1PgafmB7WZ01zgkW").replace("1000", "2350");
+        let gist = Gist::of_event(&serde_json::from_str(&event).unwrap()).unwrap().to_bytes();
+        let packed = Packer::of(&GISTS).pack_with_number(&gist);
+        assert!(packed.len() * 3 < gist.len(), "{} bytes of {}", packed.len(), gist.len());
+        assert_eq!(packed[0], Packing::Typical as u8);
+        assert_eq!(Unpacker::of(&GISTS).unpack(&packed[1..]).unwrap(), gist);
+        assert_eq!(Packer(None).pack_with_number(b"abc"), b"\0abc");
     }
 }

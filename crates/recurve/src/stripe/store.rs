@@ -15,7 +15,7 @@ use warehouse::lake::keep_plans;
 
 use super::{
     arrival::Arrival,
-    packing::{Packer, Packing, Unpacker},
+    packing::{BODIES, Packer, Packing, Unpacker},
 };
 
 /// Why the store cannot be used.
@@ -261,7 +261,7 @@ impl Store {
         let (connection, turns) = connect(data)?;
         // Every commit waits until the disk has it.
         connection.pragma_update(None, "synchronous", "full")?;
-        Ok(Self { connection, turns, packer: Packer::default() })
+        Ok(Self { connection, turns, packer: Packer::of(&BODIES) })
     }
 
     /// Puts events in, all of them in one transaction: when this returns they are on the disk.
@@ -282,7 +282,7 @@ impl Store {
                    ORDER BY number LIMIT ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([i64::try_from(count).unwrap_or(i64::MAX)])?;
-        let (mut found, mut size, mut unpacker): (Vec<Kept>, usize, _) = (Vec::new(), 0, Unpacker::default());
+        let (mut found, mut size, mut unpacker): (Vec<Kept>, usize, _) = (Vec::new(), 0, Unpacker::of(&BODIES));
         while let Some(row) = rows.next()? {
             let event = kept(row, &mut unpacker)?;
             size = size.saturating_add(event.body.len());
@@ -326,7 +326,7 @@ impl Store {
         let transaction = self.turns.begin(&mut self.connection)?;
         let sql = "SELECT number, body, packing FROM event WHERE state = 'quarantined' AND (?1 IS NULL OR id = ?1) ORDER BY number";
         let put_aside: Vec<(i64, Vec<u8>)> = {
-            let (mut statement, mut unpacker) = (transaction.prepare(sql)?, Unpacker::default());
+            let (mut statement, mut unpacker) = (transaction.prepare(sql)?, Unpacker::of(&BODIES));
             let rows = statement.query_map([id], |row| Ok((row.get(0)?, unpacker.body(row, 1)?)))?;
             rows.collect::<Result<_, _>>()?
         };
@@ -425,7 +425,7 @@ impl Store {
     }
 
     fn list(&self, sql: &str) -> Result<Vec<Kept>, StoreError> {
-        let (mut statement, mut unpacker) = (self.connection.prepare(sql)?, Unpacker::default());
+        let (mut statement, mut unpacker) = (self.connection.prepare(sql)?, Unpacker::of(&BODIES));
         let rows = statement.query_map([], |row| kept(row, &mut unpacker))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
