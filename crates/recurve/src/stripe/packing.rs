@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn gists_of_one_customer_take_little_room() {
-        let typical = std::str::from_utf8(TYPICAL).unwrap().lines();
-        let subscription = typical.filter(|line| line.contains("customer.subscription.updated")).last().unwrap();
+        let mut typical = std::str::from_utf8(TYPICAL).unwrap().lines();
+        let subscription = typical.rfind(|line| line.contains("customer.subscription.updated")).unwrap();
         let event = subscription.replace("sub_", "sub_1PgafmB7WZ01zgkW").replace("1000", "2350");
         let gist = Gist::of_event(&serde_json::from_str(&event).unwrap()).unwrap().to_bytes();
         let packed = Packer::of(&GISTS).pack_with_number(&gist);
