@@ -532,6 +532,7 @@ impl Server {
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), only_our_hosts))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), in_language))
             .layer(axum::middleware::from_fn(web::with_security_headers))
+            .layer(axum::middleware::from_fn(web::close_where_unread))
             .with_state(Arc::clone(self))
     }
 }

@@ -1,14 +1,21 @@
 //! What is no question about the data: the web app, headers of every answer, and paths that there are not.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::{StreamExt, stream};
 
 use super::{refusal::Refusal, server::Server, telemetry::LOOK_FAILS};
 
@@ -57,6 +64,27 @@ pub async fn ready(State(server): State<Arc<Server>>) -> Response {
 pub async fn not_allowed(method: Method) -> Response {
     let words = format!("this route does not know the method {method}; the header `allow` names those that it knows");
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", words).into_response()
+}
+
+/// Says that the connection ends where a request was answered before its body was read: it is closed then, and who keeps connections
+/// would find out at the next request only.
+pub async fn close_where_unread(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let is_read = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_read);
+    let end = stream::poll_fn(move |_| {
+        told.store(true, Ordering::Release);
+        Poll::Ready(None)
+    });
+    let body = Body::from_stream(body.into_data_stream().chain(end));
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if !is_read.load(Ordering::Acquire) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// Adds the headers of every answer.
