@@ -282,10 +282,11 @@ struct Item {
 }
 
 impl Item {
-    /// Goes on to the next span that is no trial, from an index on.
+    /// Has the next span hold, and goes on to the one after it that is no trial.
     #[inline]
-    fn seek(&mut self, spans: &[Span], from: usize) {
-        self.next = from;
+    fn step(&mut self, spans: &[Span]) {
+        self.held = self.next;
+        self.next += 1;
         while self.next < self.end && spans[self.next].trial {
             self.next += 1;
         }
@@ -302,12 +303,10 @@ impl Item {
             self.tick = if self.next < self.end { spans[self.next].from } else { NEVER };
             return (ends, None);
         }
-        self.held = self.next;
-        self.seek(spans, self.held + 1);
+        self.step(spans);
         // What only says the same again is no change.
         while self.next < self.end && goes_on(&spans[self.held], &spans[self.next]) {
-            self.held = self.next;
-            self.seek(spans, self.held + 1);
+            self.step(spans);
         }
         self.tick = spans[self.held].to;
         (ends, begins)
