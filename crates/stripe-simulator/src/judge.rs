@@ -318,7 +318,8 @@ impl Known {
     #[must_use]
     pub fn history(&self, now: i64, events_until: Option<i64>) -> History {
         let mut catalogue = self.catalogue.clone();
-        let mut all = History { rows: Vec::new(), issues: self.issues.clone() };
+        let mut all = History::default();
+        all.issues.clone_from(&self.issues);
         for seen in self.by_customer.values() {
             let mut evidence = Evidence::default();
             evidence.events_until = events_until;

@@ -1,5 +1,6 @@
 //! Events: what an object became, and by `previous_attributes` what it was before.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// An event of any type.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Its id; the same event can come more than once.
     pub id: String,

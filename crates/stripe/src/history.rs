@@ -18,6 +18,7 @@
 mod chain;
 mod compose;
 mod derive;
+mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,8 @@ use crate::{
 };
 use chain::of_subscription;
 use derive::Statement;
+use past::Stood;
+pub use past::{Past, version};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -107,12 +110,39 @@ pub struct History {
     pub rows: Vec<Row>,
     /// What could not be read or is not known.
     pub issues: Vec<Issue>,
+    /// From where it can go on, where that is worth being noted.
+    pub past: Option<Past>,
+    /// Subscriptions whose trials were over in what it goes on from.
+    tried: BTreeSet<String>,
 }
 
-/// Rebuilds the subscriptions of one customer as they were up to the second `now`.
+/// Rebuilds the subscriptions of one customer as they were up to the second `now`, from everything that is known of it.
 #[must_use]
 pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue, now: i64) -> History {
-    let mut history = History { rows: Vec::new(), issues: evidence.issues.clone() };
+    // Without a past there is nothing that could not go on.
+    make(None, evidence, catalogue, now).unwrap_or_default()
+}
+
+/// The same from where it was: `evidence` has all objects, and the events since ([`Past::until`]) alone. Rows that were over
+/// by then are none of it ([`Past::is_over`]); all others are as [`rebuild`] makes them of everything. `None` where what has
+/// come since says something of the time before, so that everything is needed.
+#[must_use]
+pub fn go_on(past: &Past, evidence: &Evidence, catalogue: &Catalogue, now: i64) -> Option<History> {
+    make(Some(past), evidence, catalogue, now)
+}
+
+fn make(past: Option<&Past>, evidence: &Evidence, catalogue: &Catalogue, now: i64) -> Option<History> {
+    let has_discounts = catalogue.has_discounts();
+    if past.is_some_and(|past| has_discounts || evidence.events.values().any(|event| event.created <= past.until)) {
+        return None;
+    }
+    let is_noted = !has_discounts
+        && evidence.events.len() >= past::EVENTS
+        && evidence.events.values().all(of_subscription)
+        && evidence.issues.is_empty();
+    let until = evidence.events.values().map(|event| event.created).max().max(past.map(|past| past.until));
+    let mut next = until.filter(|_| is_noted).map(|until| Past { until, stood: BTreeMap::new() });
+    let mut history = History { issues: evidence.issues.clone(), ..History::default() };
     let read = |(_, object): &(i64, Gist), issues: &mut Vec<Issue>| invoice::read(object, catalogue, issues);
     let mut invoices: Vec<Invoice> =
         evidence.invoices.values().filter_map(|found| read(found, &mut history.issues)).collect();
@@ -129,9 +159,11 @@ pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue, now: i64) -> History 
             .filter_map(|event| event.object.get("id").and_then(Gist::as_str).map(str::to_owned)),
     );
     names.extend(invoices.iter().filter_map(|invoice| invoice.subscription.clone()));
+    names.extend(past.into_iter().flat_map(|past| past.stood.keys().cloned()));
     for name in names {
         let own: Vec<&Invoice> =
             invoices.iter().filter(|invoice| invoice.subscription.as_deref() == Some(&name)).collect();
+        let stood = past.and_then(|past| past.stood.get(&name));
         let mut work = Work {
             name: &name,
             evidence,
@@ -140,6 +172,8 @@ pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue, now: i64) -> History 
             invoices: own,
             failures: &failures,
             now,
+            stood,
+            is_noted: next.is_some(),
             tracks: Seens::default(),
             discounts: BTreeMap::new(),
             covered: Vec::new(),
@@ -147,12 +181,23 @@ pub fn rebuild(evidence: &Evidence, catalogue: &Catalogue, now: i64) -> History 
             customer: String::new(),
             issues: Vec::new(),
         };
-        work.run(&mut history.rows);
+        let made = work.run(&mut history.rows)?;
         history.issues.append(&mut work.issues);
+        match (made, &mut next) {
+            (Made::Noted(stood), Some(next)) => {
+                next.stood.insert(name.clone(), *stood);
+            }
+            (Made::WithoutNote, _) => next = None,
+            _ => {}
+        }
+        if stood.is_some_and(|stood| stood.has_tried) {
+            history.tried.insert(name);
+        }
     }
     history.issues.sort();
     history.issues.dedup();
-    history
+    history.past = next;
+    Some(history)
 }
 
 /// Whether a state is one in which something is paid, or to be paid.
@@ -162,11 +207,27 @@ fn pays(status: Status) -> bool {
 
 /// A price and how much of it.
 type Sold = (PriceTerms, i64);
+/// A state, and when the trial ends that it is.
+type State = (Status, Option<i64>);
+
+fn state_of(subscription: &Subscription) -> State {
+    (subscription.status, subscription.trial_end.filter(|_| subscription.status == Status::Trialing))
+}
+
+/// What became of one subscription.
+enum Made {
+    /// A history can go on from here.
+    Noted(Box<Stood>),
+    /// It has no events, so that it is made of objects each time.
+    OfObjects,
+    /// Everything is needed again.
+    WithoutNote,
+}
 
 /// Everything that was seen, by what it is about.
 #[derive(Default)]
 struct Seens {
-    status: Vec<Seen<(Status, Option<i64>)>>,
+    status: Vec<Seen<State>>,
     cancel: Vec<Seen<Cancel>>,
     items: BTreeMap<String, Vec<Seen<Option<Sold>>>>,
     discounts: BTreeMap<String, Vec<Seen<bool>>>,
@@ -180,6 +241,10 @@ struct Work<'a> {
     invoices: Vec<&'a Invoice>,
     failures: &'a BTreeMap<String, Vec<i64>>,
     now: i64,
+    /// What it had come to, where the history goes on from there.
+    stood: Option<&'a Stood>,
+    /// Whether it is worth noting what it has come to.
+    is_noted: bool,
     tracks: Seens,
     discounts: BTreeMap<String, Discount>,
     /// Times of which events say everything.
@@ -190,12 +255,14 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&mut self, rows: &mut Vec<Row>) {
+    fn run(&mut self, rows: &mut Vec<Row>) -> Option<Made> {
         let shown = self.evidence.subscriptions.get(self.name);
         let current = shown.and_then(|(seen_at, object)| {
             Some((*seen_at, subscription::read(object, self.catalogue, &mut self.issues)?))
         });
-        let chain = self.chain();
+        let of_list = self.issues.len();
+        self.issues.extend(self.stood.into_iter().flat_map(|stood| stood.issues.iter().cloned()));
+        let chain = self.chain()?;
         // What was listed before the last event came is no longer so: it is one more time at which it was seen.
         let is_past = |(seen_at, listed): &(i64, Subscription)| {
             chain
@@ -206,6 +273,8 @@ impl Work<'_> {
             Some(listed) if is_past(&listed) => (Some(listed), None),
             current => (None, current),
         };
+        let listed = past.as_ref().or(current.as_ref());
+        let over_until = self.stood.map_or(i64::MIN, |stood| stood.at);
         let owner = current.as_ref().map(|(_, current)| current.customer.clone());
         let owner = owner.or_else(|| chain.first().map(|known| known.after.customer.clone()));
         self.customer =
@@ -222,22 +291,35 @@ impl Work<'_> {
             }
         }
         let states = chain.iter().flat_map(|known| known.before.iter().chain([&known.after]));
-        for state in states.chain(past.as_ref().or(current.as_ref()).map(|(_, listed)| listed)) {
+        for state in states.chain(listed.map(|(_, listed)| listed)) {
             for discount in &state.discounts {
                 self.discounts.insert(discount.id.clone(), discount.clone());
             }
         }
 
+        if self.stood.is_some() && !self.discounts.is_empty() {
+            return None;
+        }
+        let of_events = self.issues.len();
         let statements = self.statements();
         // A state says of every item that was ever billed whether it is there, also of those that it does not show.
         for item in statements.iter().flat_map(Statement::items) {
             self.tracks.items.entry(item.to_owned()).or_default();
         }
+        let begun = self.stood.zip(chain.first()).map(|(stood, known)| {
+            let items = self.tracks.items.keys().cloned();
+            stood.begun(&known.after, items)
+        });
+        for item in begun.iter().flat_map(|begun| begun.items.keys()) {
+            self.tracks.items.entry(item.clone()).or_default();
+        }
+        let of_statements = self.issues.len();
         self.cover(&chain, current.as_ref());
-        if let Some((seen_at, listed)) = &past {
+        if let Some((seen_at, listed)) = past.as_ref().filter(|(seen_at, _)| *seen_at > over_until) {
             self.show(listed, *seen_at, 9, false, &listed.id);
         }
-        for (number, known) in chain.iter().enumerate() {
+        // The first one is in what it goes on from.
+        for (number, known) in chain.iter().enumerate().skip(usize::from(self.stood.is_some())) {
             let rank = 10 + 2 * u32::try_from(number).unwrap_or(u32::MAX / 4);
             if let Some(before) = &known.before {
                 self.show(before, known.at, rank, false, &known.source);
@@ -256,16 +338,35 @@ impl Work<'_> {
             let source = current.id.clone();
             // What has ended stays as it was at its end.
             let at = current.ended.map_or(*seen_at, |ended| ended.min(*seen_at));
-            self.show(current, at, u32::MAX - 1, false, &source);
+            if at > over_until {
+                self.show(current, at, u32::MAX - 1, false, &source);
+            } else if chain.last().is_some_and(|last| !chain::same(&last.after, current)) {
+                return None;
+            }
             if current.ended.is_some() {
                 self.show(current, *seen_at, u32::MAX, false, &source);
             }
         }
+        let issues = [self.issues.get(of_list..of_events), self.issues.get(of_statements..)];
+        let issues = issues.into_iter().flatten().flatten().cloned().collect::<Vec<Issue>>();
+        let shown = self.tracks.shown();
         self.derive(
             statements,
             current.as_ref().map(|(_, current)| current).or(chain.last().map(|known| &known.after)),
         );
-        self.compose(rows);
+        if !self.fits_past(&shown, listed) {
+            return None;
+        }
+        let noting = if self.is_noted { self.noting(&chain, &shown, listed, &issues) } else { None };
+        self.tracks.forget(over_until);
+        let noted = self.compose(rows, begun, noting)?;
+        Some(match (noted, self.stood) {
+            (Some(stood), _) => Made::Noted(Box::new(stood)),
+            // Nothing has come since.
+            (None, Some(stood)) if chain.len() == 1 => Made::Noted(Box::new(stood.clone())),
+            (None, _) if chain.is_empty() => Made::OfObjects,
+            (None, _) => Made::WithoutNote,
+        })
     }
 
     fn is_covered(&self, second: i64) -> bool {
@@ -276,8 +377,7 @@ impl Work<'_> {
     fn show(&mut self, state: &Subscription, at: i64, rank: u32, changed: bool, source: &str) {
         let confidence = Confidence::Exact;
         let source = || source.to_owned();
-        let trial_end = state.trial_end.filter(|_| state.status == Status::Trialing);
-        let value = (state.status, trial_end);
+        let value = state_of(state);
         self.tracks.status.push(Seen { at, rank, changed, value, confidence, source: source() });
         let value = state.cancel.clone();
         self.tracks.cancel.push(Seen { at, rank, changed, value, confidence, source: source() });
@@ -304,35 +404,40 @@ impl History {
     /// The trials among the rows as facts of the kind `trials`, with when they turned into paying.
     #[must_use]
     pub fn trials(&self) -> Vec<Fact> {
-        let mut found: BTreeMap<&str, Fact> = BTreeMap::new();
-        for row in self.rows.iter().filter(|row| row.standing.status == Status::Trialing) {
-            let next = self.rows.iter().find(|next| {
-                next.subscription == row.subscription && next.item == row.item && Some(next.start) == row.end
-            });
-            let paid = next.filter(|next| matches!(next.standing.status, Status::Active | Status::PastDue));
-            let mut values = vec![
-                ("trial", row.subscription.clone()),
-                ("customer", row.customer.clone()),
-                ("plan", row.standing.price.id.clone()),
-                ("start", moment(row.start)),
-            ];
-            let end = row.standing.trial_end.or(row.end).filter(|end| *end > row.start);
-            values.extend(end.map(|end| ("end", moment(end))));
-            values.extend(paid.map(|paid| ("converted", moment(paid.start))));
-            let fact = Fact { kind: "trials", values, source: row.source.clone(), confidence: row.confidence };
-            match found.get_mut(row.subscription.as_str()) {
-                // Rows of one trial that follow each other are one trial; its first item stands for it.
-                Some(first) if paid.is_some() && first.value("converted").is_none() => {
-                    first.values.extend(fact.values.into_iter().filter(|(column, _)| *column == "converted"));
-                }
-                Some(_) => {}
-                None => {
-                    found.insert(&row.subscription, fact);
-                }
+        let rows: Vec<&Row> = self.rows.iter().filter(|row| !self.tried.contains(&row.subscription)).collect();
+        trials(&rows)
+    }
+}
+
+fn trials(rows: &[&Row]) -> Vec<Fact> {
+    let mut found: BTreeMap<&str, Fact> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.standing.status == Status::Trialing) {
+        let next = rows
+            .iter()
+            .find(|next| next.subscription == row.subscription && next.item == row.item && Some(next.start) == row.end);
+        let paid = next.filter(|next| matches!(next.standing.status, Status::Active | Status::PastDue));
+        let mut values = vec![
+            ("trial", row.subscription.clone()),
+            ("customer", row.customer.clone()),
+            ("plan", row.standing.price.id.clone()),
+            ("start", moment(row.start)),
+        ];
+        let end = row.standing.trial_end.or(row.end).filter(|end| *end > row.start);
+        values.extend(end.map(|end| ("end", moment(end))));
+        values.extend(paid.map(|paid| ("converted", moment(paid.start))));
+        let fact = Fact { kind: "trials", values, source: row.source.clone(), confidence: row.confidence };
+        match found.get_mut(row.subscription.as_str()) {
+            // Rows of one trial that follow each other are one trial; its first item stands for it.
+            Some(first) if paid.is_some() && first.value("converted").is_none() => {
+                first.values.extend(fact.values.into_iter().filter(|(column, _)| *column == "converted"));
+            }
+            Some(_) => {}
+            None => {
+                found.insert(&row.subscription, fact);
             }
         }
-        found.into_values().collect()
     }
+    found.into_values().collect()
 }
 
 impl Row {

@@ -1,7 +1,9 @@
 //! What could not be read, or cannot be known: values, never failures.
 
+use serde::{Deserialize, Serialize};
+
 /// Why something was passed on without becoming a fact, or what about a fact cannot be known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Code {
     /// The value of `object` is none that Recurve reads.
     UnknownObject,
@@ -72,7 +74,7 @@ pub const CODES: &[CodeWords] = &[
 ];
 
 /// Something that could not be read, or cannot be known.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Issue {
     /// Which of the reasons.
     pub code: Code,

@@ -102,6 +102,11 @@ impl Catalogue {
         }
     }
 
+    /// Whether any discount was shown in full, whatever is known of its coupon.
+    pub(crate) fn has_discounts(&self) -> bool {
+        !self.discounts.is_empty() || !self.waiting.is_empty()
+    }
+
     /// Takes a price, plan or coupon; whether it was one.
     pub fn take(&mut self, object: &Gist, issues: &mut Vec<Issue>) -> bool {
         match text(object, "object") {

@@ -40,13 +40,31 @@ pub(crate) struct Track<T> {
     pub(crate) last_seen: i64,
 }
 
+impl<T> Step<T> {
+    /// What an event shows.
+    pub(crate) fn exact(from: i64, value: T, source: &str) -> Self {
+        let confidence = Confidence::Exact;
+        Self { from, value, unsure_from: None, confidence, appeared: false, source: source.to_owned() }
+    }
+
+    /// Whether it began when it is said to.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.confidence == Confidence::Exact && !self.appeared
+    }
+}
+
 impl<T: Clone + PartialEq> Track<T> {
     /// Pieces a track together. What changed undated is taken to have changed when it was first seen; what came to be
     /// undated (there is nothing before it that could be marked) is assumed until it is seen again.
-    pub(crate) fn of(mut seen: Vec<Seen<T>>, absent: impl Fn(&T) -> bool) -> Self {
+    pub(crate) fn of(seen: Vec<Seen<T>>, absent: impl Fn(&T) -> bool) -> Self {
+        Self::going_on(None, seen, absent)
+    }
+
+    /// The same, where it is known what it was at a second, after everything that was seen until then.
+    pub(crate) fn going_on(begun: Option<(Step<T>, i64)>, mut seen: Vec<Seen<T>>, absent: impl Fn(&T) -> bool) -> Self {
         seen.sort_by_key(|seen| (seen.at, seen.rank));
-        let mut steps: Vec<Step<T>> = Vec::new();
-        let mut last_seen = i64::MIN;
+        let mut last_seen = begun.as_ref().map_or(i64::MIN, |(_, at)| *at);
+        let mut steps: Vec<Step<T>> = begun.into_iter().map(|(step, _)| step).collect();
         for found in seen {
             let unsure_from = match steps.last() {
                 Some(step) if step.value == found.value => {

@@ -19,7 +19,7 @@ use stripe::{
     Catalogue, Evidence,
     fact::Fact,
     gist::Gist,
-    history::{self, History, Row},
+    history::{self, History, Past, Row},
     issue::Issue,
     object::{self, Payments},
 };
@@ -30,7 +30,7 @@ use warehouse::{
 };
 
 use super::{
-    objects::{CATALOGUE, Objects, Settled, Shelf},
+    objects::{CATALOGUE, Noted, Objects, Settled, Shelf},
     store::Store,
 };
 use crate::command::CommandError;
@@ -136,7 +136,7 @@ impl Account {
 
     /// The means to look at histories as they are known from less than everything.
     pub fn histories(&mut self) -> Result<Histories, CommandError> {
-        Ok(Histories { base: self.base()? })
+        Ok(Histories { base: self.base()?.1 })
     }
 
     /// Whether anything waits to become facts.
@@ -202,10 +202,10 @@ impl Account {
         loop {
             let touched = self.objects.touched(OWNERS)?;
             let count = touched.len();
-            let base = self.base()?;
+            let (catalogue, base) = self.base()?;
             let (mut shelves, mut bytes) = (Vec::with_capacity(count), 0);
             for (owner, generation) in touched {
-                let shelf = self.objects.shelf(&owner)?;
+                let shelf = self.objects.shelf_since(&owner, catalogue)?;
                 bytes += shelf.bytes();
                 shelves.push((owner, generation, shelf));
                 if bytes > OWNER_BYTES {
@@ -215,22 +215,28 @@ impl Account {
             let is_last = count < OWNERS && shelves.len() == count;
             let source = &self.source;
             let are_many = shelves.len() > MANY;
+            // A panic would be a fault of ours: what this customer's events bring then waits for a newer version.
+            let make = |owner: &str, generation, shelf: Shelf| {
+                catch_unwind(AssertUnwindSafe(|| make(owner, generation, &shelf, catalogue, &base, source)))
+            };
             let made = cores::map(shelves, are_many, |(owner, generation, shelf)| {
-                let of = owner.clone();
-                // A panic would be a fault of ours: what this customer's events bring then waits for a newer version.
-                catch_unwind(AssertUnwindSafe(|| make(owner, generation, shelf, &base, source)))
-                    .map_err(|_| (of, generation))
+                let made = make(&owner, generation, shelf);
+                (owner, generation, made)
             });
             let mut settled = Vec::with_capacity(made.len());
             let (mut statements, mut rows) = (Vec::new(), Vec::new());
-            for of in made {
-                match of {
-                    Ok(of) => {
+            for (owner, generation, mut made) in made {
+                if let Ok(None) = made {
+                    // What came says something of the time before.
+                    made = make(&owner, generation, self.objects.shelf(&owner)?);
+                }
+                match made {
+                    Ok(Some(of)) => {
                         settled.push(of.settled);
                         statements.extend(of.withdrawals);
                         rows.extend(of.statements);
                     }
-                    Err((owner, generation)) => {
+                    Ok(None) | Err(_) => {
                         let reason =
                             format!("no facts of {owner} could be made with it; report this, it is a fault of Recurve");
                         applied.quarantined += self.store.quarantine_of(&owner, &reason, now_micros)?;
@@ -264,10 +270,11 @@ impl Account {
         }
     }
 
-    fn base(&mut self) -> Result<Arc<Base>, CommandError> {
+    /// What all customers have in common, with its generation.
+    fn base(&mut self) -> Result<(i64, Arc<Base>), CommandError> {
         let generation = self.objects.catalogue_generation()?;
         if let Some((_, base)) = self.catalogue.as_ref().filter(|(known, _)| *known == generation) {
-            return Ok(Arc::clone(base));
+            return Ok((generation, Arc::clone(base)));
         }
         let mut base = Base { catalogue: self.objects.catalogue()?, ..Base::default() };
         for id in self.objects.ids("product")? {
@@ -277,7 +284,7 @@ impl Account {
         }
         let base = Arc::new(base);
         self.catalogue = Some((generation, Arc::clone(&base)));
-        Ok(base)
+        Ok((generation, base))
     }
 }
 
@@ -293,17 +300,23 @@ fn gists_of_events(kept: &[(i64, Vec<u8>)]) -> Vec<(i64, Gist)> {
     kept.iter().filter_map(|(at, bytes)| Some((*at, Gist::from_bytes(bytes)?))).collect()
 }
 
-/// All facts of an owner, made anew of what is kept, and how they differ from what was stated.
-fn make(owner: String, generation: i64, shelf: Shelf, base: &Base, source: &Arc<str>) -> Made {
-    let (facts, issues) = facts(&owner, &shelf, base);
-    let mut now: BTreeMap<(String, String), (&'static Kind, Vec<u8>, Fact)> = BTreeMap::new();
-    for fact in facts {
+/// All facts of an owner that are not over, made of what is kept, and how they differ from what was stated. Nothing where the
+/// shelf is one from which its history cannot go on.
+fn make(owner: &str, generation: i64, shelf: &Shelf, catalogue: i64, base: &Base, source: &Arc<str>) -> Option<Made> {
+    let Facts { facts, issues, past } = facts(owner, shelf, base)?;
+    let mut now: BTreeMap<(String, String), (&'static Kind, Vec<u8>, Fact, bool)> = BTreeMap::new();
+    for (fact, is_over) in facts {
         let Some(kind) = Kind::parse(fact.kind) else { continue };
         let told_apart_by: Vec<&str> = kind.key.iter().map(|column| fact.value(column).unwrap_or("")).collect();
         let key = (kind.name.to_owned(), told_apart_by.join("\u{1f}"));
-        now.insert(key, (kind, digest(&fact), fact));
+        now.insert(key, (kind, digest(&fact), fact, is_over));
     }
-    let mut settled = Settled { owner, generation, issues, ..Settled::default() };
+    let is_whole = shelf.past.is_none();
+    let mut settled = Settled { owner: owner.to_owned(), generation, issues, is_whole, ..Settled::default() };
+    settled.noted = past.map(|past| {
+        let over = now.iter().filter(|(_, (.., is_over))| *is_over).map(|(key, _)| key.clone()).collect();
+        Noted { until: past.until, catalogue, body: past.to_bytes(), over }
+    });
     let (mut withdrawals, mut statements) = (Vec::new(), Vec::new());
     for ((name, fact), _) in shelf.stated.iter().filter(|(key, _)| !now.contains_key(key)) {
         if let Some(kind) = Kind::parse(name) {
@@ -313,7 +326,7 @@ fn make(owner: String, generation: i64, shelf: Shelf, base: &Base, source: &Arc<
         }
         settled.gone.push((name.clone(), fact.clone()));
     }
-    for ((name, key), (kind, digest, fact)) in now {
+    for ((name, key), (kind, digest, fact, _)) in now {
         let id = (name, key);
         if shelf.stated.get(&id).and_then(Option::as_ref) == Some(&digest) {
             continue;
@@ -324,7 +337,7 @@ fn make(owner: String, generation: i64, shelf: Shelf, base: &Base, source: &Arc<
         statements.push(Statement::row(kind, source, &origin, columns));
         settled.said.push((id.0, id.1, digest));
     }
-    Made { settled, withdrawals, statements }
+    Some(Made { settled, withdrawals, statements })
 }
 
 fn digest(fact: &Fact) -> Vec<u8> {
@@ -337,18 +350,39 @@ fn digest(fact: &Fact) -> Vec<u8> {
     said.finalize().to_vec()
 }
 
-/// The facts of an owner, and what of it cannot be read or known.
-fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
+/// What an owner's shelf comes to.
+#[derive(Default)]
+struct Facts {
+    /// Facts, and whether they are over by what is noted.
+    facts: Vec<(Fact, bool)>,
+    /// What cannot be read or known.
+    issues: Vec<Issue>,
+    /// From where its history can go on.
+    past: Option<Past>,
+}
+
+/// The facts of an owner, but for those that were over in what its history goes on from. Nothing where it does not go on.
+fn facts(owner: &str, shelf: &Shelf, base: &Base) -> Option<Facts> {
     let (objects, earlier, events) = (gists(&shelf.objects), gists(&shelf.earlier), gists_of_events(&shelf.events));
-    let (mut catalogue, mut payments, mut issues) = (base.catalogue.clone(), Payments::default(), Vec::new());
-    let mut facts = Vec::new();
+    let (mut catalogue, mut payments) = (base.catalogue.clone(), Payments::default());
+    let Facts { mut facts, mut issues, mut past } = Facts::default();
     if owner != CATALOGUE {
         // What time it is does not matter: what is known is as old as its newest object or event.
         let known_at = objects.iter().map(|(at, _)| *at).max().max(shelf.last_event_at).unwrap_or(0);
         let seen = events.into_iter().chain(earlier).chain(objects.iter().cloned());
-        let history = history_of(seen, &mut catalogue, Some(known_at), known_at);
-        facts.extend(history.trials());
-        facts.extend(history.rows.iter().map(Row::fact));
+        let evidence = evidence_of(seen, &mut catalogue, Some(known_at));
+        let history = match &shelf.past {
+            Some(bytes) => history::go_on(&Past::from_bytes(bytes)?, &evidence, &catalogue, known_at)?,
+            None => history::rebuild(&evidence, &catalogue, known_at),
+        };
+        past = history.past.clone();
+        let is_over = |is_over: &dyn Fn(&Past) -> bool| past.as_ref().is_some_and(is_over);
+        let trials = history.trials().into_iter().map(|trial| {
+            let of = trial.value("trial").unwrap_or_default().to_owned();
+            (trial, is_over(&|past| past.has_tried(&of)))
+        });
+        facts.extend(trials);
+        facts.extend(history.rows.iter().map(|row| (row.fact(), is_over(&|past| past.is_over(row)))));
         issues.extend(history.issues);
     }
     for (_, object) in &objects {
@@ -362,20 +396,19 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> (Vec<Fact>, Vec<Issue>) {
             "price" | "plan" => object::facts(&with_product(object, base), &catalogue, &payments, &mut issues),
             _ => object::facts(object, &catalogue, &payments, &mut issues),
         };
-        facts.extend(made);
+        facts.extend(made.into_iter().map(|fact| (fact, false)));
     }
     issues.sort();
     issues.dedup();
-    (facts, issues)
+    Some(Facts { facts, issues, past })
 }
 
-/// The history that objects and events show, as it is at a second.
-fn history_of(
+/// What objects and events say of a customer.
+fn evidence_of(
     seen: impl Iterator<Item = (i64, Gist)>,
     catalogue: &mut Catalogue,
     events_until: Option<i64>,
-    now: i64,
-) -> History {
+) -> Evidence {
     let mut evidence = Evidence::default();
     // Events since a list was read say what has changed since.
     evidence.events_until = events_until;
@@ -386,7 +419,18 @@ fn history_of(
             evidence.take(object, at, catalogue);
         }
     }
-    history::rebuild(&evidence, catalogue, now)
+    evidence
+}
+
+/// The history that objects and events show, as it is at a second.
+fn history_of(
+    seen: impl Iterator<Item = (i64, Gist)>,
+    mut catalogue: Catalogue,
+    events_until: Option<i64>,
+    now: i64,
+) -> History {
+    let evidence = evidence_of(seen, &mut catalogue, events_until);
+    history::rebuild(&evidence, &catalogue, now)
 }
 
 /// Histories as they are known from less than everything.
@@ -398,7 +442,7 @@ impl Histories {
     /// The rows that objects alone show, asked for now.
     pub fn of_objects(&self, objects: &[Gist], now: i64) -> Vec<Row> {
         let seen = objects.iter().map(|object| (now, object.clone()));
-        history_of(seen, &mut self.base.catalogue.clone(), None, now).rows
+        history_of(seen, self.base.catalogue.clone(), None, now).rows
     }
 
     /// The rows that some objects of a customer show, with its events or without.
@@ -407,7 +451,7 @@ impl Histories {
         seen.extend(gists(&shelf.earlier).into_iter().filter(|(_, object)| is_meant(object)));
         seen.extend(gists(&shelf.objects).into_iter().filter(|(_, object)| is_meant(object)));
         let events_until = with_events.then_some(now);
-        history_of(seen.into_iter(), &mut self.base.catalogue.clone(), events_until, now).rows
+        history_of(seen.into_iter(), self.base.catalogue.clone(), events_until, now).rows
     }
 }
 

@@ -19,6 +19,7 @@ use serde_json::Value;
 use stripe::{
     Catalogue, discount,
     gist::{self, Gist},
+    history,
     issue::Issue,
 };
 
@@ -97,6 +98,9 @@ pub struct Shelf {
     pub last_event_at: Option<i64>,
     /// What was stated so far; without a digest where it is not known whether the lake has it.
     pub stated: BTreeMap<(String, String), Option<Vec<u8>>>,
+    /// What the history had come to, where it goes on from there: then events that are in it, and what was over by then, are not
+    /// among these.
+    pub past: Option<Vec<u8>>,
 }
 
 impl Shelf {
@@ -123,6 +127,23 @@ pub struct Settled {
     pub gone: Vec<(String, String)>,
     /// What cannot be known or read.
     pub issues: Vec<Issue>,
+    /// Whether all of it was made anew.
+    pub is_whole: bool,
+    /// From where its history can go on next time.
+    pub noted: Option<Noted>,
+}
+
+/// What a history has come to.
+#[derive(Debug)]
+pub struct Noted {
+    /// The second of the newest event that is in it.
+    pub until: i64,
+    /// The generation of the catalogue that it was read with.
+    pub catalogue: i64,
+    /// As bytes.
+    pub body: Vec<u8>,
+    /// The facts that are over, and are not stated again.
+    pub over: Vec<(String, String)>,
 }
 
 impl Settled {
@@ -169,6 +190,8 @@ pub struct Count {
 
 /// The note of what [`gist::version`] left of events, and of how that is packed.
 const MADE_GISTS: &str = "gists";
+/// The note of which readers made what histories go on from.
+const MADE_PASTS: &str = "pasts";
 
 /// Pages of the file that it keeps: a negative number is KiB to SQLite. Whatever is kept fills up in the first hour of a
 /// server, and what is not is kept by the system.
@@ -188,7 +211,19 @@ impl Objects {
         let mut objects = Self { connection, turns, packer, unpacker };
         objects.put_said_by_owner()?;
         objects.keep_gists()?;
+        objects.keep_pasts()?;
         Ok(objects)
+    }
+
+    /// Forgets what histories go on from, where other readers made it: these may read the same otherwise.
+    fn keep_pasts(&mut self) -> Result<(), StoreError> {
+        if self.note(MADE_PASTS)?.as_deref() == Some(history::version()) {
+            return Ok(());
+        }
+        let transaction = self.begin()?;
+        transaction.execute("DELETE FROM past", [])?;
+        set_note(&transaction, MADE_PASTS, history::version())?;
+        transaction.commit()
     }
 
     /// Takes over what was stated from where earlier versions of the program kept it, in the order of the facts.
@@ -344,12 +379,30 @@ impl Objects {
                 .execute("INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM said", [taking.generation])?;
             taking.end()?;
         }
+        transaction.execute("DELETE FROM past", [])?;
         transaction.commit()
+    }
+
+    /// What is needed of an owner to make its facts: where its history can go on, what has come since. `catalogue` is the
+    /// generation of the catalogue that it is read with.
+    pub fn shelf_since(&self, owner: &str, catalogue: i64) -> Result<Shelf, StoreError> {
+        // Where it is not known what the lake has, all of it is stated again.
+        let is_unsure = self.connection.prepare_cached("SELECT 1 FROM intended WHERE owner = ?1")?.exists([owner])?;
+        let sql = "SELECT until, body FROM past WHERE owner = ?1 AND catalogue = ?2 AND NOT ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, self.unpacker.borrow_mut().numbered(row, 1)?));
+        let past = statement.query_row(params![owner, catalogue, is_unsure], read).optional()?;
+        self.shelf_after(owner, past)
     }
 
     /// Everything that is kept of an owner.
     pub fn shelf(&self, owner: &str) -> Result<Shelf, StoreError> {
-        let mut shelf = Shelf::default();
+        self.shelf_after(owner, None)
+    }
+
+    fn shelf_after(&self, owner: &str, past: Option<(i64, Vec<u8>)>) -> Result<Shelf, StoreError> {
+        let (until, past) = past.unzip();
+        let mut shelf = Shelf { last_event_at: until, past, ..Shelf::default() };
         let read = |sql: &str| -> Result<Vec<(i64, String)>, StoreError> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement.query_map([owner], |row| Ok((row.get(0)?, text_of(row.get_ref(1)?))))?;
@@ -357,9 +410,9 @@ impl Objects {
         };
         shelf.objects = read("SELECT seen_at, body FROM object WHERE owner = ?1 ORDER BY kind, id")?;
         shelf.earlier = read("SELECT seen_at, body FROM earlier WHERE owner = ?1 ORDER BY seen_at, kind, id")?;
-        let sql = "SELECT created, said FROM gist WHERE owner = ?1 ORDER BY created, event";
+        let sql = "SELECT created, said FROM gist WHERE owner = ?1 AND created > ?2 ORDER BY created, event";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([owner])?;
+        let mut rows = statement.query(params![owner, until.unwrap_or(i64::MIN)])?;
         while let Some(row) = rows.next()? {
             let created = row.get(0)?;
             shelf.last_event_at = Some(created);
@@ -369,9 +422,15 @@ impl Objects {
         }
         drop(rows);
         drop(statement);
-        let mut statement = self.connection.prepare_cached("SELECT kind, fact, digest FROM said WHERE owner = ?1")?;
-        let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
-        shelf.stated = rows.collect::<Result<_, _>>()?;
+        let before = "SELECT kind, fact, digest FROM said_before WHERE owner = ?1";
+        let sqls = ["SELECT kind, fact, digest FROM said WHERE owner = ?1", before];
+        for sql in sqls.into_iter().take(if until.is_some() { 1 } else { 2 }) {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+            for stated in rows {
+                shelf.stated.extend([stated?]);
+            }
+        }
         // Whether the lake has these nobody knows.
         let mut statement = self.connection.prepare_cached("SELECT kind, fact FROM intended WHERE owner = ?1")?;
         let rows = statement.query_map([owner], |row| Ok(((row.get(0)?, row.get(1)?), None)))?;
@@ -412,8 +471,20 @@ impl Objects {
         if settled.is_empty() && events.is_empty() {
             return Ok(());
         }
-        let transaction = self.begin()?;
+        let Self { connection, turns, packer, .. } = self;
+        let transaction = turns.begin(connection)?;
         for of in settled {
+            if of.is_whole {
+                // What stood aside is one with the rest again.
+                let sqls = [
+                    "INSERT OR REPLACE INTO said SELECT owner, kind, fact, digest FROM said_before WHERE owner = ?1",
+                    "DELETE FROM said_before WHERE owner = ?1",
+                    "DELETE FROM past WHERE owner = ?1",
+                ];
+                for sql in sqls {
+                    transaction.prepare_cached(sql)?.execute([&of.owner])?;
+                }
+            }
             for (kind, fact, digest) in &of.said {
                 let sql = "INSERT OR REPLACE INTO said (owner, kind, fact, digest) VALUES (?1, ?2, ?3, ?4)";
                 transaction.prepare_cached(sql)?.execute(params![of.owner, kind, fact, digest])?;
@@ -427,6 +498,9 @@ impl Objects {
                 transaction
                     .prepare_cached("DELETE FROM intended WHERE owner = ?1 AND kind = ?2 AND fact = ?3")?
                     .execute(params![of.owner, kind, fact])?;
+            }
+            if let Some(noted) = &of.noted {
+                keep_past(&transaction, &of.owner, noted, packer)?;
             }
             keep_issues(&transaction, &of.owner, &of.issues)?;
             let is_done = transaction
@@ -580,6 +654,24 @@ impl Objects {
 fn text_of(kept: ValueRef<'_>) -> String {
     let bytes = kept.as_bytes().unwrap_or_default();
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
+}
+
+/// Keeps what a history has come to, and puts aside what is over.
+fn keep_past(transaction: &Transaction<'_>, owner: &str, noted: &Noted, packer: &mut Packer) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO past (owner, until, catalogue, body) VALUES (?1, ?2, ?3, ?4)";
+    let body = packer.pack_with_number(&noted.body);
+    transaction.prepare_cached(sql)?.execute(params![owner, noted.until, noted.catalogue, body])?;
+    let sqls = [
+        "INSERT OR REPLACE INTO said_before SELECT owner, kind, fact, digest FROM said \
+         WHERE owner = ?1 AND kind = ?2 AND fact = ?3",
+        "DELETE FROM said WHERE owner = ?1 AND kind = ?2 AND fact = ?3",
+    ];
+    for (kind, fact) in &noted.over {
+        for sql in sqls {
+            transaction.prepare_cached(sql)?.execute(params![owner, kind, fact])?;
+        }
+    }
+    Ok(())
 }
 
 /// Keeps what cannot be known or read of an owner, where that is not what was kept before.
@@ -738,6 +830,11 @@ impl<'t> Taking<'t> {
         let sql = "INSERT OR REPLACE INTO gist (owner, created, event, said) VALUES (?1, ?2, ?3, ?4)";
         let said = event.gist.as_ref().map(|gist| packer.pack_with_number(gist));
         self.transaction.prepare_cached(sql)?.execute(params![owner, event.created, event.id, said])?;
+        if said.is_some() {
+            // It comes late: nothing goes on from what came after it.
+            let sql = "DELETE FROM past WHERE owner = ?1 AND until >= ?2";
+            self.transaction.prepare_cached(sql)?.execute(params![owner, event.created])?;
+        }
         Ok(())
     }
 

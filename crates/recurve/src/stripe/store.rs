@@ -87,6 +87,15 @@ const STEPS: &[&str] = &[
     CREATE INDEX event_waiting_of_customer ON event (customer, created) WHERE state = 'waiting';
     ALTER TABLE event ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
 ",
+    // A history goes on from what it had come to at some event; what was over by then stands aside, and is not read again.
+    "
+    CREATE TABLE past (
+        owner TEXT PRIMARY KEY, until INTEGER NOT NULL, catalogue INTEGER NOT NULL, body BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE said_before (
+        owner TEXT NOT NULL, kind TEXT NOT NULL, fact TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (owner, kind, fact)
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// How an event came.
@@ -315,6 +324,7 @@ impl Store {
         let gists = "DELETE FROM gist WHERE owner = ?1 AND event IN \
                      (SELECT id FROM event WHERE customer = ?1 AND state = 'waiting')";
         transaction.execute(gists, [customer])?;
+        transaction.execute("DELETE FROM past WHERE owner = ?1", [customer])?;
         let put_aside = transaction.execute(sql, params![customer, reason, now_micros])?;
         transaction.commit()?;
         Ok(put_aside as u64)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use revenue::fact::Status;
 
-use super::{Sold, Work};
+use super::{Sold, Work, past::Stood};
 use crate::{
     event::Event,
     gist::Gist,
@@ -28,11 +28,13 @@ pub(super) fn of_subscription(event: &Event) -> bool {
 }
 
 impl Work<'_> {
-    /// The events of the subscription as states, each beginning with what the one before left where that is possible.
-    pub(super) fn chain(&mut self) -> Vec<Known> {
+    /// The events of the subscription as states, each beginning with what the one before left where that is possible. Where a
+    /// history goes on, from the last one that is in what it goes on from; nothing where that is not the first of them.
+    pub(super) fn chain(&mut self) -> Option<Vec<Known>> {
         let mut found: Vec<(&Event, Known)> = Vec::new();
         let mut left_by: HashMap<&str, usize> = HashMap::new();
-        for event in self.evidence.events.values().filter(|event| of_subscription(event)) {
+        let begun = self.stood.map(|stood| &stood.last);
+        for event in begun.into_iter().chain(self.evidence.events.values().filter(|event| of_subscription(event))) {
             if event.object.get("id").and_then(Gist::as_str) != Some(self.name) {
                 continue;
             }
@@ -63,6 +65,9 @@ impl Work<'_> {
                 // The end of a trial is stated to the second; its event may come an hour later.
                 at = end;
             }
+            if let Some(stood) = self.stood.filter(|stood| stood.last.id == event.id) {
+                at = stood.at;
+            }
             found.push((event, Known { at, before, after, source: event.id.clone(), first, last }));
         }
         // Creation first, deletion last; within one second each begins with the state that another left.
@@ -92,14 +97,21 @@ impl Work<'_> {
             }
             ordered.append(&mut tied);
         }
-        ordered.into_iter().map(|(_, known)| known).collect()
+        let fits = |stood: &Stood| {
+            let (begun, newer) = ordered.split_first()?;
+            Some(begun.0.id == stood.last.id && newer.iter().all(|(_, known)| known.at > stood.at))
+        };
+        let goes_on = self.stood.is_none_or(|stood| fits(stood) == Some(true));
+        goes_on.then(|| ordered.into_iter().map(|(_, known)| known).collect())
     }
 
     /// Finds the times of which events say everything, and says where events are missing.
     pub(super) fn cover(&mut self, chain: &[Known], current: Option<&(i64, Subscription)>) {
         let Some(first) = chain.first() else { return };
-        if first.first {
-            self.covered.push((i64::MIN, first.at));
+        match self.stood {
+            Some(stood) => self.covered.extend(&stood.covered),
+            None if first.first => self.covered.push((i64::MIN, first.at)),
+            None => {}
         }
         let mut missing = false;
         for pair in chain.windows(2) {

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use revenue::{fact::Status, price::DiscountDuration, timeline::Confidence};
 
-use super::{DAY_SECONDS, Row, Sold, Standing, Work, pays};
+use super::{
+    DAY_SECONDS, Row, Sold, Standing, State, Work,
+    past::{Begun, Composed, Noting, Stood},
+    pays,
+};
 use crate::{
     discount::{Discount, Part, Scope, stack},
     fact::moment,
@@ -14,28 +18,40 @@ use crate::{
 };
 
 impl Work<'_> {
-    /// Makes rows of the tracks.
-    pub(super) fn compose(&mut self, rows: &mut Vec<Row>) {
-        let status = Track::of(std::mem::take(&mut self.tracks.status), |(status, _)| !pays(*status));
-        let cancel = Track::of(std::mem::take(&mut self.tracks.cancel), |_| false);
+    /// Makes rows of the tracks: nothing where they do not go on from what was. What is to be noted comes back when rows
+    /// can go on from it.
+    pub(super) fn compose(
+        &mut self,
+        rows: &mut Vec<Row>,
+        begun: Option<Begun>,
+        noting: Option<Noting>,
+    ) -> Option<Option<Stood>> {
+        let goes_on_from = self.stood.map_or(i64::MIN, |stood| stood.at);
+        let (mut begun_status, mut begun_cancel, mut begun_items) = (None, None, BTreeMap::new());
+        if let Some(Begun { status, cancel, items }) = begun {
+            (begun_status, begun_cancel) = (Some((status, goes_on_from)), Some((cancel, goes_on_from)));
+            begun_items = items;
+        }
+        let seen = std::mem::take(&mut self.tracks.status);
+        let status = Track::going_on(begun_status, seen, |(status, _)| !pays(*status));
+        let cancel = Track::going_on(begun_cancel, std::mem::take(&mut self.tracks.cancel), |_| false);
         let items: BTreeMap<String, Track<Option<Sold>>> = std::mem::take(&mut self.tracks.items)
             .into_iter()
-            .map(|(item, seen)| (item, Track::of(seen, Option::is_none)))
+            .map(|(item, seen)| {
+                let begun = begun_items.remove(&item).map(|step| (step, goes_on_from));
+                (item, Track::going_on(begun, seen, Option::is_none))
+            })
             .collect();
         let discounts: BTreeMap<String, Track<bool>> = std::mem::take(&mut self.tracks.discounts)
             .into_iter()
             .map(|(of, seen)| (of, Track::of(seen, |_| false)))
             .collect();
 
-        let mut undated: BTreeSet<(i64, i64, &str)> =
-            status.undated().map(|(from, to)| (from, to, "its state")).collect();
-        undated.extend(items.values().flat_map(|track| track.undated().map(|(from, to)| (from, to, "its items"))));
-        undated
-            .extend(discounts.values().flat_map(|track| track.undated().map(|(from, to)| (from, to, "its discounts"))));
-        for (from, to, what) in undated {
-            let words = format!("{what} changed between {} and {}", moment(from), moment(to));
-            self.issues.push(Issue { between: Some((from, to)), ..Issue::new(Code::ChangeUndated, self.name, words) });
-        }
+        let undated = self.undated(&status, &items, i64::MAX);
+        self.issues.extend(undated);
+        let undated: BTreeSet<(i64, i64)> = discounts.values().flat_map(Track::undated).collect();
+        let undated: Vec<Issue> = undated.into_iter().map(|between| self.changed(between, "its discounts")).collect();
+        self.issues.extend(undated);
 
         let mut cuts: BTreeSet<i64> = status.cuts().chain(cancel.cuts()).collect();
         cuts.extend(items.values().flat_map(Track::cuts));
@@ -43,6 +59,22 @@ impl Work<'_> {
         cuts.extend(self.discounts.values().filter_map(|discount| discount.end));
         let mut open: BTreeMap<&str, Row> = BTreeMap::new();
         let mut unsure_until: BTreeMap<&str, i64> = BTreeMap::new();
+        let before = rows.len();
+        if let Some(stood) = self.stood {
+            cuts = cuts.split_off(&(stood.at + 1));
+            let mut standing = self.standing(stood.at, &status, &cancel, &items, &discounts);
+            for (item, since) in &stood.open {
+                let (item, (stands, confidence, _)) = standing.remove_entry(item.as_str())?;
+                let (start, source) = (since.at, since.source.clone());
+                let (customer, subscription) = (self.customer.clone(), self.name.to_owned());
+                let (item_id, standing) = (item.to_owned(), stands);
+                let row = Row { customer, subscription, item: item_id, standing, start, end: None, confidence, source };
+                open.insert(item, row);
+            }
+            if !standing.is_empty() {
+                return None;
+            }
+        }
         while let Some(cut) = cuts.pop_first().filter(|cut| *cut <= self.now) {
             let mut standing = self.standing(cut, &status, &cancel, &items, &discounts);
             for item in items.keys() {
@@ -91,6 +123,12 @@ impl Work<'_> {
                 }
             }
         }
+        let noted = noting.and_then(|noting| {
+            let over = rows.get(before..).unwrap_or_default();
+            let unsure_until = unsure_until.values().copied().max().unwrap_or(i64::MIN);
+            let (status, cancel, items, open) = (&status, &cancel, &items, &open);
+            self.noted(noting, &Composed { status, cancel, items, over, open, unsure_until })
+        });
         rows.extend(open.into_values());
 
         let ended = status.steps.iter().find(|step| step.value.0 == Status::Canceled).map(|step| step.from);
@@ -119,13 +157,33 @@ impl Work<'_> {
         }
         rows.sort_by(|a, b| (&a.subscription, &a.item, a.start).cmp(&(&b.subscription, &b.item, b.start)));
         rows.retain(|row| row.end.is_none_or(|end| end > row.start));
+        Some(noted)
+    }
+
+    /// What changed up to a second, and nothing says when.
+    pub(super) fn undated(
+        &self,
+        status: &Track<State>,
+        items: &BTreeMap<String, Track<Option<Sold>>>,
+        until: i64,
+    ) -> Vec<Issue> {
+        let until = |(_, to): &(i64, i64)| *to <= until;
+        let states: BTreeSet<(i64, i64)> = status.undated().filter(until).collect();
+        let items: BTreeSet<(i64, i64)> = items.values().flat_map(Track::undated).filter(until).collect();
+        let states = states.into_iter().map(|between| self.changed(between, "its state"));
+        states.chain(items.into_iter().map(|between| self.changed(between, "its items"))).collect()
+    }
+
+    fn changed(&self, (from, to): (i64, i64), what: &str) -> Issue {
+        let words = format!("{what} changed between {} and {}", moment(from), moment(to));
+        Issue { between: Some((from, to)), ..Issue::new(Code::ChangeUndated, self.name, words) }
     }
 
     /// What each item is at a second.
     fn standing<'t>(
         &mut self,
         second: i64,
-        status: &Track<(Status, Option<i64>)>,
+        status: &Track<State>,
         cancel: &Track<Cancel>,
         items: &'t BTreeMap<String, Track<Option<Sold>>>,
         discounts: &BTreeMap<String, Track<bool>>,

@@ -1,0 +1,286 @@
+//! What the subscriptions of a customer had come to at their newest event. From there a history goes on, without all that was
+//! said before.
+//!
+//! ```text
+//! all events ─▶ rows …│ open rows, the last state of each subscription = Past
+//!                     └─▶ Past + events since ─▶ open rows that end, new rows
+//! ```
+//!
+//! What ended by then is not made again, so nothing that comes later may change it: what objects say of the time before is
+//! told apart by a digest, and whatever does not fit is made anew from everything. Nothing is kept where discounts are, since
+//! what an object says of one holds for the time before as well.
+
+use std::collections::BTreeMap;
+
+use revenue::{fact::Status, timeline::Confidence};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Row, Seens, Sold, State, Work, chain::Known, state_of, trials};
+use crate::{
+    event::Event,
+    issue::Issue,
+    letters,
+    subscription::{Cancel, Subscription},
+    track::{Step, Track},
+};
+
+/// A past is noted once so many events have come since the last one: to keep it costs as much as to read a few of them.
+pub(super) const EVENTS: usize = 4;
+
+/// What the subscriptions of a customer had come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// The second of the newest event that is in it. With one that comes later and is not newer nothing goes on.
+    pub until: i64,
+    pub(super) stood: BTreeMap<String, Stood>,
+}
+
+/// What one subscription had come to at its newest event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stood {
+    pub(super) last: Event,
+    /// The second from which what the event shows holds.
+    pub(super) at: i64,
+    status: Since,
+    cancel: Since,
+    /// By item; nothing for those that are not there.
+    items: BTreeMap<String, Option<Since>>,
+    /// The rows that go on, by item.
+    pub(super) open: BTreeMap<String, Since>,
+    /// Times of which events say everything.
+    pub(super) covered: Vec<(i64, i64)>,
+    /// What was not known of the time before, whatever else is known of it.
+    pub(super) issues: Vec<Issue>,
+    /// Stands for what objects say of the time before.
+    objects: String,
+    pub(super) has_tried: bool,
+}
+
+/// Since when something is so, and what shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Since {
+    pub(super) at: i64,
+    pub(super) source: String,
+}
+
+/// Names the readers: what another version of them came to says nothing to this one.
+#[must_use]
+pub fn version() -> &'static str {
+    env!("READERS")
+}
+
+impl Past {
+    /// As bytes, to be kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // As with gists: writing to memory cannot fail for texts and numbers.
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    /// What was kept as bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// Whether a row had ended by then, so that no history that goes on from there has it.
+    #[must_use]
+    pub fn is_over(&self, row: &Row) -> bool {
+        // What was used is read from invoices alone, at any time.
+        let stood = self.stood.get(&row.subscription).filter(|_| !row.standing.price.metered);
+        stood.is_some_and(|stood| row.end.is_some_and(|end| end <= stood.at))
+    }
+
+    /// Whether the trial of a subscription was over by then, so that no history that goes on from there tells of it.
+    #[must_use]
+    pub fn has_tried(&self, subscription: &str) -> bool {
+        self.stood.get(subscription).is_some_and(|stood| stood.has_tried)
+    }
+}
+
+/// What everything about a subscription was when a history goes on.
+pub(super) struct Begun {
+    pub(super) status: Step<State>,
+    pub(super) cancel: Step<Cancel>,
+    pub(super) items: BTreeMap<String, Step<Option<Sold>>>,
+}
+
+impl Stood {
+    /// What everything was by then; `after` is what the last event shows.
+    pub(super) fn begun(&self, after: &Subscription, items: impl Iterator<Item = String>) -> Begun {
+        let sold = |item: &str| {
+            let found = after.items.iter().find(|found| found.id == item)?;
+            Some((found.price.clone(), found.quantity))
+        };
+        let missing = items.map(|item| (item, None));
+        let known = self.items.iter().map(|(item, since)| (item.clone(), since.as_ref()));
+        let step = |(item, since): (String, Option<&Since>)| {
+            // Who was never there was not there by then either.
+            let (at, source) = since.map_or((self.at, ""), |since| (since.at, &since.source));
+            let value = since.and_then(|_| sold(&item));
+            (item, Step::exact(at, value, source))
+        };
+        Begun {
+            status: Step::exact(self.status.at, state_of(after), &self.status.source),
+            cancel: Step::exact(self.cancel.at, after.cancel.clone(), &self.cancel.source),
+            items: missing.chain(known).map(step).collect(),
+        }
+    }
+}
+
+/// How much of each track states show. What comes after it is what objects say.
+pub(super) struct Shown {
+    status: usize,
+    cancel: usize,
+    items: BTreeMap<String, usize>,
+}
+
+impl Seens {
+    pub(super) fn shown(&self) -> Shown {
+        let items = self.items.iter().map(|(item, seen)| (item.clone(), seen.len())).collect();
+        Shown { status: self.status.len(), cancel: self.cancel.len(), items }
+    }
+
+    /// What stands for all that objects say of the time up to a second.
+    fn of_objects(&self, shown: &Shown, listed: Option<&(i64, Subscription)>, until: i64) -> String {
+        let mut said = Sha256::new();
+        let mut say = |name: &str, words: String| {
+            letters::add_text(&mut said, name);
+            letters::add_text(&mut said, &words);
+        };
+        if let Some(listed) = listed.filter(|(seen_at, _)| *seen_at <= until) {
+            say("listed", format!("{listed:?}"));
+        }
+        let status = self.status.iter().skip(shown.status).filter(|seen| seen.at <= until);
+        status.for_each(|seen| say("status", format!("{seen:?}")));
+        let cancel = self.cancel.iter().skip(shown.cancel).filter(|seen| seen.at <= until);
+        cancel.for_each(|seen| say("cancel", format!("{seen:?}")));
+        for (item, seen) in &self.items {
+            let before = shown.items.get(item).copied().unwrap_or(0);
+            seen.iter().skip(before).filter(|seen| seen.at <= until).for_each(|seen| say(item, format!("{seen:?}")));
+        }
+        letters::hex(&said.finalize()[..8])
+    }
+
+    /// Leaves out what is said of the time up to a second.
+    pub(super) fn forget(&mut self, until: i64) {
+        self.status.retain(|seen| seen.at > until);
+        self.cancel.retain(|seen| seen.at > until);
+        self.items.values_mut().for_each(|seen| seen.retain(|seen| seen.at > until));
+    }
+}
+
+/// What is noted of a subscription before its rows are made.
+pub(super) struct Noting {
+    last: Event,
+    at: i64,
+    covered: Vec<(i64, i64)>,
+    issues: Vec<Issue>,
+    objects: String,
+}
+
+/// What rows are made of, and what came of it.
+pub(super) struct Composed<'c> {
+    pub(super) status: &'c Track<State>,
+    pub(super) cancel: &'c Track<Cancel>,
+    pub(super) items: &'c BTreeMap<String, Track<Option<Sold>>>,
+    /// Rows that have ended.
+    pub(super) over: &'c [Row],
+    /// Rows that go on.
+    pub(super) open: &'c BTreeMap<&'c str, Row>,
+    /// Until when rows are assumed, whatever their parts are.
+    pub(super) unsure_until: i64,
+}
+
+impl Work<'_> {
+    /// Whether objects say of the time that is over what they said of it then.
+    pub(super) fn fits_past(&self, shown: &Shown, listed: Option<&(i64, Subscription)>) -> bool {
+        self.stood.is_none_or(|stood| self.tracks.of_objects(shown, listed, stood.at) == stood.objects)
+    }
+
+    /// What is to be noted of the subscription as the last of its events left it, where a history can go on from there. `issues`
+    /// are those that its events brought.
+    pub(super) fn noting(
+        &self,
+        chain: &[Known],
+        shown: &Shown,
+        listed: Option<&(i64, Subscription)>,
+        issues: &[Issue],
+    ) -> Option<Noting> {
+        let last = chain.last()?;
+        // A list of that very second, and one that does not fit the last event, are told from what comes after it.
+        let is_settled = self.is_covered(i64::MAX) && listed.is_none_or(|(seen_at, _)| *seen_at != last.at);
+        if !is_settled || !self.discounts.is_empty() {
+            return None;
+        }
+        let event = self.evidence.events.get(&last.source)?;
+        let mut covered: Vec<(i64, i64)> = Vec::new();
+        let mut times: Vec<(i64, i64)> = self.covered.iter().copied().filter(|(_, to)| *to <= last.at).collect();
+        times.sort_unstable();
+        for (from, to) in times {
+            match covered.last_mut() {
+                Some((_, end)) if from <= *end => *end = to.max(*end),
+                _ => covered.push((from, to)),
+            }
+        }
+        Some(Noting {
+            last: Event { previous: None, ..event.clone() },
+            at: last.at,
+            covered,
+            issues: issues.to_vec(),
+            objects: self.tracks.of_objects(shown, listed, last.at),
+        })
+    }
+
+    /// What the subscription had come to, where everything that goes on is exact and nothing of what is over can change.
+    pub(super) fn noted(&self, noting: Noting, composed: &Composed<'_>) -> Option<Stood> {
+        let Noting { last, at, covered, mut issues, objects } = noting;
+        let (status, cancel) = (since(composed.status, at)?, since(composed.cancel, at)?);
+        let mut items = BTreeMap::new();
+        for (item, track) in composed.items {
+            let is_there = track.at(at).is_some_and(|(step, _)| step.value.is_some());
+            items.insert(item.clone(), if is_there { Some(since(track, at)?) } else { None });
+        }
+        let is_over = composed.over.iter().all(|row| row.end.is_some_and(|end| end <= at));
+        let is_exact = composed.open.values().all(|row| row.start <= at && row.confidence == Confidence::Exact);
+        if !is_over || !is_exact || composed.unsure_until > at {
+            return None;
+        }
+        // What was used up to the end is told from the first time at which it ended.
+        let is_canceled = |step: &&Step<State>| step.value.0 == Status::Canceled;
+        if composed.status.steps.iter().find(is_canceled).is_some_and(|first| first.from != status.at) {
+            return None;
+        }
+        // What becomes of a trial can come later.
+        let rows: Vec<&Row> = composed.over.iter().chain(composed.open.values()).collect();
+        let is_trialing = composed.open.values().any(|row| row.standing.status == Status::Trialing);
+        let tried = trials(&rows);
+        if is_trialing || tried.iter().any(|trial| trial.value("converted").is_none()) {
+            return None;
+        }
+        issues.extend(self.undated(composed.status, composed.items, at));
+        let open = composed
+            .open
+            .iter()
+            .map(|(item, row)| ((*item).to_owned(), Since { at: row.start, source: row.source.clone() }));
+        Some(Stood {
+            last,
+            at,
+            status,
+            cancel,
+            items,
+            open: open.collect(),
+            covered,
+            issues,
+            objects,
+            has_tried: !tried.is_empty() || self.stood.is_some_and(|stood| stood.has_tried),
+        })
+    }
+}
+
+/// Since when something is so that is exact.
+fn since<T: Clone + PartialEq>(track: &Track<T>, at: i64) -> Option<Since> {
+    let (step, confidence) = track.at(at)?;
+    (confidence == Confidence::Exact && step.is_exact()).then(|| Since { at: step.from, source: step.source.clone() })
+}
