@@ -6,6 +6,7 @@ use revenue::{
     money::{Currency, parse_scaled, round_half_even},
     price::{Discount as RowDiscount, DiscountDuration, Interval},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -19,15 +20,17 @@ use crate::{
 const WHOLE: i128 = 100_000_000;
 
 /// What a coupon takes off.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coupon {
     /// Its id.
     pub id: String,
     /// Percent in millionths: 20 % is 20,000,000.
     pub percent_millionths: i64,
     /// Minor units off each invoice, with their currency.
+    #[serde(with = "amount_by_code")]
     pub amount: Option<(i64, Currency)>,
     /// How long it lasts.
+    #[serde(with = "DurationByName")]
     pub duration: DiscountDuration,
     /// The products that it is for; empty for all.
     pub products: Vec<String>,
@@ -36,8 +39,38 @@ pub struct Coupon {
 /// Coupons by id.
 pub type Coupons = BTreeMap<String, Coupon>;
 
+/// How a duration is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "DiscountDuration")]
+enum DurationByName {
+    Once,
+    Repeating,
+    Forever,
+    Months(i32),
+}
+
+/// How an amount is kept: its currency by the code.
+mod amount_by_code {
+    use revenue::money::Currency;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    type Amount = Option<(i64, Currency)>;
+
+    pub(super) fn serialize<S: Serializer>(amount: &Amount, to: S) -> Result<S::Ok, S::Error> {
+        amount.as_ref().map(|(minor, currency)| (minor, currency.code())).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Amount, D::Error> {
+        let known = |(minor, code): (i64, String)| {
+            let currency = Currency::parse(&code).ok_or_else(|| Error::custom(format!("{code} is no currency")))?;
+            Ok((minor, currency))
+        };
+        Option::deserialize(from)?.map(known).transpose()
+    }
+}
+
 /// To what a discount was given.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
     /// To one item of a subscription; it is taken off first.
     Item(String),
@@ -48,7 +81,7 @@ pub enum Scope {
 }
 
 /// A coupon given to someone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discount {
     /// Its id.
     pub id: String,

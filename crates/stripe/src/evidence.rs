@@ -7,6 +7,7 @@ use crate::{
     event::{self, Event},
     field::{id, integer, members, part, path, text},
     gist::Gist,
+    history::Past,
     issue::{Code, Issue},
     subscription::Catalogue,
 };
@@ -41,6 +42,15 @@ fn keep(into: &mut BTreeMap<String, (i64, Gist)>, seen_at: i64, object: Gist) {
 }
 
 impl Evidence {
+    /// Nothing yet, where a history shall go on: what was known of discounts then is in the catalogue from the beginning.
+    #[must_use]
+    pub fn since(past: &Past, catalogue: &mut Catalogue) -> Self {
+        for (of, discount) in &past.discounts {
+            catalogue.discounts.entry(of.clone()).or_insert_with(|| discount.clone());
+        }
+        Self::default()
+    }
+
     /// Takes an object as it was at the second `seen_at`: of a list, when it was fetched; an event counts by itself.
     ///
     /// Prices, coupons and discounts go to the catalogue. Objects that say nothing of the history of subscriptions are

@@ -132,16 +132,23 @@ pub fn go_on(past: &Past, evidence: &Evidence, catalogue: &Catalogue, now: i64) 
 }
 
 fn make(past: Option<&Past>, evidence: &Evidence, catalogue: &Catalogue, now: i64) -> Option<History> {
-    let has_discounts = catalogue.has_discounts();
-    if past.is_some_and(|past| has_discounts || evidence.events.values().any(|event| event.created <= past.until)) {
+    // Events of that time that come only now, and discounts of which something else is known now, are not in it.
+    let is_late = |past: &Past| evidence.events.values().any(|event| event.created <= past.until);
+    let differs = |past: &Past| past.discounts.iter().any(|(of, known)| catalogue.discounts.get(of) != Some(known));
+    if past.is_some_and(|past| is_late(past) || differs(past) || catalogue.is_any_waiting()) {
         return None;
     }
-    let is_noted = !has_discounts
-        && evidence.events.len() >= past::EVENTS
-        && evidence.events.values().all(of_subscription)
+    let mut of_subscriptions = evidence.events.values().filter(|event| of_subscription(event)).peekable();
+    let subscription = of_subscriptions.peek().and_then(|event| event.object.get("id")?.as_str()).unwrap_or_default();
+    let is_noted = of_subscriptions.count() >= past::events_until_noted(subscription)
+        && !catalogue.is_any_waiting()
         && evidence.issues.is_empty();
     let until = evidence.events.values().map(|event| event.created).max().max(past.map(|past| past.until));
-    let mut next = until.filter(|_| is_noted).map(|until| Past { until, stood: BTreeMap::new() });
+    let mut next = until.filter(|_| is_noted).map(|until| Past {
+        until,
+        stood: BTreeMap::new(),
+        discounts: catalogue.discounts.clone(),
+    });
     let mut history = History { issues: evidence.issues.clone(), ..History::default() };
     let read = |(_, object): &(i64, Gist), issues: &mut Vec<Issue>| invoice::read(object, catalogue, issues);
     let mut invoices: Vec<Invoice> =
@@ -290,6 +297,8 @@ impl Work<'_> {
                 }
             }
         }
+        let given = self.stood.into_iter().flat_map(|stood| &stood.discounts);
+        self.discounts.extend(given.map(|(of, given)| (of.clone(), given.is.clone())));
         let states = chain.iter().flat_map(|known| known.before.iter().chain([&known.after]));
         for state in states.chain(listed.map(|(_, listed)| listed)) {
             for discount in &state.discounts {
@@ -297,7 +306,7 @@ impl Work<'_> {
             }
         }
 
-        if self.stood.is_some() && !self.discounts.is_empty() {
+        if !self.has_same_discounts() {
             return None;
         }
         let of_events = self.issues.len();
@@ -306,12 +315,15 @@ impl Work<'_> {
         for item in statements.iter().flat_map(Statement::items) {
             self.tracks.items.entry(item.to_owned()).or_default();
         }
-        let begun = self.stood.zip(chain.first()).map(|(stood, known)| {
-            let items = self.tracks.items.keys().cloned();
-            stood.begun(&known.after, items)
-        });
-        for item in begun.iter().flat_map(|begun| begun.items.keys()) {
-            self.tracks.items.entry(item.clone()).or_default();
+        let (items, discounts) = (self.tracks.items.keys(), self.discounts.keys());
+        let begun = self.stood.zip(chain.first()).map(|(stood, known)| stood.begun(&known.after, items, discounts));
+        if let Some(begun) = &begun {
+            for item in begun.items.keys() {
+                self.tracks.items.entry(item.clone()).or_default();
+            }
+            for of in begun.discounts.keys() {
+                self.tracks.discounts.entry(of.clone()).or_default();
+            }
         }
         let of_statements = self.issues.len();
         self.cover(&chain, current.as_ref());

@@ -102,9 +102,9 @@ impl Catalogue {
         }
     }
 
-    /// Whether any discount was shown in full, whatever is known of its coupon.
-    pub(crate) fn has_discounts(&self) -> bool {
-        !self.discounts.is_empty() || !self.waiting.is_empty()
+    /// Whether a discount names a coupon that is not known yet.
+    pub(crate) fn is_any_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Takes a price, plan or coupon; whether it was one.

@@ -55,13 +55,9 @@ impl<T> Step<T> {
 
 impl<T: Clone + PartialEq> Track<T> {
     /// Pieces a track together. What changed undated is taken to have changed when it was first seen; what came to be
-    /// undated (there is nothing before it that could be marked) is assumed until it is seen again.
-    pub(crate) fn of(seen: Vec<Seen<T>>, absent: impl Fn(&T) -> bool) -> Self {
-        Self::going_on(None, seen, absent)
-    }
-
-    /// The same, where it is known what it was at a second, after everything that was seen until then.
-    pub(crate) fn going_on(begun: Option<(Step<T>, i64)>, mut seen: Vec<Seen<T>>, absent: impl Fn(&T) -> bool) -> Self {
+    /// undated (there is nothing before it that could be marked) is assumed until it is seen again. Where it is known what it
+    /// was at a second, after everything that was seen until then, it goes on from there.
+    pub(crate) fn of(begun: Option<(Step<T>, i64)>, mut seen: Vec<Seen<T>>, absent: impl Fn(&T) -> bool) -> Self {
         seen.sort_by_key(|seen| (seen.at, seen.rank));
         let mut last_seen = begun.as_ref().map_or(i64::MIN, |(_, at)| *at);
         let mut steps: Vec<Step<T>> = begun.into_iter().map(|(step, _)| step).collect();
@@ -139,6 +135,7 @@ mod tests {
         let noon = 12 * 3_600;
         let hours = |hours: i64| noon + hours * 3_600;
         let track = Track::of(
+            None,
             vec![seen(0, true, '-'), seen(noon, false, 'a'), seen(hours(2), true, 'b'), seen(hours(48), false, 'b')],
             |value| *value == '-',
         );
@@ -146,9 +143,10 @@ mod tests {
         assert_eq!(at(hours(1)), Some(('a', Confidence::Assumed)));
         assert_eq!(at(hours(3)), Some(('b', Confidence::Assumed)));
         assert_eq!(at(hours(48)), Some(('b', Confidence::Derived)), "it was seen again, on another day");
-        let track = Track::of(vec![seen(0, true, '-'), seen(noon, false, 'a'), seen(hours(30), true, 'b')], |value| {
-            *value == '-'
-        });
+        let track =
+            Track::of(None, vec![seen(0, true, '-'), seen(noon, false, 'a'), seen(hours(30), true, 'b')], |value| {
+                *value == '-'
+            });
         assert_eq!(
             track.at(hours(30)).map(|(step, confidence)| (step.value, confidence)),
             Some(('b', Confidence::Derived))
@@ -158,6 +156,7 @@ mod tests {
     #[test]
     fn what_changed_undated_is_unsure_since_it_was_last_seen() {
         let track = Track::of(
+            None,
             vec![seen(10, true, 'a'), seen(30, false, 'b'), seen(20, false, 'a'), seen(40, true, 'c')],
             |value| *value == '-',
         );

@@ -370,10 +370,14 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> Option<Facts> {
         // What time it is does not matter: what is known is as old as its newest object or event.
         let known_at = objects.iter().map(|(at, _)| *at).max().max(shelf.last_event_at).unwrap_or(0);
         let seen = events.into_iter().chain(earlier).chain(objects.iter().cloned());
-        let evidence = evidence_of(seen, &mut catalogue, Some(known_at));
         let history = match &shelf.past {
-            Some(bytes) => history::go_on(&Past::from_bytes(bytes)?, &evidence, &catalogue, known_at)?,
-            None => history::rebuild(&evidence, &catalogue, known_at),
+            Some(bytes) => {
+                let past = Past::from_bytes(bytes)?;
+                let since = Evidence::since(&past, &mut catalogue);
+                let evidence = evidence_of(since, seen, &mut catalogue, Some(known_at));
+                history::go_on(&past, &evidence, &catalogue, known_at)?
+            }
+            None => history_of(seen, &mut catalogue, Some(known_at), known_at),
         };
         past = history.past.clone();
         let is_over = |is_over: &dyn Fn(&Past) -> bool| past.as_ref().is_some_and(is_over);
@@ -405,11 +409,11 @@ fn facts(owner: &str, shelf: &Shelf, base: &Base) -> Option<Facts> {
 
 /// What objects and events say of a customer.
 fn evidence_of(
+    mut evidence: Evidence,
     seen: impl Iterator<Item = (i64, Gist)>,
     catalogue: &mut Catalogue,
     events_until: Option<i64>,
 ) -> Evidence {
-    let mut evidence = Evidence::default();
     // Events since a list was read say what has changed since.
     evidence.events_until = events_until;
     for (at, object) in seen {
@@ -425,12 +429,12 @@ fn evidence_of(
 /// The history that objects and events show, as it is at a second.
 fn history_of(
     seen: impl Iterator<Item = (i64, Gist)>,
-    mut catalogue: Catalogue,
+    catalogue: &mut Catalogue,
     events_until: Option<i64>,
     now: i64,
 ) -> History {
-    let evidence = evidence_of(seen, &mut catalogue, events_until);
-    history::rebuild(&evidence, &catalogue, now)
+    let evidence = evidence_of(Evidence::default(), seen, catalogue, events_until);
+    history::rebuild(&evidence, catalogue, now)
 }
 
 /// Histories as they are known from less than everything.
@@ -442,7 +446,7 @@ impl Histories {
     /// The rows that objects alone show, asked for now.
     pub fn of_objects(&self, objects: &[Gist], now: i64) -> Vec<Row> {
         let seen = objects.iter().map(|object| (now, object.clone()));
-        history_of(seen, self.base.catalogue.clone(), None, now).rows
+        history_of(seen, &mut self.base.catalogue.clone(), None, now).rows
     }
 
     /// The rows that some objects of a customer show, with its events or without.
@@ -451,7 +455,7 @@ impl Histories {
         seen.extend(gists(&shelf.earlier).into_iter().filter(|(_, object)| is_meant(object)));
         seen.extend(gists(&shelf.objects).into_iter().filter(|(_, object)| is_meant(object)));
         let events_until = with_events.then_some(now);
-        history_of(seen.into_iter(), self.base.catalogue.clone(), events_until, now).rows
+        history_of(seen.into_iter(), &mut self.base.catalogue.clone(), events_until, now).rows
     }
 }
 

@@ -1119,6 +1119,87 @@ mod tests {
         assert_eq!((again.events, again.last_event_at), (shelf.events, shelf.last_event_at));
     }
 
+    /// A customer of three events, of which a history goes on from the second: what was said then stands aside.
+    fn goes_on(folder: &Path) -> (Store, Objects) {
+        let (mut store, mut objects) = (Store::open(folder).unwrap(), Objects::open(folder).unwrap());
+        store.put(&[seats(10, 1), seats(20, 2), seats(30, 3)], Road::Webhook, 1).unwrap();
+        let taken = take(&store, &mut objects);
+        let fact = |name: &str| ("subscriptions".to_owned(), name.to_owned());
+        let said = ["over", "open"].map(fact).map(|(kind, fact)| (kind, fact, vec![1]));
+        let noted = Noted { until: 20, catalogue: 7, body: b"so far".to_vec(), over: vec![fact("over")] };
+        let generation = objects.touched(1).unwrap()[0].1;
+        let settled = Settled { owner: "cus_1".to_owned(), generation, said: said.into(), ..Settled::default() };
+        objects.settle(&[Settled { is_whole: true, noted: Some(noted), ..settled }], &taken, 2).unwrap();
+        (store, objects)
+    }
+
+    /// The facts and events that a history is made of, and whether it goes on.
+    fn needed(objects: &Objects, catalogue: i64) -> (Vec<String>, Vec<i64>, bool) {
+        let shelf = objects.shelf_since("cus_1", catalogue).unwrap();
+        let facts = shelf.stated.into_keys().map(|(_, fact)| fact).collect();
+        (facts, shelf.events.into_iter().map(|(at, _)| at).collect(), shelf.past.is_some())
+    }
+
+    #[test]
+    fn what_is_over_stands_aside_until_everything_is_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, mut objects) = goes_on(folder.path());
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<String>>();
+        let since = || (names(&["open"]), vec![30], true);
+        let whole = || (names(&["open", "over"]), vec![10, 20, 30], false);
+        assert_eq!((needed(&objects, 7), needed(&objects, 8)), (since(), whole()), "prices may say something else");
+        assert_eq!(objects.shelf("cus_1").unwrap().stated.len(), 2);
+
+        // Nobody knows whether the lake has what was about to be stated.
+        let about = Settled {
+            owner: "cus_1".to_owned(),
+            gone: vec![("payments".to_owned(), "x".to_owned())],
+            ..Settled::default()
+        };
+        objects.intend(std::slice::from_ref(&about)).unwrap();
+        assert_eq!(needed(&objects, 7).1.len(), 3);
+        objects.settle(&[about], &[], 3).unwrap();
+        assert_eq!(needed(&objects, 7), since());
+
+        objects.settle(&[Settled { owner: "cus_1".to_owned(), is_whole: true, ..Settled::default() }], &[], 4).unwrap();
+        assert_eq!(needed(&objects, 7), whole());
+        let aside = objects.connection.query_row("SELECT COUNT(*) FROM said_before", [], |row| row.get::<_, i64>(0));
+        assert_eq!(aside.unwrap(), 0);
+    }
+
+    #[test]
+    fn nothing_goes_on_from_what_is_no_longer_so() {
+        type Change = fn(&mut Store, &mut Objects);
+        let changes: [(&str, Change, bool); 6] = [
+            ("a newer event", |store, objects| put(store, objects, 40), true),
+            ("one of that very second", |store, objects| put(store, objects, 20), false),
+            ("a late one", |store, objects| put(store, objects, 15), false),
+            ("everything is to be made anew", |_, objects| objects.touch_all().unwrap(), false),
+            ("other readers", |_, objects| objects.set_notes(&[(MADE_PASTS, "others")]).unwrap(), false),
+            (
+                "what waits is put aside",
+                |store, objects| {
+                    put(store, objects, 50);
+                    store.quarantine_of("cus_1", "a fault of ours", 4).unwrap();
+                },
+                false,
+            ),
+        ];
+        fn put(store: &mut Store, objects: &mut Objects, at: i64) {
+            let event = Arrival { id: format!("evt_more_{at}"), ..seats(at, 5) };
+            store.put(&[event], Road::Webhook, 3).unwrap();
+            take(store, objects);
+        }
+        for (what, change, goes_on_still) in changes {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut store, mut objects) = goes_on(folder.path());
+            change(&mut store, &mut objects);
+            drop(objects);
+            let objects = Objects::open(folder.path()).unwrap();
+            assert_eq!(needed(&objects, 7).2, goes_on_still, "{what}");
+        }
+    }
+
     #[test]
     fn what_earlier_programs_kept_of_what_was_stated_is_taken_over() {
         let folder = tempfile::tempdir().unwrap();

@@ -27,31 +27,33 @@ impl Work<'_> {
         noting: Option<Noting>,
     ) -> Option<Option<Stood>> {
         let goes_on_from = self.stood.map_or(i64::MIN, |stood| stood.at);
-        let (mut begun_status, mut begun_cancel, mut begun_items) = (None, None, BTreeMap::new());
-        if let Some(Begun { status, cancel, items }) = begun {
+        let (mut begun_status, mut begun_cancel) = (None, None);
+        let (mut begun_items, mut begun_discounts) = (BTreeMap::new(), BTreeMap::new());
+        if let Some(Begun { status, cancel, items, discounts }) = begun {
             (begun_status, begun_cancel) = (Some((status, goes_on_from)), Some((cancel, goes_on_from)));
-            begun_items = items;
+            (begun_items, begun_discounts) = (items, discounts);
         }
         let seen = std::mem::take(&mut self.tracks.status);
-        let status = Track::going_on(begun_status, seen, |(status, _)| !pays(*status));
-        let cancel = Track::going_on(begun_cancel, std::mem::take(&mut self.tracks.cancel), |_| false);
+        let status = Track::of(begun_status, seen, |(status, _)| !pays(*status));
+        let cancel = Track::of(begun_cancel, std::mem::take(&mut self.tracks.cancel), |_| false);
         let items: BTreeMap<String, Track<Option<Sold>>> = std::mem::take(&mut self.tracks.items)
             .into_iter()
             .map(|(item, seen)| {
                 let begun = begun_items.remove(&item).map(|step| (step, goes_on_from));
-                (item, Track::going_on(begun, seen, Option::is_none))
+                (item, Track::of(begun, seen, Option::is_none))
             })
             .collect();
         let discounts: BTreeMap<String, Track<bool>> = std::mem::take(&mut self.tracks.discounts)
             .into_iter()
-            .map(|(of, seen)| (of, Track::of(seen, |_| false)))
+            .map(|(of, seen)| {
+                let begun = begun_discounts.remove(&of).map(|step| (step, goes_on_from));
+                (of, Track::of(begun, seen, |_| false))
+            })
             .collect();
 
-        let undated = self.undated(&status, &items, i64::MAX);
+        let undated = self.undated(&status, &items, &discounts, i64::MAX);
         self.issues.extend(undated);
-        let undated: BTreeSet<(i64, i64)> = discounts.values().flat_map(Track::undated).collect();
-        let undated: Vec<Issue> = undated.into_iter().map(|between| self.changed(between, "its discounts")).collect();
-        self.issues.extend(undated);
+        let before_standing = self.issues.len();
 
         let mut cuts: BTreeSet<i64> = status.cuts().chain(cancel.cuts()).collect();
         cuts.extend(items.values().flat_map(Track::cuts));
@@ -61,11 +63,12 @@ impl Work<'_> {
         let mut unsure_until: BTreeMap<&str, i64> = BTreeMap::new();
         let before = rows.len();
         if let Some(stood) = self.stood {
-            cuts = cuts.split_off(&(stood.at + 1));
+            // By what has come since it may be no longer sure from that very second on.
+            cuts = cuts.split_off(&stood.at);
             let mut standing = self.standing(stood.at, &status, &cancel, &items, &discounts);
             for (item, since) in &stood.open {
-                let (item, (stands, confidence, _)) = standing.remove_entry(item.as_str())?;
-                let (start, source) = (since.at, since.source.clone());
+                let (item, (stands, ..)) = standing.remove_entry(item.as_str())?;
+                let (start, source, confidence) = (since.at, since.source.clone(), Confidence::Exact);
                 let (customer, subscription) = (self.customer.clone(), self.name.to_owned());
                 let (item_id, standing) = (item.to_owned(), stands);
                 let row = Row { customer, subscription, item: item_id, standing, start, end: None, confidence, source };
@@ -126,8 +129,9 @@ impl Work<'_> {
         let noted = noting.and_then(|noting| {
             let over = rows.get(before..).unwrap_or_default();
             let unsure_until = unsure_until.values().copied().max().unwrap_or(i64::MIN);
-            let (status, cancel, items, open) = (&status, &cancel, &items, &open);
-            self.noted(noting, &Composed { status, cancel, items, over, open, unsure_until })
+            let (status, cancel, items, discounts, open) = (&status, &cancel, &items, &discounts, &open);
+            let issues = self.issues.get(before_standing..).unwrap_or_default();
+            self.noted(noting, &Composed { status, cancel, items, discounts, issues, over, open, unsure_until })
         });
         rows.extend(open.into_values());
 
@@ -165,18 +169,21 @@ impl Work<'_> {
         &self,
         status: &Track<State>,
         items: &BTreeMap<String, Track<Option<Sold>>>,
+        discounts: &BTreeMap<String, Track<bool>>,
         until: i64,
     ) -> Vec<Issue> {
         let until = |(_, to): &(i64, i64)| *to <= until;
-        let states: BTreeSet<(i64, i64)> = status.undated().filter(until).collect();
-        let items: BTreeSet<(i64, i64)> = items.values().flat_map(Track::undated).filter(until).collect();
-        let states = states.into_iter().map(|between| self.changed(between, "its state"));
-        states.chain(items.into_iter().map(|between| self.changed(between, "its items"))).collect()
-    }
-
-    fn changed(&self, (from, to): (i64, i64), what: &str) -> Issue {
-        let words = format!("{what} changed between {} and {}", moment(from), moment(to));
-        Issue { between: Some((from, to)), ..Issue::new(Code::ChangeUndated, self.name, words) }
+        let mut undated: BTreeSet<(i64, i64, &str)> =
+            status.undated().filter(until).map(|(from, to)| (from, to, "its state")).collect();
+        let items = items.values().flat_map(Track::undated).filter(until);
+        undated.extend(items.map(|(from, to)| (from, to, "its items")));
+        let discounts = discounts.values().flat_map(Track::undated).filter(until);
+        undated.extend(discounts.map(|(from, to)| (from, to, "its discounts")));
+        let issue = |(from, to, what): (i64, i64, &str)| {
+            let words = format!("{what} changed between {} and {}", moment(from), moment(to));
+            Issue { between: Some((from, to)), ..Issue::new(Code::ChangeUndated, self.name, words) }
+        };
+        undated.into_iter().map(issue).collect()
     }
 
     /// What each item is at a second.

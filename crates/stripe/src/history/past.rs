@@ -7,8 +7,8 @@
 //! ```
 //!
 //! What ended by then is not made again, so nothing that comes later may change it: what objects say of the time before is
-//! told apart by a digest, and whatever does not fit is made anew from everything. Nothing is kept where discounts are, since
-//! what an object says of one holds for the time before as well.
+//! told apart by a digest, and whatever does not fit is made anew from everything. Nothing is noted where the customer has a
+//! discount, of which no event of a subscription says anything.
 
 use std::collections::BTreeMap;
 
@@ -18,15 +18,23 @@ use sha2::{Digest, Sha256};
 
 use super::{Row, Seens, Sold, State, Work, chain::Known, state_of, trials};
 use crate::{
+    discount::{Discount, Scope},
     event::Event,
-    issue::Issue,
+    issue::{Code, Issue},
     letters,
     subscription::{Cancel, Subscription},
     track::{Step, Track},
 };
 
 /// A past is noted once so many events have come since the last one: to keep it costs as much as to read a few of them.
-pub(super) const EVENTS: usize = 4;
+const EVENTS: usize = 3;
+/// So many more for some customers, so that those who get events at one pace are not all noted at once.
+const MORE: usize = 3;
+
+/// After how many events a customer with such a subscription is noted.
+pub(super) fn events_until_noted(subscription: &str) -> usize {
+    EVENTS + subscription.bytes().map(usize::from).sum::<usize>() % MORE
+}
 
 /// What the subscriptions of a customer had come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +42,8 @@ pub struct Past {
     /// The second of the newest event that is in it. With one that comes later and is not newer nothing goes on.
     pub until: i64,
     pub(super) stood: BTreeMap<String, Stood>,
+    /// What was known of discounts.
+    pub(crate) discounts: BTreeMap<String, Discount>,
 }
 
 /// What one subscription had come to at its newest event.
@@ -46,6 +56,7 @@ pub(super) struct Stood {
     cancel: Since,
     /// By item; nothing for those that are not there.
     items: BTreeMap<String, Option<Since>>,
+    pub(super) discounts: BTreeMap<String, Given>,
     /// The rows that go on, by item.
     pub(super) open: BTreeMap<String, Since>,
     /// Times of which events say everything.
@@ -62,6 +73,14 @@ pub(super) struct Stood {
 pub(super) struct Since {
     pub(super) at: i64,
     pub(super) source: String,
+}
+
+/// A discount of the subscription, and whether it had it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Given {
+    pub(super) is: Discount,
+    is_held: bool,
+    since: Since,
 }
 
 /// Names the readers: what another version of them came to says nothing to this one.
@@ -104,27 +123,36 @@ pub(super) struct Begun {
     pub(super) status: Step<State>,
     pub(super) cancel: Step<Cancel>,
     pub(super) items: BTreeMap<String, Step<Option<Sold>>>,
+    pub(super) discounts: BTreeMap<String, Step<bool>>,
 }
 
 impl Stood {
-    /// What everything was by then; `after` is what the last event shows.
-    pub(super) fn begun(&self, after: &Subscription, items: impl Iterator<Item = String>) -> Begun {
+    /// What everything was by then; `after` is what the last event shows. Items and discounts that are named now were not there.
+    pub(super) fn begun<'n>(
+        &self,
+        after: &Subscription,
+        items: impl Iterator<Item = &'n String>,
+        discounts: impl Iterator<Item = &'n String>,
+    ) -> Begun {
         let sold = |item: &str| {
             let found = after.items.iter().find(|found| found.id == item)?;
             Some((found.price.clone(), found.quantity))
         };
-        let missing = items.map(|item| (item, None));
-        let known = self.items.iter().map(|(item, since)| (item.clone(), since.as_ref()));
-        let step = |(item, since): (String, Option<&Since>)| {
-            // Who was never there was not there by then either.
+        let item = |(item, since): (&String, Option<&Since>)| {
             let (at, source) = since.map_or((self.at, ""), |since| (since.at, &since.source));
-            let value = since.and_then(|_| sold(&item));
-            (item, Step::exact(at, value, source))
+            (item.clone(), Step::exact(at, since.and_then(|_| sold(item)), source))
         };
+        let given = |(of, given): (&String, Option<&Given>)| {
+            let (at, source) = given.map_or((self.at, ""), |given| (given.since.at, &given.since.source));
+            (of.clone(), Step::exact(at, given.is_some_and(|given| given.is_held), source))
+        };
+        let items = items.map(|item| (item, None)).chain(self.items.iter().map(|(item, since)| (item, since.as_ref())));
+        let discounts = discounts.map(|of| (of, self.discounts.get(of)));
         Begun {
             status: Step::exact(self.status.at, state_of(after), &self.status.source),
             cancel: Step::exact(self.cancel.at, after.cancel.clone(), &self.cancel.source),
-            items: missing.chain(known).map(step).collect(),
+            items: items.map(item).collect(),
+            discounts: discounts.map(given).collect(),
         }
     }
 }
@@ -134,12 +162,14 @@ pub(super) struct Shown {
     status: usize,
     cancel: usize,
     items: BTreeMap<String, usize>,
+    discounts: BTreeMap<String, usize>,
 }
 
 impl Seens {
     pub(super) fn shown(&self) -> Shown {
         let items = self.items.iter().map(|(item, seen)| (item.clone(), seen.len())).collect();
-        Shown { status: self.status.len(), cancel: self.cancel.len(), items }
+        let discounts = self.discounts.iter().map(|(of, seen)| (of.clone(), seen.len())).collect();
+        Shown { status: self.status.len(), cancel: self.cancel.len(), items, discounts }
     }
 
     /// What stands for all that objects say of the time up to a second.
@@ -160,6 +190,10 @@ impl Seens {
             let before = shown.items.get(item).copied().unwrap_or(0);
             seen.iter().skip(before).filter(|seen| seen.at <= until).for_each(|seen| say(item, format!("{seen:?}")));
         }
+        for (of, seen) in &self.discounts {
+            let before = shown.discounts.get(of).copied().unwrap_or(0);
+            seen.iter().skip(before).filter(|seen| seen.at <= until).for_each(|seen| say(of, format!("{seen:?}")));
+        }
         letters::hex(&said.finalize()[..8])
     }
 
@@ -168,6 +202,7 @@ impl Seens {
         self.status.retain(|seen| seen.at > until);
         self.cancel.retain(|seen| seen.at > until);
         self.items.values_mut().for_each(|seen| seen.retain(|seen| seen.at > until));
+        self.discounts.values_mut().for_each(|seen| seen.retain(|seen| seen.at > until));
     }
 }
 
@@ -185,6 +220,9 @@ pub(super) struct Composed<'c> {
     pub(super) status: &'c Track<State>,
     pub(super) cancel: &'c Track<Cancel>,
     pub(super) items: &'c BTreeMap<String, Track<Option<Sold>>>,
+    pub(super) discounts: &'c BTreeMap<String, Track<bool>>,
+    /// What was said of what is taken off them.
+    pub(super) issues: &'c [Issue],
     /// Rows that have ended.
     pub(super) over: &'c [Row],
     /// Rows that go on.
@@ -194,6 +232,20 @@ pub(super) struct Composed<'c> {
 }
 
 impl Work<'_> {
+    /// Whether what is known of the discounts is what was known of them then.
+    pub(super) fn has_same_discounts(&self) -> bool {
+        let is_same = |stood: &Stood| {
+            let given = stood.discounts.iter();
+            given.into_iter().all(|(of, given)| self.discounts.get(of) == Some(&given.is))
+                && !self.has_discount_of_customer()
+        };
+        self.stood.is_none_or(is_same)
+    }
+
+    fn has_discount_of_customer(&self) -> bool {
+        self.discounts.values().any(|discount| discount.scope == Scope::Customer)
+    }
+
     /// Whether objects say of the time that is over what they said of it then.
     pub(super) fn fits_past(&self, shown: &Shown, listed: Option<&(i64, Subscription)>) -> bool {
         self.stood.is_none_or(|stood| self.tracks.of_objects(shown, listed, stood.at) == stood.objects)
@@ -211,7 +263,10 @@ impl Work<'_> {
         let last = chain.last()?;
         // A list of that very second, and one that does not fit the last event, are told from what comes after it.
         let is_settled = self.is_covered(i64::MAX) && listed.is_none_or(|(seen_at, _)| *seen_at != last.at);
-        if !is_settled || !self.discounts.is_empty() {
+        // What names a discount that nobody knows says something else once it is known; what ends by itself ends without an event.
+        let is_unknown = issues.iter().any(|issue| issue.code == Code::DiscountUnknown);
+        let ends = |discount: &Discount| discount.end.is_some_and(|end| last.at < end && end <= self.now);
+        if !is_settled || is_unknown || self.has_discount_of_customer() || self.discounts.values().any(ends) {
             return None;
         }
         let event = self.evidence.events.get(&last.source)?;
@@ -242,6 +297,12 @@ impl Work<'_> {
             let is_there = track.at(at).is_some_and(|(step, _)| step.value.is_some());
             items.insert(item.clone(), if is_there { Some(since(track, at)?) } else { None });
         }
+        let mut discounts = BTreeMap::new();
+        for (of, discount) in &self.discounts {
+            let track = composed.discounts.get(of)?;
+            let is_held = track.at(at).is_some_and(|(step, _)| step.value);
+            discounts.insert(of.clone(), Given { is: discount.clone(), is_held, since: since(track, at)? });
+        }
         let is_over = composed.over.iter().all(|row| row.end.is_some_and(|end| end <= at));
         let is_exact = composed.open.values().all(|row| row.start <= at && row.confidence == Confidence::Exact);
         if !is_over || !is_exact || composed.unsure_until > at {
@@ -259,7 +320,10 @@ impl Work<'_> {
         if is_trialing || tried.iter().any(|trial| trial.value("converted").is_none()) {
             return None;
         }
-        issues.extend(self.undated(composed.status, composed.items, at));
+        issues.extend(self.undated(composed.status, composed.items, composed.discounts, at));
+        issues.extend_from_slice(composed.issues);
+        issues.sort();
+        issues.dedup();
         let open = composed
             .open
             .iter()
@@ -270,6 +334,7 @@ impl Work<'_> {
             status,
             cancel,
             items,
+            discounts,
             open: open.collect(),
             covered,
             issues,
