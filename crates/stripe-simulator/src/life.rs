@@ -218,6 +218,7 @@ pub(crate) struct EventOf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Happening {
     Turn(usize),
+    TrialWillEnd(usize),
     Discount(usize),
     Attempt(usize),
     Fix(usize),
@@ -351,7 +352,7 @@ impl World {
         let order = match happening {
             Happening::Discount(_) => 0,
             Happening::Turn(_) => 1,
-            Happening::Attempt(_) | Happening::Fix(_) | Happening::Resume(_) => 2,
+            Happening::Attempt(_) | Happening::Fix(_) | Happening::Resume(_) | Happening::TrialWillEnd(_) => 2,
             Happening::Whim(_) | Happening::Join | Happening::Return(_) => 3,
         };
         self.queue.push(Reverse((at, order, self.counter, happening)));
@@ -428,6 +429,13 @@ impl World {
                 }
             }
             Happening::Turn(sub) => self.turn(sub),
+            Happening::TrialWillEnd(sub) => {
+                // It tells what is so, and of no change.
+                if self.subs[sub].status == Status::Trialing {
+                    let thing = Thing::Sub(Box::new(self.subs[sub].clone()));
+                    self.tell(self.now, "customer.subscription.trial_will_end", thing, None);
+                }
+            }
             Happening::Attempt(invoice) => self.attempt(invoice),
             Happening::Fix(invoice) => self.fix(invoice),
             Happening::Resume(sub) => {
@@ -573,6 +581,9 @@ impl World {
         }
         let turn = self.next_turn(sub);
         self.plan(turn, Happening::Turn(sub));
+        if let Some((_, end)) = trial {
+            self.plan(end - 3 * DAY, Happening::TrialWillEnd(sub));
+        }
         self.plan_whim(sub);
     }
 

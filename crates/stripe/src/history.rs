@@ -221,6 +221,17 @@ fn state_of(subscription: &Subscription) -> State {
     (subscription.status, subscription.trial_end.filter(|_| subscription.status == Status::Trialing))
 }
 
+/// What a state says of the second at which it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// What is otherwise than before became so then.
+    Changed,
+    /// It ended then; what else is otherwise became so at some time before.
+    Ended,
+    /// It was so then.
+    AsItIs,
+}
+
 /// What became of one subscription.
 enum Made {
     /// A history can go on from here.
@@ -328,22 +339,27 @@ impl Work<'_> {
         let of_statements = self.issues.len();
         self.cover(&chain, current.as_ref());
         if let Some((seen_at, listed)) = past.as_ref().filter(|(seen_at, _)| *seen_at > over_until) {
-            self.show(listed, *seen_at, 9, false, &listed.id);
+            self.show(listed, *seen_at, 9, Told::AsItIs, &listed.id);
         }
         // The first one is in what it goes on from.
         for (number, known) in chain.iter().enumerate().skip(usize::from(self.stood.is_some())) {
             let rank = 10 + 2 * u32::try_from(number).unwrap_or(u32::MAX / 4);
             if let Some(before) = &known.before {
-                self.show(before, known.at, rank, false, &known.source);
+                self.show(before, known.at, rank, Told::AsItIs, &known.source);
             }
-            self.show(&known.after, known.at, rank + 1, true, &known.source);
+            let told = match (known.says_what_changed(), known.is_end()) {
+                (true, _) => Told::Changed,
+                (false, true) => Told::Ended,
+                (false, false) => Told::AsItIs,
+            };
+            self.show(&known.after, known.at, rank + 1, told, &known.source);
         }
         if let (Some(last), Some(until)) = (chain.last(), self.evidence.events_until) {
             // All events are there, so nothing has changed since.
             if current.is_none() {
                 let source = last.source.clone();
                 let after = last.after.clone();
-                self.show(&after, until.max(last.at), u32::MAX, false, &source);
+                self.show(&after, until.max(last.at), u32::MAX, Told::AsItIs, &source);
             }
         }
         if let Some((seen_at, current)) = &current {
@@ -351,12 +367,12 @@ impl Work<'_> {
             // What has ended stays as it was at its end.
             let at = current.ended.map_or(*seen_at, |ended| ended.min(*seen_at));
             if at > over_until {
-                self.show(current, at, u32::MAX - 1, false, &source);
+                self.show(current, at, u32::MAX - 1, Told::AsItIs, &source);
             } else if chain.last().is_some_and(|last| !chain::same(&last.after, current)) {
                 return None;
             }
             if current.ended.is_some() {
-                self.show(current, *seen_at, u32::MAX, false, &source);
+                self.show(current, *seen_at, u32::MAX, Told::AsItIs, &source);
             }
         }
         let issues = [self.issues.get(of_list..of_events), self.issues.get(of_statements..)];
@@ -386,13 +402,15 @@ impl Work<'_> {
     }
 
     /// Takes down a state in full.
-    fn show(&mut self, state: &Subscription, at: i64, rank: u32, changed: bool, source: &str) {
+    fn show(&mut self, state: &Subscription, at: i64, rank: u32, told: Told, source: &str) {
         let confidence = Confidence::Exact;
+        let changed = matches!(told, Told::Changed | Told::Ended);
         let source = || source.to_owned();
         let value = state_of(state);
         self.tracks.status.push(Seen { at, rank, changed, value, confidence, source: source() });
         let value = state.cancel.clone();
         self.tracks.cancel.push(Seen { at, rank, changed, value, confidence, source: source() });
+        let changed = told == Told::Changed;
         for item in &state.items {
             self.tracks.items.entry(item.id.clone()).or_default();
         }
@@ -548,7 +566,13 @@ mod tests {
 
     /// Rows as a person would note them: the day, the quantity, the discount, how sure it is.
     fn noted(objects: &[Value], now: i64) -> Vec<String> {
+        noted_with_events(objects, None, now)
+    }
+
+    /// The same, where all events up to a second are there.
+    fn noted_with_events(objects: &[Value], events_until: Option<i64>, now: i64) -> Vec<String> {
         let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
+        evidence.events_until = events_until;
         for object in objects {
             evidence.take(Gist::of(object), now, &mut catalogue);
         }
@@ -659,6 +683,62 @@ mod tests {
             rebuild(&evidence, &catalogue, MONTHS[3] + 5 * 86_400).rows
         };
         assert_eq!(rows.last().map(|row| (row.item.as_str(), row.end)), Some(("si_support", Some(MONTHS[3]))));
+    }
+
+    /// The end of the subscription, ten days into its third month.
+    fn end(state: &Value) -> Value {
+        let mut ended = state.clone();
+        (ended["status"], ended["ended_at"]) = (json!("canceled"), json!(MONTHS[2] + 10 * 86_400));
+        json!({"id": "evt_end", "object": "event", "type": "customer.subscription.deleted",
+            "created": MONTHS[2] + 10 * 86_400, "data": {"object": ended}})
+    }
+
+    #[test]
+    fn what_an_end_no_longer_shows_went_at_some_time_before() {
+        // Support was billed in January alone and taken out without a trace; the one event that there is tells of the end.
+        let mut both = invoice(0, 1, &json!([]));
+        let mut support = both["lines"]["data"][0].clone();
+        (support["id"], support["subscription_item"]) = (json!("il_support"), json!("si_support"));
+        support["period"]["end"] = json!(MONTHS[3]);
+        both["lines"]["data"].as_array_mut().unwrap().push(support);
+        let none = json!([]);
+        let objects = [both, invoice(1, 1, &none), invoice(2, 1, &none), end(&subscription(1))];
+        assert_eq!(
+            noted_with_events(&objects, Some(MONTHS[3]), MONTHS[3]),
+            [
+                "2024-01-15 x1 -0% derived",
+                "2024-03-25 x1 -0% derived",
+                // Nobody knows when it went: the time since it was last seen is assumed.
+                "2024-01-15 x1 -0% assumed"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_that_tells_of_no_change_leaves_no_gap() {
+        let event = |id: &str, kind: &str, at: i64, object: Value, previous: Value| {
+            json!({"id": id, "object": "event", "type": format!("customer.subscription.{kind}"), "created": at,
+                "data": {"object": object, "previous_attributes": previous}})
+        };
+        let trial_end = MONTHS[0] + 14 * 86_400;
+        let mut trial = subscription(1);
+        (trial["status"], trial["trial_start"]) = (json!("trialing"), json!(MONTHS[0]));
+        trial["trial_end"] = json!(trial_end);
+        let mut paying = trial.clone();
+        paying["status"] = json!("active");
+        let events = [
+            event("evt_1", "created", MONTHS[0], trial.clone(), Value::Null),
+            event("evt_2", "trial_will_end", trial_end - 3 * 86_400, trial, Value::Null),
+            event("evt_3", "updated", trial_end, paying, json!({"status": "trialing"})),
+        ];
+        let (mut evidence, mut catalogue) = (Evidence::default(), Catalogue::default());
+        evidence.events_until = Some(MONTHS[1]);
+        events.iter().for_each(|event| evidence.take(Gist::of(event), MONTHS[1], &mut catalogue));
+        let history = rebuild(&evidence, &catalogue, MONTHS[1]);
+        let rows: Vec<(&str, Confidence)> =
+            history.rows.iter().map(|row| (row.standing.status.name(), row.confidence)).collect();
+        assert_eq!(rows, [("trialing", Confidence::Exact), ("active", Confidence::Exact)]);
+        assert_eq!(history.issues, []);
     }
 
     #[test]

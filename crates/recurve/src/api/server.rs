@@ -706,16 +706,26 @@ fn people_error(error: PeopleError) -> CommandError {
     CommandError::Output(std::io::Error::other(error))
 }
 
-async fn stop_signal() {
-    let interrupted = tokio::signal::ctrl_c();
+/// Comes when the server is told to stop. It hears from this call on, not only once it is waited for: whoever has had an answer
+/// can count on an orderly end.
+fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
-        let Ok(mut ended) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-            let _ = interrupted.await;
-            return;
-        };
-        tokio::select! { _ = interrupted => {}, _ = ended.recv() => {} }
+        use tokio::signal::unix::{Signal, SignalKind, signal};
+        async fn comes(signal: Option<Signal>) {
+            match signal {
+                Some(mut signal) => drop(signal.recv().await),
+                // The system gives no ear for it; the other one is heard.
+                None => std::future::pending().await,
+            }
+        }
+        let (interrupted, ended) = (signal(SignalKind::interrupt()).ok(), signal(SignalKind::terminate()).ok());
+        async move {
+            tokio::select! { () = comes(interrupted) => {}, () = comes(ended) => {} }
+        }
     }
     #[cfg(not(unix))]
-    let _ = interrupted.await;
+    async {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

@@ -6,7 +6,10 @@ use std::{
     io::Write,
     net::TcpStream,
     process::Command,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Barrier,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use hmac::{Hmac, Mac};
@@ -142,13 +145,16 @@ fn large_events_beyond_the_memory_for_them_come_again() {
     add_secret(&folder);
     let server = Server::open(&folder);
     let put_off = AtomicU64::new(0);
+    // All at once: a server that is quick would be done with one before the next one is written.
+    let ready = Barrier::new(SENDERS);
     std::thread::scope(|scope| {
         for sender in 0..SENDERS {
-            let (server, put_off) = (&server, &put_off);
+            let (server, put_off, ready) = (&server, &put_off, &ready);
             scope.spawn(move || {
                 let mut event = event(&format!("of{sender}"), 0, 1);
                 event["data"]["object"]["description"] = json!("x".repeat(2 << 20));
                 let body = event.to_string().into_bytes();
+                ready.wait();
                 until_taken(put_off, || send(server, &body));
             });
         }

@@ -22,6 +22,29 @@ pub(super) struct Known {
     last: bool,
 }
 
+impl Known {
+    /// Whether the event says what changed, and not only what is so: others tell of a trial that ends soon, or of an end, and
+    /// show the subscription as it is.
+    pub(super) fn says_what_changed(&self) -> bool {
+        self.first || self.before.is_some()
+    }
+
+    /// Whether it begins with what another one left.
+    fn follows(&self, earlier: &Known) -> bool {
+        match &self.before {
+            Some(before) => same(&earlier.after, before),
+            // A deletion shows the subscription as it was, and ended.
+            None if self.last => same_items(&earlier.after, &self.after),
+            None => same(&earlier.after, &self.after),
+        }
+    }
+
+    /// Whether it is an end.
+    pub(super) fn is_end(&self) -> bool {
+        self.last
+    }
+}
+
 pub(super) fn of_subscription(event: &Event) -> bool {
     event.kind.starts_with("customer.subscription.")
         && event.object.get("object").and_then(Gist::as_str) == Some("subscription")
@@ -87,9 +110,8 @@ impl Work<'_> {
                     let began = event.letters.as_ref().and_then(|(before, _)| before.as_ref());
                     left.is_some_and(|(_, after)| Some(after) == began)
                 };
-                let fits = |(_, known): &(&Event, Known)| match (ordered.last(), &known.before) {
-                    (Some((_, previous)), Some(before)) => same(&previous.after, before),
-                    _ => true,
+                let fits = |(_, known): &(&Event, Known)| {
+                    known.first || ordered.last().is_none_or(|(_, previous)| known.follows(previous))
                 };
                 let next = tied.iter().position(goes_on).or_else(|| tied.iter().position(fits)).unwrap_or(0);
                 let next = tied.remove(next);
@@ -116,11 +138,7 @@ impl Work<'_> {
         let mut missing = false;
         for pair in chain.windows(2) {
             let [earlier, later] = pair else { continue };
-            let fits = match &later.before {
-                Some(before) => same(&earlier.after, before),
-                // A deletion shows the subscription as it was, and ended.
-                None => later.last && same_items(&earlier.after, &later.after),
-            };
+            let fits = later.follows(earlier);
             if fits {
                 self.covered.push((earlier.at, later.at));
             }

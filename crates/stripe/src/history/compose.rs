@@ -225,9 +225,13 @@ impl Work<'_> {
         held.sort_by_key(|discount| (discount.start, &discount.id));
 
         let mut there = Vec::new();
+        let mut is_any_missing = false;
         for (item, track) in items {
             let Some((step, item_sure)) = track.at(second) else { continue };
-            let Some((price, quantity)) = step.value.as_ref() else { continue };
+            let Some((price, quantity)) = step.value.as_ref() else {
+                is_any_missing |= item_sure == Confidence::Assumed;
+                continue;
+            };
             if !price.metered {
                 there.push((item, price, *quantity, item_sure, step));
             }
@@ -243,9 +247,10 @@ impl Work<'_> {
             })
             .collect();
         let taken = stack(&parts, &held, self.name, &mut self.issues);
-        // An amount off is shared out, so each item is as sure as all of them.
+        // An amount off is shared out, so each item is as sure as all of them, and as those that may be there.
         let shared = held.iter().any(|discount| discount.coupon.amount.is_some());
         let least = there.iter().map(|(.., sure, _)| *sure).max().unwrap_or(Confidence::Exact);
+        let least = if is_any_missing { Confidence::Assumed } else { least };
 
         let mut standing = BTreeMap::new();
         for ((item, price, quantity, item_sure, step), taken) in there.into_iter().zip(taken) {
