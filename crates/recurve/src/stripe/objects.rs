@@ -375,8 +375,10 @@ impl Objects {
                 "INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM object WHERE owner IS NOT NULL",
                 [taking.generation],
             )?;
-            transaction
-                .execute("INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM said", [taking.generation])?;
+            for said in ["said", "said_before"] {
+                let sql = format!("INSERT OR REPLACE INTO touched SELECT DISTINCT owner, ?1 FROM {said}");
+                transaction.execute(&sql, [taking.generation])?;
+            }
             taking.end()?;
         }
         transaction.execute("DELETE FROM past", [])?;

@@ -152,7 +152,7 @@ fn large_events_beyond_the_memory_for_them_come_again() {
             let (server, put_off, ready) = (&server, &put_off, &ready);
             scope.spawn(move || {
                 let mut event = event(&format!("of{sender}"), 0, 1);
-                event["data"]["object"]["description"] = json!("x".repeat(2 << 20));
+                event["data"]["object"]["description"] = json!("x".repeat(4 << 20));
                 let body = event.to_string().into_bytes();
                 ready.wait();
                 until_taken(put_off, || send(server, &body));
