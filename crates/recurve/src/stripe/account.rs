@@ -300,21 +300,30 @@ fn gists_of_events(kept: &[(i64, Vec<u8>)]) -> Vec<(i64, Gist)> {
     kept.iter().filter_map(|(at, bytes)| Some((*at, Gist::from_bytes(bytes)?))).collect()
 }
 
+/// A fact of an owner.
+struct Holding {
+    kind: &'static Kind,
+    digest: Vec<u8>,
+    fact: Fact,
+    /// Whether it is over by what is noted.
+    is_over: bool,
+}
+
 /// All facts of an owner that are not over, made of what is kept, and how they differ from what was stated. Nothing where the
 /// shelf is one from which its history cannot go on.
 fn make(owner: &str, generation: i64, shelf: &Shelf, catalogue: i64, base: &Base, source: &Arc<str>) -> Option<Made> {
     let Facts { facts, issues, past } = facts(owner, shelf, base)?;
-    let mut now: BTreeMap<(String, String), (&'static Kind, Vec<u8>, Fact, bool)> = BTreeMap::new();
+    let mut now: BTreeMap<(String, String), Holding> = BTreeMap::new();
     for (fact, is_over) in facts {
         let Some(kind) = Kind::parse(fact.kind) else { continue };
         let told_apart_by: Vec<&str> = kind.key.iter().map(|column| fact.value(column).unwrap_or("")).collect();
         let key = (kind.name.to_owned(), told_apart_by.join("\u{1f}"));
-        now.insert(key, (kind, digest(&fact), fact, is_over));
+        now.insert(key, Holding { kind, digest: digest(&fact), fact, is_over });
     }
     let is_whole = shelf.past.is_none();
     let mut settled = Settled { owner: owner.to_owned(), generation, issues, is_whole, ..Settled::default() };
     settled.noted = past.map(|past| {
-        let over = now.iter().filter(|(_, (.., is_over))| *is_over).map(|(key, _)| key.clone()).collect();
+        let over = now.iter().filter(|(_, holding)| holding.is_over).map(|(key, _)| key.clone()).collect();
         Noted { until: past.until, catalogue, body: past.to_bytes(), over }
     });
     let (mut withdrawals, mut statements) = (Vec::new(), Vec::new());
@@ -326,7 +335,7 @@ fn make(owner: &str, generation: i64, shelf: &Shelf, catalogue: i64, base: &Base
         }
         settled.gone.push((name.clone(), fact.clone()));
     }
-    for ((name, key), (kind, digest, fact, _)) in now {
+    for ((name, key), Holding { kind, digest, fact, .. }) in now {
         let id = (name, key);
         if shelf.stated.get(&id).and_then(Option::as_ref) == Some(&digest) {
             continue;
