@@ -685,6 +685,35 @@ mod tests {
         assert_eq!(rows.last().map(|row| (row.item.as_str(), row.end)), Some(("si_support", Some(MONTHS[3]))));
     }
 
+    #[test]
+    fn what_objects_say_of_the_time_before_has_it_made_anew() {
+        // One more seat a day from 15 March on; before that there are invoices alone.
+        let seat = |day: i64| {
+            json!({"id": format!("evt_{day}"), "object": "event", "type": "customer.subscription.updated",
+                "created": MONTHS[2] + day * 86_400, "data": {"object": subscription(day + 2), "previous_attributes":
+                {"items": {"data": subscription(day + 1)["items"]["data"]}}}})
+        };
+        let none = json!([]);
+        let [january, february, two_in_february] = [invoice(0, 1, &none), invoice(1, 1, &none), invoice(1, 2, &none)];
+        let now = MONTHS[2] + 8 * 86_400;
+        let made = |past: Option<&Past>, days: std::ops::Range<i64>, february: &Value| {
+            let mut catalogue = Catalogue::default();
+            let mut evidence = past.map_or_else(Evidence::default, |past| Evidence::since(past, &mut catalogue));
+            evidence.events_until = Some(now);
+            let events: Vec<Value> = days.map(seat).collect();
+            let objects = events.iter().chain([&january, february]);
+            objects.for_each(|object| evidence.take(Gist::of(object), now, &mut catalogue));
+            make(past, &evidence, &catalogue, now)
+        };
+        let past = made(None, 0..6, &february).unwrap().past.unwrap();
+        let (whole, further) = (made(None, 0..7, &february).unwrap(), made(Some(&past), 6..7, &february).unwrap());
+        let since: Vec<&Row> = whole.rows.iter().filter(|row| !past.is_over(row)).collect();
+        assert_eq!(further.rows.iter().collect::<Vec<_>>(), since);
+        assert_eq!(since.len(), 2, "the row that ended and the one that began");
+        assert_eq!(made(Some(&past), 6..7, &two_in_february), None, "an invoice of that time says something else");
+        assert_eq!(made(Some(&past), 4..7, &february), None, "events of that time come once more");
+    }
+
     /// The end of the subscription, ten days into its third month.
     fn end(state: &Value) -> Value {
         let mut ended = state.clone();
