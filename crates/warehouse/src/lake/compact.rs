@@ -68,7 +68,7 @@ struct Scheduled {
 
 impl Lake {
     /// Merges runs of small files of a table. What is known, and was known at any time, stays the same to
-    /// the row. It may run beside imports and readers; the merged files are removed after an hour.
+    /// the row. It may run beside imports and readers; the merged files are removed after a quarter of an hour.
     pub fn compact(&self, table: &str) -> Result<Compacted, LakeError> {
         let (table, sources) = self.mergeable(table)?;
         self.merge_all(&table, runs(sources), 0)
