@@ -347,12 +347,7 @@ impl Work<'_> {
             if let Some(before) = &known.before {
                 self.show(before, known.at, rank, Told::AsItIs, &known.source);
             }
-            let told = match (known.says_what_changed(), known.is_end()) {
-                (true, _) => Told::Changed,
-                (false, true) => Told::Ended,
-                (false, false) => Told::AsItIs,
-            };
-            self.show(&known.after, known.at, rank + 1, told, &known.source);
+            self.show(&known.after, known.at, rank + 1, known.told(), &known.source);
         }
         if let (Some(last), Some(until)) = (chain.last(), self.evidence.events_until) {
             // All events are there, so nothing has changed since.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use revenue::fact::Status;
 
-use super::{Sold, Work, past::Stood};
+use super::{Sold, Told, Work, past::Stood};
 use crate::{
     event::Event,
     gist::Gist,
@@ -23,10 +23,15 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether the event says what changed, and not only what is so: others tell of a trial that ends soon, or of an end, and
-    /// show the subscription as it is.
-    pub(super) fn says_what_changed(&self) -> bool {
-        self.first || self.before.is_some()
+    /// What the event says of its second: some tell of a trial that ends soon, or of an end, and show the subscription as it is.
+    pub(super) fn told(&self) -> Told {
+        if self.first || self.before.is_some() {
+            Told::Changed
+        } else if self.last {
+            Told::Ended
+        } else {
+            Told::AsItIs
+        }
     }
 
     /// Whether it begins with what another one left.
@@ -37,11 +42,6 @@ impl Known {
             None if self.last => same_items(&earlier.after, &self.after),
             None => same(&earlier.after, &self.after),
         }
-    }
-
-    /// Whether it is an end.
-    pub(super) fn is_end(&self) -> bool {
-        self.last
     }
 }
 

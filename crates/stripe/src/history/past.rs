@@ -10,7 +10,7 @@
 //! told apart by a digest, and whatever does not fit is made anew from everything. Nothing is noted where the customer has a
 //! discount, of which no event of a subscription says anything.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use revenue::{fact::Status, timeline::Confidence};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use crate::{
     issue::{Code, Issue},
     letters,
     subscription::{Cancel, Subscription},
-    track::{Step, Track},
+    track::{Seen, Step, Track},
 };
 
 /// A past is noted once so many events have come since the last one: to keep it costs as much as to read a few of them.
@@ -174,25 +174,25 @@ impl Seens {
 
     /// What stands for all that objects say of the time up to a second.
     fn of_objects(&self, shown: &Shown, listed: Option<&(i64, Subscription)>, until: i64) -> String {
-        let mut said = Sha256::new();
-        let mut say = |name: &str, words: String| {
-            letters::add_text(&mut said, name);
-            letters::add_text(&mut said, &words);
-        };
-        if let Some(listed) = listed.filter(|(seen_at, _)| *seen_at <= until) {
-            say("listed", format!("{listed:?}"));
+        fn say(said: &mut Sha256, name: &str, what: &impl Debug) {
+            letters::add_text(said, name);
+            letters::add_text(said, &format!("{what:?}"));
         }
-        let status = self.status.iter().skip(shown.status).filter(|seen| seen.at <= until);
-        status.for_each(|seen| say("status", format!("{seen:?}")));
-        let cancel = self.cancel.iter().skip(shown.cancel).filter(|seen| seen.at <= until);
-        cancel.for_each(|seen| say("cancel", format!("{seen:?}")));
+        fn track<T: Debug>(said: &mut Sha256, name: &str, seen: &[Seen<T>], shown: Option<&usize>, until: i64) {
+            let of_objects = seen.iter().skip(shown.copied().unwrap_or(0));
+            of_objects.filter(|seen| seen.at <= until).for_each(|seen| say(said, name, seen));
+        }
+        let mut said = Sha256::new();
+        if let Some(listed) = listed.filter(|(seen_at, _)| *seen_at <= until) {
+            say(&mut said, "listed", listed);
+        }
+        track(&mut said, "status", &self.status, Some(&shown.status), until);
+        track(&mut said, "cancel", &self.cancel, Some(&shown.cancel), until);
         for (item, seen) in &self.items {
-            let before = shown.items.get(item).copied().unwrap_or(0);
-            seen.iter().skip(before).filter(|seen| seen.at <= until).for_each(|seen| say(item, format!("{seen:?}")));
+            track(&mut said, item, seen, shown.items.get(item), until);
         }
         for (of, seen) in &self.discounts {
-            let before = shown.discounts.get(of).copied().unwrap_or(0);
-            seen.iter().skip(before).filter(|seen| seen.at <= until).for_each(|seen| say(of, format!("{seen:?}")));
+            track(&mut said, of, seen, shown.discounts.get(of), until);
         }
         letters::hex(&said.finalize()[..8])
     }
@@ -235,9 +235,8 @@ impl Work<'_> {
     /// Whether what is known of the discounts is what was known of them then.
     pub(super) fn has_same_discounts(&self) -> bool {
         let is_same = |stood: &Stood| {
-            let given = stood.discounts.iter();
-            given.into_iter().all(|(of, given)| self.discounts.get(of) == Some(&given.is))
-                && !self.has_discount_of_customer()
+            let mut given = stood.discounts.iter();
+            given.all(|(of, given)| self.discounts.get(of) == Some(&given.is)) && !self.has_discount_of_customer()
         };
         self.stood.is_none_or(is_same)
     }
