@@ -26,27 +26,20 @@ impl Work<'_> {
         begun: Option<Begun>,
         noting: Option<Noting>,
     ) -> Option<Option<Stood>> {
-        let goes_on_from = self.stood.map_or(i64::MIN, |stood| stood.at);
-        let (mut begun_status, mut begun_cancel) = (None, None);
-        let (mut begun_items, mut begun_discounts) = (BTreeMap::new(), BTreeMap::new());
-        if let Some(Begun { status, cancel, items, discounts }) = begun {
-            (begun_status, begun_cancel) = (Some((status, goes_on_from)), Some((cancel, goes_on_from)));
-            (begun_items, begun_discounts) = (items, discounts);
-        }
-        let seen = std::mem::take(&mut self.tracks.status);
-        let status = Track::of(begun_status, seen, |(status, _)| !pays(*status));
-        let cancel = Track::of(begun_cancel, std::mem::take(&mut self.tracks.cancel), |_| false);
+        let mut begun = begun.unwrap_or_default();
+        let status = Track::of(begun.status, std::mem::take(&mut self.tracks.status), |(status, _)| !pays(*status));
+        let cancel = Track::of(begun.cancel, std::mem::take(&mut self.tracks.cancel), |_| false);
         let items: BTreeMap<String, Track<Option<Sold>>> = std::mem::take(&mut self.tracks.items)
             .into_iter()
             .map(|(item, seen)| {
-                let begun = begun_items.remove(&item).map(|step| (step, goes_on_from));
+                let begun = begun.items.remove(&item);
                 (item, Track::of(begun, seen, Option::is_none))
             })
             .collect();
         let discounts: BTreeMap<String, Track<bool>> = std::mem::take(&mut self.tracks.discounts)
             .into_iter()
             .map(|(of, seen)| {
-                let begun = begun_discounts.remove(&of).map(|step| (step, goes_on_from));
+                let begun = begun.discounts.remove(&of);
                 (of, Track::of(begun, seen, |_| false))
             })
             .collect();

@@ -118,12 +118,13 @@ impl Past {
     }
 }
 
-/// What everything about a subscription was when a history goes on.
+/// What everything about a subscription was when a history goes on, each with the second of that; nothing where it is made anew.
+#[derive(Default)]
 pub(super) struct Begun {
-    pub(super) status: Step<State>,
-    pub(super) cancel: Step<Cancel>,
-    pub(super) items: BTreeMap<String, Step<Option<Sold>>>,
-    pub(super) discounts: BTreeMap<String, Step<bool>>,
+    pub(super) status: Option<(Step<State>, i64)>,
+    pub(super) cancel: Option<(Step<Cancel>, i64)>,
+    pub(super) items: BTreeMap<String, (Step<Option<Sold>>, i64)>,
+    pub(super) discounts: BTreeMap<String, (Step<bool>, i64)>,
 }
 
 impl Stood {
@@ -140,17 +141,17 @@ impl Stood {
         };
         let item = |(item, since): (&String, Option<&Since>)| {
             let (at, source) = since.map_or((self.at, ""), |since| (since.at, &since.source));
-            (item.clone(), Step::exact(at, since.and_then(|_| sold(item)), source))
+            (item.clone(), (Step::exact(at, since.and_then(|_| sold(item)), source), self.at))
         };
         let given = |(of, given): (&String, Option<&Given>)| {
             let (at, source) = given.map_or((self.at, ""), |given| (given.since.at, &given.since.source));
-            (of.clone(), Step::exact(at, given.is_some_and(|given| given.is_held), source))
+            (of.clone(), (Step::exact(at, given.is_some_and(|given| given.is_held), source), self.at))
         };
         let items = items.map(|item| (item, None)).chain(self.items.iter().map(|(item, since)| (item, since.as_ref())));
         let discounts = discounts.map(|of| (of, self.discounts.get(of)));
         Begun {
-            status: Step::exact(self.status.at, state_of(after), &self.status.source),
-            cancel: Step::exact(self.cancel.at, after.cancel.clone(), &self.cancel.source),
+            status: Some((Step::exact(self.status.at, state_of(after), &self.status.source), self.at)),
+            cancel: Some((Step::exact(self.cancel.at, after.cancel.clone(), &self.cancel.source), self.at)),
             items: items.map(item).collect(),
             discounts: discounts.map(given).collect(),
         }
