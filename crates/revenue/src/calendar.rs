@@ -229,6 +229,7 @@ impl Zone {
 
     /// The business day of a moment.
     #[must_use]
+    #[inline]
     pub fn day_of(&self, moment: Moment) -> Day {
         match moment {
             Moment::Day(day) => day,

@@ -41,6 +41,7 @@ impl Ticks {
 
     /// The tick of a moment.
     #[must_use]
+    #[inline]
     pub fn of(&self, moment: Moment) -> Tick {
         match self.window {
             SettleWindow::BusinessDay => self.zone.day_of(moment).0,
@@ -73,6 +74,7 @@ impl Ticks {
 
     /// The business day of a tick.
     #[must_use]
+    #[inline]
     pub fn day(&self, tick: Tick) -> Day {
         match self.window {
             SettleWindow::BusinessDay => Day(tick),
@@ -82,6 +84,7 @@ impl Ticks {
 
     /// How many ticks after the first change of a customer further changes are taken together with it.
     #[must_use]
+    #[inline]
     pub fn settle(&self) -> Tick {
         match self.window {
             SettleWindow::BusinessDay => 0,

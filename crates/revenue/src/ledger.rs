@@ -273,12 +273,14 @@ impl Builder {
         let Self { spans, made, scratch, .. } = self;
         spans.clear();
         made.clear();
+        scratch.lay_out_none(context);
         for (item, range) in items {
-            let first = range.start as u32;
+            let (first, begun) = (range.start as u32, spans.len());
             let own = rows.get(range).unwrap_or_default();
             if !plain_timeline(own, plain, item, first, spans) {
                 return None;
             }
+            scratch.lay_out_item(spans, begun, context);
         }
         let cause = |from: &Span, to: &Span| cause_of_plain(from, to, rows, classes);
         movements_by(spans, context, &cause, scratch, made).ok()?;

@@ -14,6 +14,8 @@
 //!
 //! "0" means "not a paying customer": where a policy counts free customers, one may pay 0 and still be there.
 
+use std::ops::Range;
+
 use crate::{
     fact::{NEVER, Offer, Reason, Terms, Tick, Ticks},
     fx::{ConversionError, MissingRate, Rates},
@@ -58,6 +60,11 @@ impl Kind {
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.get(self as usize).map_or("", |(_, name)| name)
+    }
+
+    /// Whether somebody becomes a customer, or is one no more.
+    fn comes_or_goes(self) -> bool {
+        matches!(self, Kind::New | Kind::Reactivation | Kind::Churn)
     }
 }
 
@@ -200,6 +207,8 @@ enum Side {
 pub struct Scratch {
     changes: Vec<Change>,
     items: Vec<Item>,
+    /// Whether `items` are all that there are, and can be gone through side by side.
+    is_laid_out: bool,
 }
 
 /// The movements of one customer, appended to `movements` in order of day, subscription and offer. Where windows of
@@ -216,10 +225,12 @@ pub fn movements(
     scratch: &mut Scratch,
     movements: &mut Vec<Movement>,
 ) -> Result<(), MovementError> {
+    scratch.lay_out(spans, context);
     movements_by(spans, context, &|from, to| cause_of_change(from, to, context.terms), scratch, movements)
 }
 
-/// As [`movements`], where `cause` says what changed between two spans of one subscription item that follow each other.
+/// As [`movements`], of items that were laid out if they can be, where `cause` says what changed between two spans of one
+/// subscription item that follow each other.
 pub(crate) fn movements_by(
     spans: &[Span],
     context: &Context<'_>,
@@ -228,7 +239,7 @@ pub(crate) fn movements_by(
     movements: &mut Vec<Movement>,
 ) -> Result<(), MovementError> {
     let begun = movements.len();
-    let made = if lay_out(spans, context, &mut scratch.items) {
+    let made = if scratch.is_laid_out {
         in_turn(spans, context, cause, scratch, movements)
     } else {
         sorted(spans, context, cause, &mut scratch.changes, movements)
@@ -282,70 +293,93 @@ struct Item {
 }
 
 impl Item {
-    /// Has the next span hold, and goes on to the one after it that is no trial.
-    #[inline]
-    fn step(&mut self, spans: &[Span]) {
-        self.held = self.next;
-        self.next += 1;
-        while self.next < self.end && spans[self.next].trial {
-            self.next += 1;
-        }
-    }
-
     /// The span that ends and the one that begins at the item's tick, and goes on past them.
     #[inline]
     fn turn<'s>(&mut self, spans: &'s [Span]) -> (Option<&'s Span>, Option<&'s Span>) {
-        let ends = (self.held != self.next).then(|| &spans[self.held]);
-        let begins = spans.get(self.next).filter(|next| self.next < self.end && next.from == self.tick);
-        if begins.is_none() {
+        let own = spans.get(..self.end).unwrap_or_default();
+        let ends = if self.held == self.next { None } else { own.get(self.held) };
+        let next = own.get(self.next);
+        let Some(begins) = next.filter(|next| next.from == self.tick) else {
             // Nothing holds until the next one begins.
             self.held = self.next;
-            self.tick = if self.next < self.end { spans[self.next].from } else { NEVER };
+            self.tick = next.map_or(NEVER, |next| next.from);
             return (ends, None);
+        };
+        let mut held = begins;
+        loop {
+            self.held = self.next;
+            self.next += 1;
+            while own.get(self.next).is_some_and(|next| next.trial) {
+                self.next += 1;
+            }
+            // What only says the same again is no change.
+            match own.get(self.next) {
+                Some(next) if goes_on(held, next) => held = next,
+                _ => break,
+            }
         }
-        self.step(spans);
-        // What only says the same again is no change.
-        while self.next < self.end && goes_on(&spans[self.held], &spans[self.next]) {
-            self.step(spans);
-        }
-        self.tick = spans[self.held].to;
-        (ends, begins)
+        self.tick = held.to;
+        (ends, Some(begins))
     }
 }
 
 /// With more items than this it is faster to sort their changes than to look through them for each.
 const FEW_ITEMS: usize = 16;
 
-/// Lays a customer's items side by side, if all that happens is that spans begin and end, in the reporting currency and in each
-/// item one after the other, which is so of most. False for any other customer.
-fn lay_out(spans: &[Span], context: &Context<'_>, items: &mut Vec<Item>) -> bool {
-    items.clear();
-    if context.ticks.settle() > 0 {
-        return false;
-    }
-    let mut before: Option<&Span> = None;
-    for (index, span) in spans.iter().enumerate().filter(|(_, span)| !span.trial) {
-        let is_reported = |offer: &Offer| offer.currency == context.reporting;
-        if span.from >= span.to || !context.offers.get(span.offer as usize).is_some_and(is_reported) {
-            return false;
-        }
-        match (items.last_mut(), before) {
-            (Some(item), Some(before)) if before.subscription == span.subscription => {
-                if before.to > span.from {
-                    return false;
+impl Scratch {
+    /// Lays a customer's items side by side, if all that happens is that spans begin and end, in the reporting currency and in
+    /// each item one after the other, which is so of most.
+    fn lay_out(&mut self, spans: &[Span], context: &Context<'_>) {
+        self.lay_out_none(context);
+        let mut before: Option<&Span> = None;
+        for (index, span) in spans.iter().enumerate().filter(|(_, span)| !span.trial) {
+            self.is_laid_out &= span.from < span.to && is_reported(span, context);
+            match (self.items.last_mut(), before) {
+                (Some(item), Some(before)) if before.subscription == span.subscription => {
+                    self.is_laid_out &= before.to <= span.from;
+                    item.end = index + 1;
                 }
-                item.end = index + 1;
-            }
-            (_, before) => {
-                if items.len() == FEW_ITEMS || before.is_some_and(|before| before.subscription > span.subscription) {
-                    return false;
+                (_, before) => {
+                    self.is_laid_out &= before.is_none_or(|before| before.subscription < span.subscription);
+                    self.lay_beside(index..index + 1, span.from);
                 }
-                items.push(Item { tick: span.from, held: index, next: index, end: index + 1 });
             }
+            if !self.is_laid_out {
+                return;
+            }
+            before = Some(span);
         }
-        before = Some(span);
     }
-    true
+
+    /// Begins with a customer of whom no item is laid out.
+    pub(crate) fn lay_out_none(&mut self, context: &Context<'_>) {
+        self.items.clear();
+        self.is_laid_out = context.ticks.settle() == 0;
+    }
+
+    /// Lays the next item beside those before it, in the ascending order of items. Its spans are those from `first` on, without a
+    /// trial, each lasting and one after the other.
+    #[inline]
+    pub(crate) fn lay_out_item(&mut self, spans: &[Span], first: usize, context: &Context<'_>) {
+        let own = spans.get(first..).unwrap_or_default();
+        let Some(span) = own.first() else { return };
+        self.is_laid_out &= own.iter().all(|span| is_reported(span, context));
+        self.lay_beside(first..spans.len(), span.from);
+    }
+
+    #[inline]
+    fn lay_beside(&mut self, spans: Range<usize>, tick: Tick) {
+        self.is_laid_out &= self.items.len() < FEW_ITEMS;
+        if self.is_laid_out {
+            self.items.push(Item { tick, held: spans.start, next: spans.start, end: spans.end });
+        }
+    }
+}
+
+/// Whether a span is worth what it is in the reporting currency.
+#[inline]
+fn is_reported(span: &Span, context: &Context<'_>) -> bool {
+    context.offers.get(span.offer as usize).is_some_and(|offer| offer.currency == context.reporting)
 }
 
 /// The movements of a customer whose items are laid side by side: whichever changes first is next. Mostly it is one alone, and
@@ -357,15 +391,8 @@ fn in_turn(
     scratch: &mut Scratch,
     movements: &mut Vec<Movement>,
 ) -> Result<(), MovementError> {
-    let Scratch { changes, items } = scratch;
+    let Scratch { changes, items, .. } = scratch;
     let mut standing = Standing::default();
-    if let [item] = items.as_mut_slice() {
-        while item.tick != NEVER {
-            let tick = item.tick;
-            change(tick, item.turn(spans), spans, context, cause, &mut standing, movements)?;
-        }
-        return Ok(());
-    }
     loop {
         let (mut tick, mut first, mut is_alone) = (NEVER, 0, true);
         for (index, item) in items.iter().enumerate() {
@@ -379,8 +406,7 @@ fn in_turn(
             return Ok(());
         }
         if is_alone {
-            let (ends, begins) = items[first].turn(spans);
-            change(tick, (ends, begins), spans, context, cause, &mut standing, movements)?;
+            change(tick, items[first].turn(spans), spans, context, cause, &mut standing, movements)?;
             continue;
         }
         // In the order in which they are settled: by item, then by offer.
@@ -407,6 +433,7 @@ fn in_turn(
 }
 
 /// Appends what comes of one item that changes alone: a span ends, or begins, or one follows the other.
+#[inline]
 fn change(
     tick: Tick,
     (ended, begun): (Option<&Span>, Option<&Span>),
@@ -421,35 +448,34 @@ fn change(
     let presence = i32::from(begun.is_some()) - i32::from(ended.is_some());
     let day = context.ticks.day(tick).0;
     let kind = standing.change(day, delta, presence, context)?;
-    let comes_or_goes = matches!(kind, Kind::New | Kind::Reactivation | Kind::Churn);
-    let mut push = |subscription, offer, delta_micros, presence: i32, own_end: Option<&Span>| {
-        // A free part that comes or goes moves no money, but it may be what makes somebody a customer.
-        if delta_micros == 0 && !(presence != 0 && comes_or_goes) {
-            return;
-        }
-        let states = States { ended: own_end, replaced: ended, begun };
-        let (cause, reason) = states.why(kind, tick, spans, context, cause_of_change);
-        let (fact, confidence) = (states.fact(), states.confidence());
-        movements.push(Movement { day, subscription, offer, fact, delta_micros, kind, cause, reason, confidence });
-    };
-    match (ended, begun) {
+    let states = States { ended, replaced: ended, begun };
+    let part = match (ended, begun) {
         (Some(from), Some(to)) if from.offer != to.offer => {
-            let goes = (from.offer, -from.monthly_micros, -1, ended);
-            let comes = (to.offer, to.monthly_micros, 1, None);
-            let in_order = if from.offer < to.offer { [goes, comes] } else { [comes, goes] };
-            for (offer, delta_micros, presence, own_end) in in_order {
-                push(to.subscription, offer, delta_micros, presence, own_end);
+            let gone = (from, -from.monthly_micros, states);
+            let come = (to, to.monthly_micros, States { ended: None, ..states });
+            for (part, delta_micros, states) in if from.offer < to.offer { [gone, come] } else { [come, gone] } {
+                // Who has the one before and the other after it was a customer all along: what is free makes no row.
+                if delta_micros != 0 {
+                    let why = states.why(kind, tick, spans, context, cause_of_change);
+                    movements.push(states.movement(day, part, delta_micros, kind, why));
+                }
             }
+            return Ok(());
         }
-        (Some(span), None) | (_, Some(span)) => {
-            push(span.subscription, span.offer, to_micros(delta)?, presence, ended);
-        }
-        (None, None) => {}
+        (_, Some(part)) | (Some(part), None) => part,
+        (None, None) => return Ok(()),
+    };
+    let delta_micros = to_micros(delta)?;
+    // A free part that comes or goes moves no money, but it may be what makes somebody a customer.
+    if delta_micros != 0 || presence != 0 && kind.comes_or_goes() {
+        let why = states.why(kind, tick, spans, context, cause_of_change);
+        movements.push(states.movement(day, part, delta_micros, kind, why));
     }
     Ok(())
 }
 
 /// The states that a part's change leads from and to.
+#[derive(Clone, Copy)]
 struct States<'s> {
     /// Its span that ended.
     ended: Option<&'s Span>,
@@ -460,6 +486,21 @@ struct States<'s> {
 }
 
 impl States<'_> {
+    /// What the part of a span does, and why.
+    #[inline]
+    fn movement(
+        &self,
+        day: i32,
+        part: &Span,
+        delta_micros: i64,
+        kind: Kind,
+        (cause, reason): (Cause, Reason),
+    ) -> Movement {
+        let Span { subscription, offer, .. } = *part;
+        let (fact, confidence) = (self.fact(), self.confidence());
+        Movement { day, subscription, offer, fact, delta_micros, kind, cause, reason, confidence }
+    }
+
     /// What made it happen, and why revenue was lost where it was.
     fn why(
         &self,
@@ -694,8 +735,7 @@ fn settle(
             });
         }
         // A free part that comes or goes moves no money, but it may be what makes somebody a customer.
-        let comes_or_goes = presence != 0 && matches!(kind, Kind::New | Kind::Reactivation | Kind::Churn);
-        if delta_micros == 0 && !comes_or_goes {
+        if delta_micros == 0 && !(presence != 0 && kind.comes_or_goes()) {
             continue;
         }
         let ended = ends.and_then(span_of);
@@ -886,7 +926,8 @@ mod tests {
                 if from.offer == to.offer { Cause::PriceRise } else { Cause::Upgrade }
             };
             let mut scratch = Scratch::default();
-            prop_assert!(lay_out(&spans, &context, &mut scratch.items));
+            scratch.lay_out(&spans, &context);
+            prop_assert!(scratch.is_laid_out);
             let (mut short, mut general) = (Vec::new(), Vec::new());
             in_turn(&spans, &context, &cause, &mut scratch, &mut short).unwrap();
             sorted(&spans, &context, &cause, &mut scratch.changes, &mut general).unwrap();

@@ -343,7 +343,7 @@ pub(crate) fn plain_timeline(
     first: u32,
     spans: &mut Vec<Span>,
 ) -> bool {
-    let stated = |row: &PlainRow| classes.get(row.class as usize).copied().flatten();
+    let stated = |row: &PlainRow| classes.get(row.class as usize).and_then(Option::as_ref);
     let mut rest = rows;
     for index in first.. {
         let [row, after @ ..] = rest else { break };

@@ -52,10 +52,9 @@ pub(super) fn write_flow(flow: Flow, context: &Context<'_>, out: &Path) -> Resul
     let rows = write(flow.facts(), out, &flow.runs(GROUP_ROWS), |piles, (basin, rows): &mut (Basin, Rows), plans| {
         rows.clear();
         for pile in piles.clone() {
-            let (first_customer, first_item) = rows.next_keys();
-            let Made { customers, items, .. } = flow.make(pile, context, basin, |customer, movements| {
-                rows.take(first_customer + customer, first_item, movements, plans);
-            })?;
+            let first_item = rows.next_item();
+            let Made { customers, items, .. } =
+                flow.make(pile, context, basin, |movements| rows.take(first_item, movements, plans))?;
             rows.take_keys(customers, items);
         }
         Ok(rows)
@@ -171,12 +170,15 @@ impl Plans {
     }
 }
 
-/// The rows of a row group. Customers and items are numbered within it.
+/// The rows of a row group. Customers and items are numbered within it. Of columns that rows are put into, the first `count`
+/// cells are theirs, and what lies behind them is room.
 #[derive(Default)]
 struct Rows {
     customers: Vec<Key>,
     items: Vec<Key>,
-    customer: Vec<u32>,
+    count: usize,
+    /// Where the rows of each customer end.
+    customer_ends: Vec<usize>,
     day: Vec<i32>,
     subscription: Vec<u32>,
     plan: Vec<u32>,
@@ -186,24 +188,58 @@ struct Rows {
     after: Vec<i64>,
 }
 
+/// Cells for the rows of one customer.
+struct Room<'a> {
+    day: &'a mut [i32],
+    subscription: &'a mut [u32],
+    plan: &'a mut [u32],
+    kind: &'a mut [u32],
+    delta: &'a mut [i64],
+    before: &'a mut [i64],
+    after: &'a mut [i64],
+}
+
+impl Room<'_> {
+    #[inline]
+    fn put(&mut self, row: usize, movement: &Movement, (item, plan): (u32, u32), (mrr, left): (i64, i64)) {
+        self.day[row] = movement.day;
+        self.subscription[row] = item;
+        self.plan[row] = plan;
+        self.kind[row] = movement.kind as u32;
+        self.delta[row] = movement.delta_micros;
+        self.before[row] = mrr;
+        self.after[row] = left;
+    }
+}
+
 impl Rows {
     fn clear(&mut self) {
-        let Self { customers, items, customer, day, subscription, plan, kind, delta, before, after } = self;
-        for keys in [customers, items] {
-            keys.clear();
+        self.customers.clear();
+        self.items.clear();
+        self.customer_ends.clear();
+        self.count = 0;
+    }
+
+    /// Makes room for so many further rows.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, further: usize) {
+        /// Rows for which room is made at a time.
+        const ROWS: usize = 4_096;
+        let wanted = (self.count + further).next_multiple_of(ROWS);
+        let Self { day, subscription, plan, kind, delta, before, after, .. } = self;
+        day.resize(wanted, 0);
+        for numbers in [subscription, plan, kind] {
+            numbers.resize(wanted, 0);
         }
-        for numbers in [customer, subscription, plan, kind] {
-            numbers.clear();
-        }
-        day.clear();
         for amounts in [delta, before, after] {
-            amounts.clear();
+            amounts.resize(wanted, 0);
         }
     }
 
-    /// The numbers that the next customer and the next item get.
-    fn next_keys(&self) -> (u32, u32) {
-        (self.customers.len() as u32, self.items.len() as u32)
+    /// The number that the next item gets.
+    fn next_item(&self) -> u32 {
+        self.items.len() as u32
     }
 
     /// Takes in customers and items that follow those that were taken in.
@@ -218,15 +254,15 @@ impl Rows {
         let spoken_of = ledger.subscription.get(rows).unwrap_or_default();
         let least = spoken_of.iter().min().copied().unwrap_or_default();
         let end = spoken_of.iter().max().map_or(least, |greatest| greatest + 1);
-        let (first_customer, first_item) = self.next_keys();
+        let first_item = self.next_item();
         let mut movements = Vec::new();
-        for (number, customer) in (first_customer..).zip(range.clone()) {
+        for customer in range.clone() {
             movements.clear();
             movements.extend(ledger.of_customer(customer).filter_map(|row| ledger.movement(row)));
             for movement in &mut movements {
                 movement.subscription -= least;
             }
-            self.take(number, first_item, &movements, plans);
+            self.take(first_item, &movements, plans);
         }
         self.take_keys(
             customers.get(range).unwrap_or_default(),
@@ -234,63 +270,58 @@ impl Rows {
         );
     }
 
-    /// Takes in the movements of a customer: those of one day, item and plan are one row, and what comes to nothing is
+    /// Takes in the movements of the next customer: those of one day, item and plan are one row, and what comes to nothing is
     /// none. The items of `movements` are numbered from `first_item` on.
-    fn take(&mut self, customer: u32, first_item: u32, movements: &[Movement], plans: &Plans) {
-        let mut mrr = 0i64;
-        for own in movements.chunk_by(|one, next| one.day == next.day) {
+    fn take(&mut self, first_item: u32, movements: &[Movement], plans: &Plans) {
+        if self.day.len() - self.count < movements.len() {
+            self.make_room(movements.len());
+        }
+        let Self { count, customer_ends, day, subscription, plan, kind, delta, before, after, .. } = self;
+        // There are no more rows than movements, so all of them find room there.
+        let own = *count..*count + movements.len();
+        let mut room = Room {
+            day: &mut day[own.clone()],
+            subscription: &mut subscription[own.clone()],
+            plan: &mut plan[own.clone()],
+            kind: &mut kind[own.clone()],
+            delta: &mut delta[own.clone()],
+            before: &mut before[own.clone()],
+            after: &mut after[own],
+        };
+        let (mut rows, mut mrr) = (0, 0i64);
+        for of_day in movements.chunk_by(|one, next| one.day == next.day) {
+            let part =
+                |movement: &Movement| (first_item + movement.subscription, plans.of_offer[movement.offer as usize]);
             // Most days have one.
-            if let [movement] = own
-                && movement.delta_micros != 0
-            {
-                let left = mrr + movement.delta_micros;
-                self.subscription.push(first_item + movement.subscription);
-                self.plan.push(plans.of_offer[movement.offer as usize]);
-                self.kind.push(movement.kind as u32);
-                self.delta.push(movement.delta_micros);
-                self.day.push(movement.day);
-                self.before.push(mrr);
-                self.after.push(left);
-                mrr = left;
+            if let [movement] = of_day {
+                if movement.delta_micros != 0 {
+                    let left = mrr + movement.delta_micros;
+                    room.put(rows, movement, part(movement), (mrr, left));
+                    rows += 1;
+                    mrr = left;
+                }
                 continue;
             }
-            let begun = self.delta.len();
-            let mut left = mrr;
-            for movement in own {
-                let item = first_item + movement.subscription;
-                let plan = plans.of_offer[movement.offer as usize];
-                left += movement.delta_micros;
-                let last = self.delta.len().checked_sub(1).filter(|last| *last >= begun);
-                match last.filter(|last| self.subscription[*last] == item && self.plan[*last] == plan) {
-                    Some(last) => self.delta[last] += movement.delta_micros,
-                    None => {
-                        self.leave_out_nothing(begun);
-                        self.subscription.push(item);
-                        self.plan.push(plan);
-                        self.kind.push(movement.kind as u32);
-                        self.delta.push(movement.delta_micros);
+            let left = mrr + of_day.iter().map(|movement| movement.delta_micros).sum::<i64>();
+            let begun = rows;
+            for movement in of_day {
+                if rows > begun {
+                    let last = rows - 1;
+                    if (room.subscription[last], room.plan[last]) == part(movement) {
+                        room.delta[last] += movement.delta_micros;
+                        continue;
                     }
+                    // What came to nothing gives its place to the next.
+                    rows -= usize::from(room.delta[last] == 0);
                 }
+                room.put(rows, movement, part(movement), (mrr, left));
+                rows += 1;
             }
-            self.leave_out_nothing(begun);
-            for _ in begun..self.delta.len() {
-                self.day.push(own[0].day);
-                self.before.push(mrr);
-                self.after.push(left);
-            }
+            rows -= usize::from(room.delta[rows - 1] == 0);
             mrr = left;
         }
-        self.customer.resize(self.delta.len(), customer);
-    }
-
-    /// Leaves out the last row, if it was taken in since there were so many and comes to nothing.
-    fn leave_out_nothing(&mut self, begun: usize) {
-        if self.delta.len() > begun && self.delta.last() == Some(&0) {
-            self.delta.pop();
-            self.subscription.pop();
-            self.plan.pop();
-            self.kind.pop();
-        }
+        *count += rows;
+        customer_ends.push(*count);
     }
 
     /// Makes pages of the rows; the row group says where they begin in `bytes`.
@@ -302,7 +333,8 @@ impl Rows {
         bytes: &mut Vec<u8>,
     ) -> Result<RowGroupMetaData, ParquetError> {
         bytes.clear();
-        let group = RowGroupMetaData::builder(Arc::clone(schema)).set_num_rows(self.delta.len() as i64);
+        let Self { count, day, subscription, plan, kind, delta, before, after, .. } = self;
+        let group = RowGroupMetaData::builder(Arc::clone(schema)).set_num_rows(*count as i64);
         let names = |names: &mut dyn Iterator<Item = &str>| {
             let mut dictionary = Plain::default();
             names.for_each(|name| dictionary.push(name.as_bytes()));
@@ -314,14 +346,21 @@ impl Rows {
         let plans = names(&mut plans.names.iter().map(String::as_str))?;
         let mut pages = Pages { sink: TrackedWrite::new(std::mem::take(bytes)), schema, columns: Vec::new() };
         // Rows of one customer follow each other, and mostly those of one item.
-        pages.in_dictionary(&self.customer, customers, Places::Runs)?;
-        pages.in_differences(&self.day)?;
-        pages.in_dictionary(&self.subscription, items, Places::Runs)?;
-        pages.in_dictionary(&self.plan, plans, Places::Packed)?;
-        pages.in_dictionary(&self.kind, kinds, Places::Packed)?;
-        pages.in_differences(&self.delta)?;
-        pages.in_differences(&self.before)?;
-        pages.in_differences(&self.after)?;
+        let mut begun = 0;
+        let of_customers = (0..).zip(&self.customer_ends).map(|(customer, end)| {
+            let rows = end - begun;
+            begun = *end;
+            (customer, rows)
+        });
+        pages.in_runs(of_customers.filter(|(_, rows)| *rows > 0), customers, *count)?;
+        pages.in_differences(&day[..*count])?;
+        let of_items = subscription[..*count].chunk_by(|one, next| one == next);
+        pages.in_runs(of_items.map(|run| (run[0], run.len())), items, *count)?;
+        pages.packed(&plan[..*count], plans)?;
+        pages.packed(&kind[..*count], kinds)?;
+        for amounts in [delta, before, after] {
+            pages.in_differences(&amounts[..*count])?;
+        }
         let bytes_in_all = pages.columns.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
         *bytes = pages.sink.into_inner()?;
         group.set_total_byte_size(bytes_in_all).set_column_metadata(pages.columns).build()
@@ -358,6 +397,11 @@ struct Dictionary {
 }
 
 impl Dictionary {
+    /// The bits of a place in it.
+    fn width(&self) -> u32 {
+        usize::BITS - self.count.saturating_sub(1).leading_zeros()
+    }
+
     fn of_ids(ids: &Ids, keys: &[Key]) -> Result<Self, ParquetError> {
         match ids {
             Ids::Spelled { beginning } => Ok(Self::spelled(beginning, keys)),
@@ -429,15 +473,6 @@ fn repeat(length: usize, back: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// How places in a dictionary are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Places {
-    /// How often each is repeated.
-    Runs,
-    /// One by one.
-    Packed,
-}
-
 /// The pages of a row group, column by column.
 struct Pages<'a> {
     sink: TrackedWrite<Vec<u8>>,
@@ -447,31 +482,50 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// A column as places in a dictionary.
-    fn in_dictionary(&mut self, numbers: &[u32], dictionary: Dictionary, places: Places) -> Result<(), ParquetError> {
-        let width = usize::BITS - dictionary.count.saturating_sub(1).leading_zeros();
-        let mut packed = Vec::with_capacity(16 + (numbers.len() / 8 + 1) * width as usize);
+    /// A column as places in a dictionary, each with how often it is repeated.
+    fn in_runs(
+        &mut self,
+        runs: impl Iterator<Item = (u32, usize)>,
+        dictionary: Dictionary,
+        rows: usize,
+    ) -> Result<(), ParquetError> {
+        let width = dictionary.width();
+        let bytes = width.div_ceil(8) as usize;
+        let mut packed = Vec::with_capacity(16 + rows * (1 + bytes));
         packed.push(width as u8);
-        match places {
-            Places::Runs => {
-                let bytes = width.div_ceil(8) as usize;
-                for run in numbers.chunk_by(|a, b| a == b) {
-                    varint((run.len() as u64) << 1, &mut packed);
-                    let end = packed.len() + bytes;
-                    packed.extend_from_slice(&run[0].to_le_bytes());
-                    packed.truncate(end);
-                }
-            }
-            Places::Packed => {
-                varint((numbers.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
-                if width <= 8 {
-                    pack_narrow(numbers, width, &mut packed);
-                } else {
-                    let count = numbers.len().next_multiple_of(8);
-                    pack(numbers.iter().map(|number| u64::from(*number)), count, width, &mut packed);
-                }
+        let mut lot = Lot::new();
+        for (place, count) in runs {
+            // Most counts need one byte.
+            if let Some(count) = u8::try_from(count << 1).ok().filter(|count| *count < 0x80) {
+                lot.put(u64::from(place) << 8 | u64::from(count), 1 + bytes, &mut packed);
+            } else {
+                lot.flush(&mut packed);
+                varint((count as u64) << 1, &mut packed);
+                lot.put(place.into(), bytes, &mut packed);
             }
         }
+        lot.flush(&mut packed);
+        self.in_dictionary(packed, dictionary, rows)
+    }
+
+    /// A column as places in a dictionary, one by one.
+    fn packed(&mut self, places: &[u32], dictionary: Dictionary) -> Result<(), ParquetError> {
+        let width = dictionary.width();
+        let mut packed = Vec::with_capacity(16 + (places.len() / 8 + 1) * width as usize);
+        packed.push(width as u8);
+        varint((places.len().div_ceil(8) as u64) << 1 | 1, &mut packed);
+        let mut lot = Lot::new();
+        if width <= 8 {
+            pack_narrow(places, width, &mut lot, &mut packed);
+        } else {
+            let count = places.len().next_multiple_of(8);
+            pack(places.iter().map(|place| u64::from(*place)), count, width, &mut lot, &mut packed);
+        }
+        lot.flush(&mut packed);
+        self.in_dictionary(packed, dictionary, places.len())
+    }
+
+    fn in_dictionary(&mut self, places: Vec<u8>, dictionary: Dictionary, rows: usize) -> Result<(), ParquetError> {
         let page = Page::DictionaryPage {
             buf: Bytes::from(dictionary.compressed),
             num_values: dictionary.count as u32,
@@ -479,7 +533,7 @@ impl Pages<'_> {
             is_sorted: false,
         };
         let page = CompressedPage::new(page, dictionary.plain_bytes);
-        self.column(Some(page), packed, Encoding::RLE_DICTIONARY, numbers.len())
+        self.column(Some(page), places, Encoding::RLE_DICTIONARY, rows)
     }
 
     /// A column as differences between neighbours, in blocks of 128, of which each 32 have as many bits as they need.
@@ -494,6 +548,7 @@ impl Pages<'_> {
         let mut before = values.first().map_or(0, |first| (*first).into());
         varint(zigzag(before), &mut packed);
         let mut differences = [0i64; BLOCK];
+        let mut lot = Lot::new();
         for block in values.get(1..).unwrap_or_default().chunks(BLOCK) {
             for (difference, value) in differences.iter_mut().zip(block) {
                 // In 32 bits a difference of days is one of 64 bits, and in 64 bits it wraps as the format says.
@@ -503,16 +558,19 @@ impl Pages<'_> {
             }
             let known = &mut differences[..block.len()];
             let least = known.iter().min().copied().unwrap_or_default();
-            varint(zigzag(least), &mut packed);
-            let widths = packed.len();
-            packed.extend_from_slice(&[0; BLOCK / PART]);
-            for (part, own) in known.chunks(PART).enumerate() {
-                let above = |difference: &i64| difference.wrapping_sub(least).cast_unsigned();
+            known.iter_mut().for_each(|difference| *difference = difference.wrapping_sub(least));
+            let above = |difference: &i64| difference.cast_unsigned();
+            let mut widths = [0; BLOCK / PART];
+            for (width, own) in widths.iter_mut().zip(known.chunks(PART)) {
                 let all = own.iter().fold(0, |bits, difference| bits | above(difference));
-                let width = u64::BITS - all.leading_zeros();
-                packed[widths + part] = width as u8;
-                pack(own.iter().map(above), PART, width, &mut packed);
+                *width = (u64::BITS - all.leading_zeros()) as u8;
             }
+            varint(zigzag(least), &mut packed);
+            packed.extend_from_slice(&widths);
+            for (width, own) in widths.iter().zip(known.chunks(PART)) {
+                pack(own.iter().map(above), PART, u32::from(*width), &mut lot, &mut packed);
+            }
+            lot.flush(&mut packed);
         }
         self.column(None, packed, Encoding::DELTA_BINARY_PACKED, values.len())
     }
@@ -579,35 +637,67 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
+/// Bytes that are put together before a list takes them in: it would write and read its length again for each few of them.
+struct Lot {
+    room: [u8; Lot::BYTES + 8],
+    next: usize,
+}
+
+impl Lot {
+    const BYTES: usize = 512;
+
+    fn new() -> Self {
+        Self { room: [0; Self::BYTES + 8], next: 0 }
+    }
+
+    /// Puts in the lowest bytes of a word, at most eight of them.
+    #[inline]
+    fn put(&mut self, word: u64, bytes: usize, out: &mut Vec<u8>) {
+        if self.next >= Self::BYTES {
+            self.flush(out);
+        }
+        // All eight are written, and those that are too many written over.
+        self.room[self.next..self.next + 8].copy_from_slice(&word.to_le_bytes());
+        self.next += bytes;
+    }
+
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.room[..self.next]);
+        self.next = 0;
+    }
+}
+
 /// Packs values of `width` bits, the lowest first, and zeros after them up to `count`, which is a multiple of 8.
-fn pack(values: impl Iterator<Item = u64>, count: usize, width: u32, out: &mut Vec<u8>) {
-    let end = out.len() + count / 8 * width as usize;
+#[inline]
+fn pack(values: impl Iterator<Item = u64>, count: usize, width: u32, lot: &mut Lot, out: &mut Vec<u8>) {
+    let mut left = count / 8 * width as usize;
     let (mut held, mut bits) = (0u64, 0);
     for value in values {
         held |= value << bits;
         bits += width;
         if bits >= u64::BITS {
-            out.extend_from_slice(&held.to_le_bytes());
+            lot.put(held, 8, out);
+            left -= 8;
             bits -= u64::BITS;
             // Of a value all of whose bits are written none is left.
             held = value.checked_shr(width - bits).unwrap_or(0);
         }
     }
-    let left = held.to_le_bytes();
-    out.extend_from_slice(&left[..(bits as usize).div_ceil(8)]);
-    out.resize(end, 0);
+    while left > 0 {
+        let own = left.min(8);
+        lot.put(std::mem::take(&mut held), own, out);
+        left -= own;
+    }
 }
 
 /// As [`pack`], of numbers that have at most eight bits, up to a multiple of 8.
-fn pack_narrow(numbers: &[u32], width: u32, out: &mut Vec<u8>) {
+fn pack_narrow(numbers: &[u32], width: u32, lot: &mut Lot, out: &mut Vec<u8>) {
     let (eights, rest) = numbers.as_chunks::<8>();
     for eight in eights {
         let bits = (0..).zip(eight).fold(0, |bits, (place, number)| bits | u64::from(*number) << (place * width));
-        let end = out.len() + width as usize;
-        out.extend_from_slice(&bits.to_le_bytes());
-        out.truncate(end);
+        lot.put(bits, width as usize, out);
     }
-    pack(rest.iter().map(|number| u64::from(*number)), rest.len().next_multiple_of(8), width, out);
+    pack(rest.iter().map(|number| u64::from(*number)), rest.len().next_multiple_of(8), width, lot, out);
 }
 
 #[cfg(test)]
@@ -621,9 +711,12 @@ mod tests {
                 let numbers: Vec<u32> =
                     (0..count).map(|number| number.wrapping_mul(0x9e37_79b9) & ((1 << width) - 1)).collect();
                 let (mut narrow, mut wide) = (vec![1, 2], vec![1, 2]);
-                pack_narrow(&numbers, width, &mut narrow);
+                let mut lot = Lot::new();
+                pack_narrow(&numbers, width, &mut lot, &mut narrow);
+                lot.flush(&mut narrow);
                 let padded = numbers.len().next_multiple_of(8);
-                pack(numbers.iter().map(|number| u64::from(*number)), padded, width, &mut wide);
+                pack(numbers.iter().map(|number| u64::from(*number)), padded, width, &mut lot, &mut wide);
+                lot.flush(&mut wide);
                 assert_eq!(narrow, wide, "{count} numbers of {width} bits");
             }
         }

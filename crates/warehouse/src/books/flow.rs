@@ -107,7 +107,7 @@ impl Flow {
         pile: usize,
         context: &Context<'_>,
         basin: &'a mut Basin,
-        mut take: impl FnMut(u32, &[Movement]),
+        mut take: impl FnMut(&[Movement]),
     ) -> Result<Made<'a>, BooksError> {
         let Basin { room, portion, plain_rows, builder } = basin;
         self.piles.sort(pile, room);
@@ -119,14 +119,14 @@ impl Flow {
             let facts = first..*end as usize;
             first = facts.end;
             match self.facts.work_out_plain(stand, facts, item, (&self.plain, context), plain_rows, builder) {
-                Some(movements) => take(customer, movements),
+                Some(movements) => take(movements),
                 None => {
                     self.facts
                         .fill(stand, customer..customer + 1, context.policy, portion)
                         .map_err(|too_dear| self.facts.too_large(too_dear))?;
                     let Portion { rows, terms, worth } = &mut *portion;
                     let context = Context { terms, ..*context };
-                    take(customer, builder.work_out(customer, rows, worth, &self.facts.recorded, &context, |_, _| {}));
+                    take(builder.work_out(customer, rows, worth, &self.facts.recorded, &context, |_, _| {}));
                 }
             }
             while stand.item_ends.get(item).is_some_and(|item_end| item_end <= end) {

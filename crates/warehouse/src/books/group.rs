@@ -99,7 +99,7 @@ pub(super) struct Shared {
 pub(super) struct Wide(Vec<i128>);
 
 /// Numbers below this are those of wide amounts.
-const LEAST: i128 = i64::MIN as i128 + u32::MAX as i128;
+const LEAST: i64 = i64::MIN + u32::MAX as i64;
 
 impl Wide {
     fn code(&mut self, picos: i128) -> Result<i64, BooksError> {
@@ -117,7 +117,7 @@ impl Wide {
     /// The amount that a number stands for, in pico-units.
     #[inline]
     pub(super) fn picos(&self, code: i64) -> i128 {
-        if i128::from(code) >= LEAST {
+        if code >= LEAST {
             return i128::from(code);
         }
         self.0.get((i128::from(code) - i128::from(i64::MIN)) as usize).copied().unwrap_or_default()
@@ -126,7 +126,7 @@ impl Wide {
 
 #[inline]
 fn narrow(picos: i128) -> Option<i64> {
-    i64::try_from(picos).ok().filter(|_| picos >= LEAST)
+    i64::try_from(picos).ok().filter(|picos| *picos >= LEAST)
 }
 
 /// The columns of one row group, and room for the next.
@@ -197,17 +197,12 @@ impl Group {
             None => self.amounts.resize(rows, 0),
             Some(chunk) => {
                 let to_picos = to_picos(chunk.shape, "amount")?;
-                let narrow_to_picos = i64::try_from(to_picos).ok();
                 chunk.read(0, &mut self.buffers, &mut self.amounts, &mut |raw| {
-                    let number = raw.number();
                     // Nearly all fit 64 bits.
-                    let picos = match (i64::try_from(number), narrow_to_picos) {
-                        (Ok(number), Some(to_picos)) => number.checked_mul(to_picos),
-                        _ => None,
-                    };
-                    match picos.filter(|picos| i128::from(*picos) >= LEAST) {
+                    let picos = raw.narrow().and_then(|number| number.checked_mul(to_picos));
+                    match picos.filter(|picos| *picos >= LEAST) {
                         Some(picos) => Ok(picos),
-                        None => reading.code_of_amount(number.saturating_mul(to_picos)),
+                        None => reading.code_of_amount(raw.number().saturating_mul(i128::from(to_picos))),
                     }
                 })?;
             }
@@ -265,8 +260,13 @@ impl Group {
                 }
                 _ => {
                     has_instants |= name == "start";
-                    let moments = moments(source, group, name)?.unwrap_or_default();
-                    out.extend(moments.iter().map(|moment| moment.map_or(none, |moment| ticks.of(moment))));
+                    match moments(source, group, name)? {
+                        Some(moments) => {
+                            out.extend(moments.iter().map(|moment| moment.map_or(none, |moment| ticks.of(moment))));
+                        }
+                        // The file does not say so, but no row has one.
+                        None => out.resize(rows, none),
+                    }
                 }
             }
         }
@@ -314,7 +314,7 @@ impl Group {
                     }));
                 }
             } else if let Some(chunk) = source.chunk(group, name)? {
-                let times = match name {
+                let times: i64 = match name {
                     "discount_percent" | "discount_amount" => to_picos(chunk.shape, name)?,
                     "withdrawn" if chunk.shape == Shape::Flag => 1,
                     _ if chunk.shape == Shape::Integer => 1,
@@ -323,16 +323,18 @@ impl Group {
                 // Of small numbers the code is at hand.
                 let mut small = [0; 64];
                 let mut last = (i128::MIN, 0);
+                let mut number_of = |number: i128| values.number(&number.saturating_mul(times.into()).to_le_bytes());
                 chunk.read(0, &mut self.buffers, codes, &mut |raw| {
-                    let number = raw.number();
-                    if let Some(code) = usize::try_from(number).ok().and_then(|number| small.get_mut(number)) {
+                    let narrow = raw.narrow().and_then(|number| usize::try_from(number).ok());
+                    if let Some(code) = narrow.and_then(|number| small.get_mut(number)) {
                         if *code == 0 {
-                            *code = values.number(&number.saturating_mul(times).to_le_bytes());
+                            *code = number_of(raw.number());
                         }
                         return Ok(*code);
                     }
+                    let number = raw.number();
                     if number != last.0 {
-                        last = (number, values.number(&number.saturating_mul(times).to_le_bytes()));
+                        last = (number, number_of(number));
                     }
                     Ok(last.1)
                 })?;
@@ -512,10 +514,13 @@ pub(super) fn read_ids(
     match source.chunk(group, name)? {
         Some(chunk) if chunk.shape == Shape::Text => {
             let mut all_have_keys = of_nothing != Key::NONE || chunk.is_full();
+            let of_most = keys.of_most();
             chunk.read(of_nothing, buffers, out, &mut |raw| {
-                let key = keys.of(raw.bytes());
-                all_have_keys &= key.is_some();
-                Ok(key.unwrap_or(Key::NONE))
+                Ok(of_most.key(raw.bytes()).unwrap_or_else(|| {
+                    let key = keys.of(raw.bytes());
+                    all_have_keys &= key.is_some();
+                    key.unwrap_or(Key::NONE)
+                }))
             })?;
             Ok(Some(all_have_keys))
         }
@@ -658,9 +663,9 @@ fn whole(raw: Raw<'_>, name: &str) -> Result<i64, BooksError> {
     }
 }
 
-fn to_picos(shape: Shape, name: &str) -> Result<i128, BooksError> {
+fn to_picos(shape: Shape, name: &str) -> Result<i64, BooksError> {
     match shape {
-        Shape::Decimal { scale } => Ok(10i128.pow(12 - scale.min(12))),
+        Shape::Decimal { scale } => Ok(10i64.pow(12 - scale.min(12))),
         _ => Err(wrong(name, "a decimal of at most 12 decimals")),
     }
 }

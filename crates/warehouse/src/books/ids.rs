@@ -244,28 +244,7 @@ impl Ids {
 
 /// The key that spells at most [`KEY_BYTES`] bytes of text; none when they do not fit, or hold a zero byte, which would
 /// read as padding.
-#[inline]
 fn spelled_key(text: &[u8]) -> Option<Key> {
-    const ONES: u64 = u64::MAX / 255;
-    let length = text.len();
-    if let (Some(first), Some(last), ..=KEY_BYTES) = (text.first_chunk::<8>(), text.last_chunk::<8>(), length) {
-        let (first, last) = (u64::from_be_bytes(*first), u64::from_be_bytes(*last));
-        // The last eight bytes repeat some of the first eight, which are shifted out.
-        let missing = 8 * (KEY_BYTES - length) as u32;
-        let (rest, padding) = (last.checked_shl(missing).unwrap_or(0), !u64::MAX.checked_shl(missing).unwrap_or(0));
-        // Nearly all ids are of letters and digits, none of whose bytes is zero or has its highest bit.
-        let padded = rest | padding & ONES;
-        let odd = first.wrapping_sub(ONES) | first | padded.wrapping_sub(ONES) | padded;
-        if odd & ONES << 7 == 0 {
-            return Some(Key(first, rest));
-        }
-    }
-    spelled_key_of_any(text)
-}
-
-/// As [`spelled_key`], of whatever text.
-#[inline(never)]
-fn spelled_key_of_any(text: &[u8]) -> Option<Key> {
     if text.len() > KEY_BYTES || text.contains(&0) || std::str::from_utf8(text).is_err() {
         return None;
     }
@@ -274,39 +253,53 @@ fn spelled_key_of_any(text: &[u8]) -> Option<Key> {
     Some(u128::from_be_bytes(spelled).into())
 }
 
-/// What ids begin with.
-pub struct Beginning {
-    text: String,
-    /// The first eight bytes of it, padded with zeros.
+/// As [`spelled_key`], of at least eight bytes of letters and digits, as nearly all ids have them; none of any other text.
+#[inline]
+fn spelled_key_of_most(text: &[u8]) -> Option<Key> {
+    const ONES: u64 = u64::MAX / 255;
+    let (first, last) = (text.first_chunk::<8>()?, text.last_chunk::<8>()?);
+    let (first, last) = (u64::from_be_bytes(*first), u64::from_be_bytes(*last));
+    // The last eight bytes repeat some of the first eight, which are shifted out.
+    let missing = 8 * KEY_BYTES.checked_sub(text.len())? as u32;
+    let (rest, padding) = (last.checked_shl(missing).unwrap_or(0), !u64::MAX.checked_shl(missing).unwrap_or(0));
+    // No byte of theirs is zero or has its highest bit.
+    let padded = rest | padding & ONES;
+    let odd = first.wrapping_sub(ONES) | first | padded.wrapping_sub(ONES) | padded;
+    if odd & ONES << 7 == 0 { Some(Key(first, rest)) } else { None }
+}
+
+/// What ids like most begin with: at most eight bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ShortBeginning {
+    length: usize,
+    /// The bytes, padded with zeros.
     word: u64,
     /// Ones where `word` has bytes.
     mask: u64,
 }
 
-impl Beginning {
+impl ShortBeginning {
+    /// What no id begins with.
+    const NONE: Self = Self { length: 0, word: 1, mask: 0 };
+
     fn of(text: &str) -> Self {
         let mut word = [0; 8];
         let mut mask = [0; 8];
-        for (place, byte) in text.bytes().enumerate().take(8) {
-            (word[place], mask[place]) = (byte, u8::MAX);
-        }
-        Self { text: text.to_owned(), word: u64::from_le_bytes(word), mask: u64::from_le_bytes(mask) }
+        let (Some(own), Some(ones)) = (word.get_mut(..text.len()), mask.get_mut(..text.len())) else {
+            return Self::NONE;
+        };
+        own.copy_from_slice(text.as_bytes());
+        ones.fill(u8::MAX);
+        Self { length: text.len(), word: u64::from_le_bytes(word), mask: u64::from_le_bytes(mask) }
     }
 
-    /// What follows it.
+    /// The key of an id that begins so and goes on as [`spelled_key_of_most`] likes it. None of any other id, which may have
+    /// one all the same.
     #[inline]
-    fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        match text.first_chunk::<8>() {
-            // Most are so short that one comparison tells.
-            Some(eight) if self.text.len() <= 8 => {
-                if u64::from_le_bytes(*eight) & self.mask == self.word {
-                    text.get(self.text.len()..)
-                } else {
-                    None
-                }
-            }
-            _ => text.strip_prefix(self.text.as_bytes()),
-        }
+    pub(super) fn key(self, text: &[u8]) -> Option<Key> {
+        let eight = text.first_chunk::<8>()?;
+        let begins = u64::from_le_bytes(*eight) & self.mask == self.word;
+        spelled_key_of_most(text.get(self.length..).filter(|_| begins)?)
     }
 }
 
@@ -315,7 +308,7 @@ pub enum Keys {
     /// Ids are spelled by their keys.
     Spelled {
         /// What all ids begin with.
-        beginning: Beginning,
+        beginning: String,
     },
     /// Ids are looked up.
     Ranked {
@@ -333,7 +326,7 @@ pub enum Keys {
 impl Keys {
     /// Keys for ids that all begin so, as long as they fit.
     pub fn spelled(beginning: &str) -> Self {
-        Keys::Spelled { beginning: Beginning::of(beginning) }
+        Keys::Spelled { beginning: beginning.to_owned() }
     }
 
     /// Keys for these ids.
@@ -354,19 +347,19 @@ impl Keys {
         Keys::Ranked { sorted, known, hasher }
     }
 
-    /// The key of an id; none when it does not fit the way in which keys are made.
-    #[inline]
-    pub fn of(&self, text: &[u8]) -> Option<Key> {
+    /// What tells the keys of most ids at once.
+    pub(super) fn of_most(&self) -> ShortBeginning {
         match self {
-            Keys::Spelled { beginning } => spelled_key(beginning.strip(text)?),
-            _ => self.look_up(text),
+            Keys::Spelled { beginning } => ShortBeginning::of(beginning),
+            _ => ShortBeginning::NONE,
         }
     }
 
+    /// The key of an id; none when it does not fit the way in which keys are made.
     #[inline(never)]
-    fn look_up(&self, text: &[u8]) -> Option<Key> {
+    pub fn of(&self, text: &[u8]) -> Option<Key> {
         match self {
-            Keys::Spelled { .. } => self.of(text),
+            Keys::Spelled { beginning } => spelled_key(text.strip_prefix(beginning.as_bytes())?),
             Keys::Ranked { sorted, known, hasher } => {
                 let found = known.find(hasher.hash_one(text), |rank| sorted.get(*rank as usize).as_bytes() == text)?;
                 Some(Key(0, u64::from(*found)))
@@ -378,7 +371,7 @@ impl Keys {
     /// What reads the keys.
     pub fn into_ids(self) -> Ids {
         match self {
-            Keys::Spelled { beginning } => Ids::Spelled { beginning: beginning.text },
+            Keys::Spelled { beginning } => Ids::Spelled { beginning },
             Keys::Ranked { sorted, .. } => Ids::Ranked { sorted },
             Keys::Known(ids) => ids,
         }

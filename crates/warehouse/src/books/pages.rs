@@ -47,17 +47,24 @@ impl Raw<'_> {
     pub fn number(&self) -> i128 {
         match self {
             Raw::Number(number) => i128::from(*number),
-            Raw::Bytes(bytes) => match <[u8; 8]>::try_from(*bytes) {
-                Ok(eight) => i128::from(i64::from_be_bytes(eight)),
-                Err(_) => {
-                    let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-                    bytes.iter().fold(if negative { -1 } else { 0 }, |number, byte| number << 8 | i128::from(*byte))
-                }
-            },
+            Raw::Bytes(bytes) => {
+                let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+                bytes.iter().fold(if negative { -1 } else { 0 }, |number, byte| number << 8 | i128::from(*byte))
+            }
+        }
+    }
+
+    /// The number, if it is kept in 64 bits.
+    #[inline]
+    pub fn narrow(&self) -> Option<i64> {
+        match self {
+            Raw::Number(number) => Some(*number),
+            Raw::Bytes(bytes) => <[u8; 8]>::try_from(*bytes).ok().map(i64::from_be_bytes),
         }
     }
 
     /// The bytes of a text.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         match self {
             Raw::Number(_) => &[],
@@ -384,7 +391,7 @@ impl Chunk<'_> {
                     }
                     dictionary.clear();
                     let buf = unpack_page(buf, 0, is_packed, room).ok_or_else(|| failed(short()))?;
-                    if !self.plain(buf, *num_values as usize, &mut dictionary, cell)? {
+                    if !self.plain(buf, *num_values as usize, none, &mut dictionary, cell)? {
                         return Ok(false);
                     }
                     continue;
@@ -431,7 +438,7 @@ impl Chunk<'_> {
             let target = if full { &mut *out } else { &mut present };
             match encoding {
                 Encoding::PLAIN => {
-                    if !self.plain(values, there, target, cell)? {
+                    if !self.plain(values, there, none, target, cell)? {
                         return Ok(false);
                     }
                 }
@@ -459,23 +466,23 @@ impl Chunk<'_> {
                         differences(values, there, numbers).ok_or_else(|| failed(short()))?;
                     }
                     let narrow = self.metadata.column_type() == Type::INT32;
-                    target.reserve(there);
-                    for number in &*numbers {
+                    append(numbers.iter(), none, target, |number| {
                         // Numbers of 32 bits wrap in 32 bits.
-                        let number = if narrow { i64::from(*number as i32) } else { *number };
-                        target.push(cell(Raw::Number(number))?);
-                    }
+                        cell(Raw::Number(if narrow { i64::from(*number as i32) } else { *number }))
+                    })?;
                 }
                 _ => return Ok(false),
             }
             if !full {
-                // Where values are missing cannot be foreseen, so each row looks at the next value and goes on if it is its own.
+                // Where values are missing cannot be foreseen, so nothing branches there: a row without one looks at none, which
+                // lies behind the values.
+                let (mut next, last) = (0, present.len());
                 present.push(none);
-                let mut next = 0;
                 out.extend(present_at.iter().map(|level| {
-                    let value = present[next];
-                    next += usize::from(*level == 1);
-                    if *level == 1 { value } else { none }
+                    let is_there = usize::from(*level == 1);
+                    let place = last ^ (last ^ next) & is_there.wrapping_neg();
+                    next += is_there;
+                    present[place]
                 }));
                 present.clear();
             }
@@ -483,11 +490,12 @@ impl Chunk<'_> {
         Ok(true)
     }
 
-    /// Plain values; false for a type that is not known here.
+    /// Plain values; false for a type that is not known here. Of `filler` nothing is left.
     fn plain<C: Copy>(
         &self,
         bytes: &[u8],
         count: usize,
+        filler: C,
         out: &mut Vec<C>,
         cell: &mut impl FnMut(Raw<'_>) -> Result<C, BooksError>,
     ) -> Result<bool, BooksError> {
@@ -496,31 +504,25 @@ impl Chunk<'_> {
         // Each value takes a byte at least, so what promises more gets no room for it.
         out.reserve(count.min(bytes.len()));
         match self.metadata.column_type() {
-            Type::INT32 => {
-                for four in bytes.as_chunks::<4>().0.iter().take(count) {
-                    out.push(cell(Raw::Number(i64::from(i32::from_le_bytes(*four))))?);
-                }
-            }
-            Type::INT64 => {
-                for eight in bytes.as_chunks::<8>().0.iter().take(count) {
-                    out.push(cell(Raw::Number(i64::from_le_bytes(*eight)))?);
-                }
-            }
+            Type::INT32 => append(bytes.as_chunks::<4>().0.iter().take(count), filler, out, |four| {
+                cell(Raw::Number(i64::from(i32::from_le_bytes(*four))))
+            })?,
+            Type::INT64 => append(bytes.as_chunks::<8>().0.iter().take(count), filler, out, |eight| {
+                cell(Raw::Number(i64::from_le_bytes(*eight)))
+            })?,
             Type::FIXED_LEN_BYTE_ARRAY => {
                 let length = usize::try_from(self.metadata.column_descr().type_length()).unwrap_or(0).max(1);
-                for value in bytes.chunks_exact(length).take(count) {
-                    out.push(cell(Raw::Bytes(value))?);
-                }
+                append(bytes.chunks_exact(length).take(count), filler, out, |value| cell(Raw::Bytes(value)))?;
             }
             Type::BYTE_ARRAY => {
                 let mut rest = bytes;
-                for _ in 0..count {
+                append(0..count.min(bytes.len()), filler, out, |_| {
                     let (length, after) = rest.split_first_chunk::<4>().ok_or_else(failed)?;
                     let length = u32::from_le_bytes(*length) as usize;
                     let (value, after) = after.split_at_checked(length).ok_or_else(failed)?;
-                    out.push(cell(Raw::Bytes(value))?);
                     rest = after;
-                }
+                    cell(Raw::Bytes(value))
+                })?;
             }
             _ => return Ok(false),
         }
@@ -589,6 +591,27 @@ fn each<T: ParquetType, C: Copy>(
                 Some(value) => cell(value)?,
                 None => none,
             });
+        }
+    }
+    Ok(())
+}
+
+/// Appends what `cell` makes of values, of which there are as many as they say. They are put into room that is filled some at
+/// a time: a list that grows by one has its length written and read again for each of them.
+#[inline]
+fn append<V, C: Copy>(
+    mut values: impl ExactSizeIterator<Item = V>,
+    filler: C,
+    out: &mut Vec<C>,
+    mut cell: impl FnMut(V) -> Result<C, BooksError>,
+) -> Result<(), BooksError> {
+    /// Few enough to stay in the nearest cache.
+    const VALUES: usize = 512;
+    while values.len() > 0 {
+        let begun = out.len();
+        out.resize(begun + values.len().min(VALUES), filler);
+        for (place, value) in out[begun..].iter_mut().zip(&mut values) {
+            *place = cell(value)?;
         }
     }
     Ok(())

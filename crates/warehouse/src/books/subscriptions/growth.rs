@@ -328,10 +328,10 @@ fn read_later(sources: &[Source], parts: &Parts, reading: &Reading<'_>) -> Resul
         if !group.read(source, part.group, part.known.as_deref(), reading)? {
             return Ok(None);
         }
-        later.extend(part.facts(&group, &customers).map(|(row, [customer, item], fact)| {
+        part.each_fact(&group, &customers, |row, [customer, item], fact| {
             let times = group.times.get(row).copied().unwrap_or(NO_TIMES);
-            Later { customer, item, fact, times }
-        }));
+            later.push(Later { customer, item, fact, times });
+        });
     }
     Ok(Some(later))
 }

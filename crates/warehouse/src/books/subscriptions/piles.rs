@@ -73,6 +73,27 @@ type Wide = (u32, i64, i64);
 /// Amounts are counted in hundredths of a unit, in pico-units.
 const HUNDREDTH: i64 = 10_000_000_000;
 
+/// What an amount in pico-units is in hundredths of a unit, if it is some whole number of them and not below zero.
+///
+/// Ten thousand million is five to the tenth times two to the tenth. To multiply by what makes the first of them 1 in 64 bits, and to
+/// turn by ten bits, gives each word another one, and its hundredths to a whole number of those.
+#[inline]
+fn in_hundredths(picos: i64) -> Option<u32> {
+    /// What makes five to the tenth 1.
+    const INVERSE: u64 = {
+        let (odd, mut inverse) = (HUNDREDTH as u64 >> 10, 1u64);
+        // Each step doubles how many of its lowest bits are right.
+        let mut step = 0;
+        while step < 6 {
+            inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
+            step += 1;
+        }
+        inverse
+    };
+    let hundredths = picos.cast_unsigned().wrapping_mul(INVERSE).rotate_right(10);
+    (hundredths <= (i64::MAX / HUNDREDTH) as u64).then_some(hundredths as u32)
+}
+
 /// Facts of a pile, more or less.
 const FACTS: usize = 16_384;
 
@@ -290,8 +311,7 @@ impl Hand {
             .ok()
             .filter(|quantity| *quantity < 1 << QUANTITY_BITS && fact.class < WIDE >> QUANTITY_BITS)
             .map(|quantity| fact.class << QUANTITY_BITS | quantity);
-        let hundredths = u32::try_from(fact.amount / HUNDREDTH).ok().filter(|_| fact.amount % HUNDREDTH == 0);
-        let (class, amount) = match (class_and_quantity, hundredths) {
+        let (class, amount) = match (class_and_quantity, in_hundredths(fact.amount)) {
             (Some(class), Some(hundredths)) => (class, hundredths),
             _ => {
                 // There are no more of them than facts, which have 32-bit numbers.
@@ -531,9 +551,9 @@ fn read_part(
     if !group.read(source, part.group, part.known.as_deref(), reading)? {
         return Ok(Err(Unfit::Subscription));
     }
-    for (_, [customer, item], fact) in part.facts(group, customers) {
+    part.each_fact(group, customers, |_, [customer, item], fact| {
         hand.put(ranges.of_customer(customer), customer, item, fact);
-    }
+    });
     Ok(Ok(()))
 }
 
@@ -547,7 +567,7 @@ fn sample(
     /// Customers looked at for each pile.
     const SAMPLES: usize = 16;
     /// Parts that are looked at where all are alike.
-    const PARTS: usize = 4;
+    const PARTS: usize = 2;
     let looked_at: Vec<&Part> = match are_alike(sources, parts, reading)? {
         true => (0..PARTS).filter_map(|number| parts.get(parts.len() * (2 * number + 1) / (2 * PARTS))).collect(),
         false => parts.iter().collect(),
@@ -630,12 +650,12 @@ impl Buckets {
         of.clear();
         ends.clear();
         ends.resize(buckets as usize + 1, 0);
-        for number in numbers {
+        of.extend(numbers.iter().map(|number| {
             let bytes = number.to_be_bytes();
             let bucket: u32 = weights.iter().zip(bytes).map(|(weights, byte)| weights[usize::from(byte)]).sum();
-            of.push(bucket);
             ends[bucket as usize + 1] += 1;
-        }
+            bucket
+        }));
         let mut before = 0;
         for end in ends.iter_mut() {
             before += *end;
@@ -749,6 +769,22 @@ mod tests {
                 assert_eq!(Fact::of(room.facts[place]), *fact);
             }
             assert_eq!(room.facts.len(), wanted.len());
+        }
+    }
+
+    #[test]
+    fn whole_hundredths_are_told_from_all_other_amounts() {
+        let mut dice = drawn();
+        let most = i64::MAX / HUNDREDTH;
+        let near = [0, 1, 2, 99, most - 1, most, -1, -2, -most].map(|hundredths| hundredths * HUNDREDTH);
+        let drawn: Vec<i64> = (0..10_000).map(|_| (dice(1 << 32) << 32 | dice(1 << 32)).cast_signed()).collect();
+        let whole: Vec<i64> = drawn.iter().map(|amount| amount % (most + 1) * HUNDREDTH).collect();
+        for amount in near.into_iter().chain([i64::MIN, i64::MAX]).chain(whole).chain(drawn) {
+            for amount in [amount, amount.wrapping_add(1), amount.wrapping_add(1 << 10), amount.wrapping_sub(9_765_625)]
+            {
+                let wanted = u32::try_from(amount / HUNDREDTH).ok().filter(|_| amount % HUNDREDTH == 0);
+                assert_eq!(in_hundredths(amount), wanted, "{amount}");
+            }
         }
     }
 
