@@ -395,11 +395,16 @@ fn in_turn(
     let mut standing = Standing::default();
     loop {
         let (mut tick, mut first, mut is_alone) = (NEVER, 0, true);
-        for (index, item) in items.iter().enumerate() {
-            if item.tick < tick {
-                (tick, first, is_alone) = (item.tick, index, true);
-            } else if item.tick == tick {
-                is_alone = false;
+        match items.as_slice() {
+            [item] => tick = item.tick,
+            items => {
+                for (index, item) in items.iter().enumerate() {
+                    if item.tick < tick {
+                        (tick, first, is_alone) = (item.tick, index, true);
+                    } else if item.tick == tick {
+                        is_alone = false;
+                    }
+                }
             }
         }
         if tick == NEVER {
@@ -447,7 +452,7 @@ fn change(
     let delta = i128::from(worth(begun)) - i128::from(worth(ended));
     let presence = i32::from(begun.is_some()) - i32::from(ended.is_some());
     let day = context.ticks.day(tick).0;
-    let kind = standing.change(day, delta, presence, context)?;
+    let kind = standing.change(day, (0, delta), presence, context)?;
     let states = States { ended, replaced: ended, begun };
     let part = match (ended, begun) {
         (Some(from), Some(to)) if from.offer != to.offer => {
@@ -502,6 +507,7 @@ impl States<'_> {
     }
 
     /// What made it happen, and why revenue was lost where it was.
+    #[inline]
     fn why(
         &self,
         kind: Kind,
@@ -527,15 +533,17 @@ impl States<'_> {
     }
 
     /// The fact that made it.
+    #[inline]
     fn fact(&self) -> u32 {
         self.begun.or(self.ended).map_or(0, |span| span.fact)
     }
 
     /// As sure as the less sure of the states that it leads from and to, also where those are of two offers: both halves of
     /// one change are of one day.
+    #[inline]
     fn confidence(&self) -> Confidence {
-        let states = [self.begun, self.replaced].into_iter().flatten();
-        states.map(|span| span.confidence).max().unwrap_or(Confidence::Exact)
+        let of = |span: Option<&Span>| span.map_or(Confidence::Exact, |span| span.confidence);
+        of(self.begun).max(of(self.replaced))
     }
 }
 
@@ -617,25 +625,26 @@ fn goes_on(span: &Span, next: &Span) -> bool {
 /// Where a customer stands between two changes.
 #[derive(Debug, Default)]
 struct Standing {
-    mrr_micros: i128,
+    mrr_micros: i64,
     parts: i32,
     paid_before: bool,
     left_on: i32,
 }
 
 impl Standing {
-    /// Goes on by what a day's changes come to, in money and in parts that are there, and says what that was.
+    /// Goes on by what a day's changes come to, in money and in parts that are there, and says what that was. Money is what rates
+    /// alone did, which is no change, and what else happened.
     #[inline]
     fn change(
         &mut self,
         day: i32,
-        delta_micros: i128,
+        (revalued_micros, delta_micros): (i128, i128),
         presence: i32,
         context: &Context<'_>,
     ) -> Result<Kind, MovementError> {
-        let (before, parts_before) = (self.mrr_micros, self.parts);
+        let (before, parts_before) = (i128::from(self.mrr_micros) + revalued_micros, self.parts);
         let (after, parts_after) = (before + delta_micros, parts_before + presence);
-        to_micros(after)?;
+        let mrr_micros = to_micros(after)?;
         let kind = match (parts_before > 0, parts_after > 0) {
             (false, true) => kind_of_beginning(self.paid_before.then_some(self.left_on), day, context),
             (true, false) => Kind::Churn,
@@ -648,7 +657,7 @@ impl Standing {
         } else if parts_before > 0 {
             self.left_on = day;
         }
-        (self.mrr_micros, self.parts) = (after, parts_after);
+        (self.mrr_micros, self.parts) = (mrr_micros, parts_after);
         Ok(kind)
     }
 }
@@ -709,8 +718,7 @@ fn settle(
         parts += sums.presence;
         revalued += sums.revalued_micros;
     }
-    standing.mrr_micros += revalued;
-    let kind = standing.change(day, delta, parts, context)?;
+    let kind = standing.change(day, (revalued, delta), parts, context)?;
 
     for sides in parts_of(window) {
         let [part, ..] = sides else { continue };

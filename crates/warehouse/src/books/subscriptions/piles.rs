@@ -213,6 +213,22 @@ fn give_memory<T>(records: &mut [T]) {
 #[cfg(not(target_os = "linux"))]
 fn give_memory<T>(_: &mut [T]) {}
 
+/// Tells the processor that a record is written or read soon, as far as it can be told: each pile goes on in memory of its own,
+/// for which the processor would wait when it gets there.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+#[inline]
+fn fetch<T>(records: &[T], index: usize) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    if let Some(record) = records.get(index) {
+        // SAFETY: every processor of 64 bits has the instruction. It reads nothing that a program could see and never fails.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(record).cast()) };
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn fetch<T>(_: &[T], _: usize) {}
+
 /// Blocks of records, each of one pile.
 struct Blocks<T> {
     records: Vec<T>,
@@ -251,6 +267,8 @@ impl<const WORDS: usize> Blocks<[u32; WORDS]> {
         let next = &mut self.next[pile];
         self.records[*next as usize] = record;
         *next += 1;
+        // The end of the next record; its beginning shares a line with this one.
+        fetch(&self.records, *next as usize + 1);
     }
 
     /// Gives a pile its next block.
@@ -425,8 +443,11 @@ impl Piles {
         if self.hands.iter().all(|hand| hand.long.of_pile[pile].is_empty()) {
             for hand in &self.hands {
                 let begun = short.len();
-                // Copying alone waits for several blocks at a time.
-                for block in hand.short.of_pile(pile) {
+                let mut blocks = hand.short.of_pile(pile).peekable();
+                while let Some(block) = blocks.next() {
+                    if let Some(next) = blocks.peek() {
+                        (0..next.len()).for_each(|index| fetch(next, index));
+                    }
                     short.extend_from_slice(block);
                 }
                 renumber(&mut short[begun..], &hand.wide, wide);
@@ -497,7 +518,8 @@ impl Sorting {
                 break;
             }
         }
-        buckets.each(bytes, order, |own| {
+        let near = |index: u32| fetch(records, index as usize);
+        buckets.each(bytes, order, near, |own| {
             let order_of = |a: u32, b: u32| {
                 let (first, second) = (&records[a as usize], &records[b as usize]);
                 let by_owners = match first.has_owners_of(second) {
@@ -619,8 +641,11 @@ impl Buckets {
     /// Bytes that are looked at.
     const BYTES: usize = 4;
 
-    /// Shows the places of some numbers bucket by bucket, those of each in the order in which they came.
-    fn each(&mut self, numbers: &[u64], order: &mut Vec<u32>, mut visit: impl FnMut(&mut [u32])) {
+    /// Shows the places of some numbers bucket by bucket, those of each in the order in which they came; tells before which
+    /// places are shown soon.
+    fn each(&mut self, numbers: &[u64], order: &mut Vec<u32>, soon: impl Fn(u32), mut visit: impl FnMut(&mut [u32])) {
+        /// How many places later is soon.
+        const SOON: usize = 32;
         // Of 256 bytes letters and digits are few, so buckets are counted by those that occur: each byte adds its rank
         // among them, times the buckets that the bytes after it make.
         let mut weights = [[0u32; 256]; Self::BYTES];
@@ -671,11 +696,14 @@ impl Buckets {
         }
         let mut first = 0;
         for end in ends.iter().take(buckets as usize) {
-            let own = &mut order[first..*end as usize];
-            first = *end as usize;
-            if !own.is_empty() {
-                visit(own);
+            let last = *end as usize;
+            if first < last {
+                order[(first + SOON).min(order.len())..(last + SOON).min(order.len())]
+                    .iter()
+                    .for_each(|place| soon(*place));
+                visit(&mut order[first..last]);
             }
+            first = last;
         }
     }
 }
@@ -796,11 +824,16 @@ mod tests {
         {
             let numbers: Vec<u64> = (0..count).map(|_| (dice(1 << 32) << 32 | dice(1 << 32)) & mask).collect();
             let (mut order, mut sorted) = (Vec::new(), Vec::new());
-            Buckets::default().each(&numbers, &mut order, |own| {
-                assert!(own.is_sorted());
-                own.sort_by_key(|index| numbers[*index as usize]);
-                sorted.extend(own.iter().map(|index| numbers[*index as usize]));
-            });
+            Buckets::default().each(
+                &numbers,
+                &mut order,
+                |_| {},
+                |own| {
+                    assert!(own.is_sorted());
+                    own.sort_by_key(|index| numbers[*index as usize]);
+                    sorted.extend(own.iter().map(|index| numbers[*index as usize]));
+                },
+            );
             assert!(sorted.is_sorted());
             assert_eq!(sorted.len(), count);
         }
