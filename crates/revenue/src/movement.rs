@@ -861,7 +861,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{calendar::Zone, price::Interval};
+    use crate::{calendar::Zone, policy::SettleWindow, price::Interval};
 
     /// A span of an item: how long nothing was before it, how long it lasts (a hundred for ever), its offer, what it is worth, and
     /// of ten how many are trials, of three how sure it is.
@@ -901,6 +901,87 @@ mod tests {
         (0..3, length, 0..3u32, 0..4i64, 0..10u8, 0..3usize)
     }
 
+    /// Works with what the kernel needs to know: three offers in dollars, which the ledger is in.
+    fn in_context<T>(policy: &Policy, work: impl FnOnce(&Context<'_>) -> T) -> T {
+        let offer = |plan: &str, product: &str| Offer {
+            plan: plan.to_owned(),
+            product: product.to_owned(),
+            interval: Interval::Month,
+            interval_count: 1,
+            currency: Currency::USD,
+        };
+        work(&Context {
+            policy,
+            ticks: &Ticks::new(policy, Zone::utc()),
+            offers: &[offer("basic", "crm"), offer("pro", "crm"), offer("seats", "")],
+            terms: &[],
+            rates: &Rates::default(),
+            reporting: Currency::USD,
+            revalue_until: NEVER,
+        })
+    }
+
+    fn cause(from: &Span, to: &Span) -> Cause {
+        if from.offer == to.offer { Cause::PriceRise } else { Cause::Upgrade }
+    }
+
+    #[test]
+    fn a_change_is_as_sure_as_the_less_sure_of_what_it_leads_from_and_to() {
+        let (exact, derived, assumed) = (0, 1, 2);
+        // What is there, what it becomes, and how sure each movement is: it begins, it changes, it ends.
+        for (before, after, wanted) in [
+            (exact, exact, [Confidence::Exact, Confidence::Exact, Confidence::Exact]),
+            (exact, assumed, [Confidence::Exact, Confidence::Assumed, Confidence::Assumed]),
+            (assumed, exact, [Confidence::Assumed, Confidence::Assumed, Confidence::Exact]),
+            (derived, assumed, [Confidence::Derived, Confidence::Assumed, Confidence::Assumed]),
+            (derived, exact, [Confidence::Derived, Confidence::Derived, Confidence::Exact]),
+        ] {
+            let spans = spans(&[vec![(0, 2, 0, 5, 1, before), (0, 2, 0, 7, 1, after)]]);
+            let mut made = Vec::new();
+            in_context(&Policy::default(), |context| {
+                movements(&spans, context, &mut Scratch::default(), &mut made).unwrap();
+            });
+            let sure: Vec<Confidence> = made.iter().map(|movement| movement.confidence).collect();
+            assert_eq!(sure, wanted, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_simply_follow_each_other_goes_the_general_way() {
+        let two = || spans(&[vec![(0, 4, 0, 5, 1, 0), (1, 4, 1, 7, 1, 0)], vec![(2, 9, 2, 3, 1, 0)]]);
+        let changed = |change: &dyn Fn(&mut Vec<Span>)| {
+            let mut spans = two();
+            change(&mut spans);
+            spans
+        };
+        let minutes = Policy { settle_window: SettleWindow::Minutes(60), ..Policy::default() };
+        for (what, spans, policy, is_laid_out) in [
+            ("as it should be", two(), Policy::default(), true),
+            ("windows of minutes", two(), minutes, false),
+            (
+                "two that claim the same time",
+                changed(&|spans| spans[0].to = spans[1].from + 1),
+                Policy::default(),
+                false,
+            ),
+            ("one of no time", changed(&|spans| spans[1].to = spans[1].from), Policy::default(), false),
+            ("an item that comes again", changed(&|spans| spans.swap(1, 2)), Policy::default(), false),
+            ("an offer that nobody knows", changed(&|spans| spans[2].offer = 3), Policy::default(), false),
+            (
+                "trials alone may overlap",
+                changed(&|spans| (spans[0].to, spans[0].trial) = (9, true)),
+                Policy::default(),
+                true,
+            ),
+            ("many items", self::spans(&vec![vec![(0, 1, 0, 1, 1, 0)]; FEW_ITEMS + 1]), Policy::default(), false),
+            ("as many as are few", self::spans(&vec![vec![(0, 1, 0, 1, 1, 0)]; FEW_ITEMS]), Policy::default(), true),
+        ] {
+            let mut scratch = Scratch::default();
+            in_context(&policy, |context| scratch.lay_out(&spans, context));
+            assert_eq!(scratch.is_laid_out, is_laid_out, "{what}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
         /// Going through items side by side gives what listing and sorting their changes gives.
@@ -910,35 +991,15 @@ mod tests {
             days in prop_oneof![Just(None), (0..9u32).prop_map(Some)],
         ) {
             let policy = Policy { reactivation_within_days: days, ..Policy::default() };
-            let ticks = Ticks::new(&policy, Zone::utc());
-            let offer = |plan: &str, product: &str| Offer {
-                plan: plan.to_owned(),
-                product: product.to_owned(),
-                interval: Interval::Month,
-                interval_count: 1,
-                currency: Currency::USD,
-            };
-            let offers = [offer("basic", "crm"), offer("pro", "crm"), offer("seats", "")];
-            let rates = Rates::default();
-            let context = Context {
-                policy: &policy,
-                ticks: &ticks,
-                offers: &offers,
-                terms: &[],
-                rates: &rates,
-                reporting: Currency::USD,
-                revalue_until: NEVER,
-            };
             let spans = spans(&items);
-            let cause = |from: &Span, to: &Span| {
-                if from.offer == to.offer { Cause::PriceRise } else { Cause::Upgrade }
-            };
             let mut scratch = Scratch::default();
-            scratch.lay_out(&spans, &context);
-            prop_assert!(scratch.is_laid_out);
             let (mut short, mut general) = (Vec::new(), Vec::new());
-            in_turn(&spans, &context, &cause, &mut scratch, &mut short).unwrap();
-            sorted(&spans, &context, &cause, &mut scratch.changes, &mut general).unwrap();
+            in_context(&policy, |context| {
+                scratch.lay_out(&spans, context);
+                in_turn(&spans, context, &cause, &mut scratch, &mut short).unwrap();
+                sorted(&spans, context, &cause, &mut scratch.changes, &mut general).unwrap();
+            });
+            prop_assert!(scratch.is_laid_out);
             prop_assert_eq!(short, general);
         }
     }
