@@ -679,6 +679,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_column_of_instants_that_holds_none_leaves_every_row_its_end() {
+        use parquet::{
+            data_type::{Int32Type, Int64Type},
+            file::{
+                properties::{EnabledStatistics, WriterProperties},
+                writer::SerializedFileWriter,
+            },
+            schema::parser::parse_message_type,
+        };
+        let schema = "message facts { REQUIRED INT32 start (DATE); OPTIONAL INT64 end (TIMESTAMP(MICROS, true)); }";
+        // The file does not say how many rows have no value.
+        let properties = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None).build();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut writer = SerializedFileWriter::new(file.reopen().unwrap(), schema, Arc::new(properties)).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[20_000, 20_001, 20_002], None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[], Some(&[0, 0, 0]), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+
+        let ticks = Ticks::new(&revenue::policy::Policy::default(), revenue::calendar::Zone::utc());
+        let mut read = Group::default();
+        read.read_times(&Source::open(file.path()).unwrap(), 0, &ticks).unwrap();
+        assert_eq!((read.starts, read.ends), (vec![20_000, 20_001, 20_002], vec![NEVER; 3]));
+    }
+
+    #[test]
     fn mixtures_are_numbered_in_the_order_of_their_first_rows() {
         let rows = 3_000;
         let column =
