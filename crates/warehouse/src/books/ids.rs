@@ -359,7 +359,10 @@ impl Keys {
     #[inline(never)]
     pub fn of(&self, text: &[u8]) -> Option<Key> {
         match self {
-            Keys::Spelled { beginning } => spelled_key(text.strip_prefix(beginning.as_bytes())?),
+            Keys::Spelled { beginning } => {
+                let text = text.strip_prefix(beginning.as_bytes())?;
+                spelled_key_of_most(text).or_else(|| spelled_key(text))
+            }
             Keys::Ranked { sorted, known, hasher } => {
                 let found = known.find(hasher.hash_one(text), |rank| sorted.get(*rank as usize).as_bytes() == text)?;
                 Some(Key(0, u64::from(*found)))

@@ -45,13 +45,12 @@ pub enum Raw<'a> {
 impl Raw<'_> {
     /// The number, whichever way it is kept; bytes are a number with its highest byte first.
     pub fn number(&self) -> i128 {
-        match self {
-            Raw::Number(number) => i128::from(*number),
-            Raw::Bytes(bytes) => {
-                let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-                bytes.iter().fold(if negative { -1 } else { 0 }, |number, byte| number << 8 | i128::from(*byte))
-            }
+        if let Some(narrow) = self.narrow() {
+            return i128::from(narrow);
         }
+        let bytes = self.bytes();
+        let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+        bytes.iter().fold(if negative { -1 } else { 0 }, |number, byte| number << 8 | i128::from(*byte))
     }
 
     /// The number, if it is kept in 64 bits.
